@@ -1,0 +1,77 @@
+import type { Readable } from "node:stream";
+import type { ExitCause, MountRequest, NetworkMode, ResourceUsage } from "../../shared/domain/index.ts";
+
+/** What to run. The caller has resolved policy; the engine does as told. */
+export interface ContainerRequest {
+  /** Chosen by the caller so that a retry finds its own work: [a-z0-9][a-z0-9-]{0,62}. */
+  id: string;
+  image: string;
+  /** Replaces ENTRYPOINT / CMD as in Kubernetes; null keeps the image's. */
+  command: string[] | null;
+  args: string[] | null;
+  env: Record<string, string>;
+  workdir: string | null;
+  /** "uid", "uid:gid", "name"; null takes the image's USER. */
+  user: string | null;
+  hostname: string;
+  mounts: MountRequest[];
+  cpuMillis: number | null;
+  memoryBytes: number | null;
+  shmBytes: number | null;
+  pidsLimit: number;
+  gpuUuids: string[];
+  network: NetworkMode;
+  labels: Record<string, string>;
+  /** Boot-time milliseconds after which the lease guard kills the container; null for none (builds). */
+  leaseDeadlineMs: number | null;
+  stopSignal: string | null;
+}
+
+export type ContainerState = "created" | "running" | "exited";
+
+export interface ContainerExit {
+  /** 0..255, or null when the monitor was lost with it: never invented. */
+  exitCode: number | null;
+  cause: Extract<ExitCause, "exited" | "signal" | "oom" | "lease-expired" | "lost">;
+  finishedAt: number;
+  usage: ResourceUsage | null;
+}
+
+export interface Container {
+  id: string;
+  imageDigest: string;
+  labels: Record<string, string>;
+  state: ContainerState;
+  pid: number | null;
+  createdAt: number;
+  startedAt: number | null;
+  exit: ContainerExit | null;
+  gpuUuids: string[];
+  ipAddress: string | null;
+}
+
+export interface Engine {
+  /** Finishes or rolls back whatever a crash left half done; adopts what still runs. Call once before anything else. */
+  recover(): Promise<void>;
+  /** Creates and starts. Throws image_not_found, gpu_unavailable, mount_forbidden, container_start_failed; leaves nothing behind then. */
+  run(request: ContainerRequest, progress: (message: string) => void, signal: AbortSignal): Promise<Container>;
+  list(): Container[];
+  get(id: string): Container | null;
+  /** Called on every state change of any container, recovered ones included. Returns the unsubscriber. */
+  onChange(listener: (container: Container) => void): () => void;
+  /** SIGTERM (or the image's STOPSIGNAL), grace, SIGKILL to the whole cgroup. Resolves when it has exited. */
+  stop(id: string, graceSeconds: number): Promise<void>;
+  /** Moves the lease deadline (boot-time milliseconds). */
+  renewLease(id: string, deadlineMs: number): Promise<void>;
+  /** Removes an exited container: mount, cgroup, network, files. Missing is fine. */
+  remove(id: string): Promise<void>;
+  /**
+   * The container's log file from `offset`: lines "RFC3339Nano stdout|stderr F|P text\n" as conmon writes them.
+   * Bytes end where the file ends now.
+   */
+  readLog(id: string, offset: number): Promise<Readable>;
+  logPath(id: string): string;
+  /** Stats of a running container; null when it is gone. */
+  usage(id: string): Promise<ResourceUsage | null>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,21 @@
+export type { Clock } from "./clock.ts";
+export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
+export type { ErrorCode } from "./errors.ts";
+export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
+export { isActive, isTerminal, TERMINAL_STATES } from "./job.ts";
+export type {
+  Assignment,
+  Attempt,
+  ExitCause,
+  Job,
+  JobEvent,
+  JobState,
+  Outcome,
+  ReplicaState,
+  ReplicaStatus,
+  ResourceUsage,
+  StopReason,
+} from "./job.ts";
+export type { Gpu, NodeFacts, NodeRecord, NodeState } from "./node.ts";
+export { systemClock } from "./system-clock.ts";
+export { formatBytes, formatDuration, parseBytes, parseCpuMillis, parseDurationSeconds } from "./units.ts";

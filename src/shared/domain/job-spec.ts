@@ -1,0 +1,56 @@
+/**
+ * A job as the whole system sees it after its units were read and its defaults filled in
+ * (`shared/wire` turns what a person wrote into this). Plain JSON: it is stored in the job's row as is.
+ */
+export interface JobSpec {
+  /** RFC 1123 label: lower-case letters, digits and '-', at most 63 characters. Not unique. */
+  name: string;
+  image: string;
+  /** Replaces the image's ENTRYPOINT; null keeps it. */
+  command: string[] | null;
+  /** Replaces the image's CMD; null keeps it (unless `command` is given, as in Kubernetes). */
+  args: string[] | null;
+  env: Record<string, string>;
+  workdir: string | null;
+  resources: ResourceRequest;
+  /** Containers that start together or not at all. */
+  replicas: number;
+  /** Higher goes first; -1000..1000. */
+  priority: number;
+  project: string;
+  /** Seconds an attempt may run; null is no limit. */
+  timeLimitSeconds: number | null;
+  /** Seconds between SIGTERM and SIGKILL. */
+  stopGraceSeconds: number;
+  /** Times a failed attempt may be tried again. Losing a node is not charged here. */
+  retries: number;
+  mounts: MountRequest[];
+  network: NetworkMode;
+  labels: Record<string, string>;
+}
+
+/** What one replica asks of its node. */
+export interface ResourceRequest {
+  gpus: number;
+  /** Substring of the GPU's name, any case ("h100"); null takes any. */
+  gpuModel: string | null;
+  /** Least memory of each GPU, bytes; null takes any. */
+  gpuMemoryBytes: number | null;
+  /** Thousandths of a CPU. */
+  cpuMillis: number;
+  memoryBytes: number;
+  /** Size of /dev/shm, bytes; null makes it as large as the memory request. */
+  shmBytes: number | null;
+}
+
+export type NetworkMode = "bridge" | "host" | "none";
+
+/** A volume (made when missing) or a host folder that the operator allows. */
+export interface MountRequest {
+  type: "volume" | "bind";
+  /** Volume name, or absolute host path for a bind. */
+  source: string;
+  /** Absolute path in the container. */
+  target: string;
+  readOnly: boolean;
+}

@@ -1,0 +1,126 @@
+import type { JobSpec } from "./job-spec.ts";
+
+/**
+ * pending -> starting -> running -> succeeded | failed | cancelled, with `stopping` between the wish to end an
+ * attempt and the last replica's end. A retry or a lost node goes back to pending with a higher epoch.
+ */
+export type JobState =
+  | "pending"
+  | "starting"
+  | "running"
+  | "stopping"
+  | "succeeded"
+  | "failed"
+  | "cancelled";
+
+export type ReplicaState = "assigned" | "preparing" | "running" | "exited";
+
+/** Why a replica ended. `exited` is the program's own end, with any exit code. */
+export type ExitCause =
+  | "exited"
+  | "signal"
+  | "oom"
+  | "time-limit"
+  | "stopped"
+  | "start-failed"
+  | "lost"
+  | "lease-expired";
+
+/** Why somebody wanted an attempt to end. */
+export type StopReason = "cancel" | "replica-failed" | "node-lost";
+
+/** What one container used, as its cgroup and the GPUs told. */
+export interface ResourceUsage {
+  /** CPU time, seconds. */
+  cpuSeconds: number;
+  /** Highest memory, bytes; null where the kernel does not say. */
+  peakMemoryBytes: number | null;
+  /** Highest GPU memory over all its GPUs, bytes; null without GPUs. */
+  peakGpuMemoryBytes: number | null;
+}
+
+/** One replica's place: rank -> node and GPU UUIDs. */
+export interface Assignment {
+  rank: number;
+  nodeId: string;
+  /** The address the node's peers reach it at. */
+  nodeAddress: string;
+  gpuUuids: string[];
+}
+
+export interface ReplicaStatus {
+  rank: number;
+  state: ReplicaState;
+  /** What it is doing now or what went wrong, for people ("unpacking debian:bookworm"). */
+  message: string | null;
+  cause: ExitCause | null;
+  exitCode: number | null;
+  /** Milliseconds since the Unix epoch, by the node's clock. */
+  startedAt: number | null;
+  finishedAt: number | null;
+  usage: ResourceUsage | null;
+}
+
+/** One run of a job. A report with another epoch than the row's is refused. */
+export interface Attempt {
+  epoch: number;
+  assignments: Assignment[];
+  replicas: ReplicaStatus[];
+  assignedAt: number;
+  startedAt: number | null;
+  stopReason: StopReason | null;
+}
+
+/** How a job ended. */
+export interface Outcome {
+  /** What decided it: the first replica to fail, or rank 0. */
+  cause: ExitCause | "cancelled";
+  /** 0..255; null where no program ended (never started, lost, unknown). Never invented. */
+  exitCode: number | null;
+  message: string;
+}
+
+/** The row. One writer (`control/jobs/transition.ts`), compare-and-set on (state, epoch, version). */
+export interface Job {
+  id: string;
+  spec: JobSpec;
+  state: JobState;
+  /** Only grows; one more for every assignment. 0 before the first. */
+  epoch: number;
+  /** One more for every write of the row. */
+  version: number;
+  user: string;
+  submittedAt: number;
+  /** When it last became pending: its age in the queue. */
+  queuedAt: number;
+  startedAt: number | null;
+  finishedAt: number | null;
+  /** Failed attempts charged so far. */
+  retriesUsed: number;
+  attempt: Attempt | null;
+  /** Why it is pending, in words a person can act on; null unless pending. */
+  pendingReason: string | null;
+  outcome: Outcome | null;
+}
+
+export const TERMINAL_STATES = ["succeeded", "failed", "cancelled"] as const satisfies JobState[];
+
+export function isTerminal(state: JobState): boolean {
+  return (TERMINAL_STATES as readonly JobState[]).includes(state);
+}
+
+/** True while GPUs are (or may still be) held by the job. */
+export function isActive(state: JobState): boolean {
+  return state === "starting" || state === "running" || state === "stopping";
+}
+
+/** One line of a job's history. */
+export interface JobEvent {
+  /** Redis stream id: orders events and serves as a cursor. */
+  id: string;
+  jobId: string;
+  epoch: number;
+  at: number;
+  type: string;
+  message: string;
+}

@@ -1,0 +1,154 @@
+import { type Static, Type } from "typebox";
+
+/**
+ * What an agent and the control plane say to each other. The agent calls out; every sync is the full state, so a
+ * lost or repeated message changes nothing.
+ *
+ *   POST /agent/v1/join   {token, ...}     -> {nodeId, credential}      once; the credential authorises the rest
+ *   POST /agent/v1/sync   SyncRequest      -> SyncResponse              every few seconds, and at every change
+ *   GET  /agent/v1/wake                    -> one JSON line per nudge   (and every 10 s, as a sign of life): sync now
+ *   POST /agent/v1/logs/{job}/{epoch}/{rank}?offset=BYTES  octets -> {size}; 409 log_offset_mismatch {size}
+ *
+ * A lease ends at `sentAt + leaseSeconds` on the agent's own boot-time clock: the control plane only echoes what
+ * the agent sent, so no delay on the way can make a lease longer than the control plane believes.
+ */
+export const AGENT_PROTOCOL_VERSION = 1;
+
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
+const Milliseconds = Type.Number();
+const Id = Type.String({ minLength: 1, maxLength: 128 });
+
+export const GpuSchema = Type.Object({
+  uuid: Id,
+  index: Type.Integer(),
+  minor: Type.Integer(),
+  pciBusId: Type.String(),
+  model: Type.String(),
+  memoryBytes: Type.Number(),
+  computeCapability: nullable(Type.String()),
+  healthy: Type.Boolean(),
+  problem: nullable(Type.String()),
+});
+
+export const NodeFactsSchema = Type.Object({
+  hostname: Type.String(),
+  os: Type.String(),
+  kernel: Type.String(),
+  architecture: Type.String(),
+  cpus: Type.Integer(),
+  memoryBytes: Type.Number(),
+  diskFreeBytes: Type.Number(),
+  diskTotalBytes: Type.Number(),
+  cgroupMode: Type.Union([Type.Literal("v1"), Type.Literal("v2"), Type.Literal("hybrid")]),
+  runtime: Type.String(),
+  berthVersion: Type.String(),
+  driverVersion: nullable(Type.String()),
+  cudaVersion: nullable(Type.String()),
+  gpus: Type.Array(GpuSchema, { maxItems: 64 }),
+  simulatedGpus: Type.Boolean(),
+});
+
+const UsageSchema = Type.Object({
+  cpuSeconds: Type.Number(),
+  peakMemoryBytes: nullable(Type.Number()),
+  peakGpuMemoryBytes: nullable(Type.Number()),
+});
+
+const ExitCauseSchema = Type.Union([
+  Type.Literal("exited"),
+  Type.Literal("signal"),
+  Type.Literal("oom"),
+  Type.Literal("time-limit"),
+  Type.Literal("stopped"),
+  Type.Literal("start-failed"),
+  Type.Literal("lost"),
+  Type.Literal("lease-expired"),
+]);
+
+/** What the agent knows of one replica it has, running or ended. Ended ones stay until the control plane forgets them. */
+export const ReplicaReportSchema = Type.Object({
+  jobId: Id,
+  epoch: Type.Integer({ minimum: 1 }),
+  rank: Type.Integer({ minimum: 0 }),
+  state: Type.Union([Type.Literal("preparing"), Type.Literal("running"), Type.Literal("exited")]),
+  message: nullable(Type.String({ maxLength: 8192 })),
+  cause: nullable(ExitCauseSchema),
+  exitCode: nullable(Type.Integer({ minimum: 0, maximum: 255 })),
+  startedAt: nullable(Milliseconds),
+  finishedAt: nullable(Milliseconds),
+  usage: nullable(UsageSchema),
+});
+export type ReplicaReport = Static<typeof ReplicaReportSchema>;
+
+export const JoinRequestSchema = Type.Object({
+  token: Type.String({ minLength: 1, maxLength: 512 }),
+  name: Type.String({ pattern: "^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$" }),
+});
+export type JoinRequest = Static<typeof JoinRequestSchema>;
+
+export const JoinResponseSchema = Type.Object({ nodeId: Id, credential: Type.String() });
+export type JoinResponse = Static<typeof JoinResponseSchema>;
+
+export const SyncRequestSchema = Type.Object({
+  protocol: Type.Integer(),
+  nodeId: Id,
+  incarnation: Id,
+  bootId: Id,
+  /** Agent's boot-time clock (CLOCK_BOOTTIME), milliseconds. Opaque to the control plane, which echoes it. */
+  sentAt: Milliseconds,
+  address: Type.String(),
+  facts: NodeFactsSchema,
+  replicas: Type.Array(ReplicaReportSchema),
+});
+export type SyncRequest = Static<typeof SyncRequestSchema>;
+
+const AgentMountSchema = Type.Object({
+  type: Type.Union([Type.Literal("volume"), Type.Literal("bind")]),
+  source: Type.String(),
+  target: Type.String(),
+  readOnly: Type.Boolean(),
+});
+
+/** All the agent needs to run one replica. */
+export const ReplicaSpecSchema = Type.Object({
+  jobName: Type.String(),
+  project: Type.String(),
+  image: Type.String(),
+  command: nullable(Type.Array(Type.String())),
+  args: nullable(Type.Array(Type.String())),
+  /** The job's own env plus RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT and BERTH_*. */
+  env: Type.Record(Type.String(), Type.String()),
+  workdir: nullable(Type.String()),
+  gpuUuids: Type.Array(Type.String()),
+  cpuMillis: Type.Integer(),
+  memoryBytes: Type.Number(),
+  shmBytes: nullable(Type.Number()),
+  timeLimitSeconds: nullable(Type.Number()),
+  stopGraceSeconds: Type.Number(),
+  mounts: Type.Array(AgentMountSchema),
+  network: Type.Union([Type.Literal("bridge"), Type.Literal("host"), Type.Literal("none")]),
+});
+export type ReplicaSpec = Static<typeof ReplicaSpecSchema>;
+
+/** One replica the control plane wants on this node. Whatever the agent has beyond these it stops and removes. */
+export const DesiredReplicaSchema = Type.Object({
+  jobId: Id,
+  epoch: Type.Integer({ minimum: 1 }),
+  rank: Type.Integer({ minimum: 0 }),
+  /** "stop": SIGTERM, grace, SIGKILL, then report `exited`. */
+  action: Type.Union([Type.Literal("run"), Type.Literal("stop")]),
+  spec: ReplicaSpecSchema,
+});
+export type DesiredReplica = Static<typeof DesiredReplicaSchema>;
+
+export const SyncResponseSchema = Type.Object({
+  /** The request's sentAt. */
+  echo: Milliseconds,
+  leaseSeconds: Type.Number(),
+  /** Seconds until the next sync when nothing happens. */
+  intervalSeconds: Type.Number(),
+  desired: Type.Array(DesiredReplicaSchema),
+});
+export type SyncResponse = Static<typeof SyncResponseSchema>;
+
+export const LogPushResponseSchema = Type.Object({ size: Type.Integer({ minimum: 0 }) });

@@ -1,0 +1,83 @@
+import { type Static, Type } from "typebox";
+import { LIMITS } from "./limits.ts";
+
+/**
+ * What a person writes in job.yaml or sends to POST /v1/jobs. One source for validation, OpenAPI, the editor's
+ * JSON schema and the type. Units are read by `resolveJobSpec`.
+ */
+const closed = { additionalProperties: false } as const;
+const Label = Type.String({ pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" });
+const Size = Type.Union([Type.String({ maxLength: 32 }), Type.Integer({ minimum: 0 })], {
+  description: "bytes: 512Mi, 8Gi (powers of two) or 8G (powers of ten)",
+});
+const Duration = Type.Union([Type.String({ maxLength: 32 }), Type.Integer({ minimum: 0 })], {
+  description: "90s, 2h30m, 1-12:00:00, or seconds",
+});
+const Argument = Type.String({ maxLength: LIMITS.argumentBytes });
+
+export const ResourcesSchema = Type.Object(
+  {
+    gpus: Type.Optional(Type.Integer({ minimum: 0, maximum: LIMITS.gpusPerReplica, default: 0 })),
+    gpuModel: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "part of the GPU's name, any case: h100" })),
+    gpuMemory: Type.Optional(Size),
+    cpus: Type.Optional(Type.Union([Type.String({ maxLength: 16 }), Type.Number({ minimum: 0 })], { description: "2, 0.5 or 500m" })),
+    memory: Type.Optional(Size),
+    shm: Type.Optional(Size),
+  },
+  { ...closed, description: "what each replica needs" },
+);
+
+export const MountSchema = Type.Object(
+  {
+    type: Type.Optional(Type.Union([Type.Literal("volume"), Type.Literal("bind")], { default: "volume" })),
+    source: Type.String({ minLength: 1, maxLength: 4096, description: "volume name, or absolute host path with type: bind" }),
+    target: Type.String({ pattern: "^/", maxLength: 4096 }),
+    readOnly: Type.Optional(Type.Boolean({ default: false })),
+  },
+  closed,
+);
+
+export const JobSpecSchema = Type.Object(
+  {
+    name: Label,
+    image: Type.String({ minLength: 1, maxLength: 512 }),
+    command: Type.Optional(Type.Array(Argument, { minItems: 1, maxItems: LIMITS.arguments, description: "replaces the image's ENTRYPOINT" })),
+    args: Type.Optional(Type.Array(Argument, { maxItems: LIMITS.arguments, description: "replaces the image's CMD" })),
+    env: Type.Optional(
+      Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]{0,255}$" }), Type.String({ maxLength: LIMITS.envValueBytes }), {
+        ...closed,
+        maxProperties: LIMITS.envEntries,
+      }),
+    ),
+    workdir: Type.Optional(Type.String({ pattern: "^/", maxLength: 4096 })),
+    resources: Type.Optional(ResourcesSchema),
+    replicas: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.replicas, default: 1, description: "containers that start together or not at all" })),
+    priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, default: 0 })),
+    project: Type.Optional(Label),
+    timeLimit: Type.Optional(Duration),
+    stopGrace: Type.Optional(Duration),
+    retries: Type.Optional(Type.Integer({ minimum: 0, maximum: LIMITS.retries, default: 0 })),
+    mounts: Type.Optional(Type.Array(MountSchema, { maxItems: LIMITS.mounts })),
+    volumes: Type.Optional(
+      Type.Record(Type.String({ pattern: "^[a-z0-9][-_.a-z0-9]{0,62}$" }), Type.String({ pattern: "^/", maxLength: 4096 }), {
+        ...closed,
+        maxProperties: LIMITS.mounts,
+        description: "short form of mounts: {checkpoints: /checkpoints}",
+      }),
+    ),
+    network: Type.Optional(
+      Type.Union([Type.Literal("bridge"), Type.Literal("host"), Type.Literal("none")], {
+        description: "default: bridge; host for more than one replica, so that the ranks reach each other",
+      }),
+    ),
+    labels: Type.Optional(
+      Type.Record(Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" }), Type.String({ maxLength: 256 }), {
+        ...closed,
+        maxProperties: LIMITS.labels,
+      }),
+    ),
+  },
+  { ...closed, $id: "JobSpec", title: "Berth job", description: "a training job" },
+);
+
+export type JobSpecInput = Static<typeof JobSpecSchema>;
