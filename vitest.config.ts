@@ -1,0 +1,34 @@
+import { defineConfig } from "vitest/config";
+
+const common = { environment: "node" as const, pool: "forks" as const };
+
+export default defineConfig({
+  test: {
+    // Two cores: more workers only fight over them, and integration files share the machine's kernel.
+    maxWorkers: 2,
+    projects: [
+      { test: { ...common, name: "unit", include: ["test/unit/**/*.test.ts", "test/cluster/**/*.test.ts"] } },
+      { test: { ...common, name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          ...common,
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          exclude: ["**/*.slow.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts", "test/integration/**/*.slow.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
