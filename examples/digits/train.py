@@ -1,6 +1,6 @@
 """Trains a small neural network on handwritten digits (UCI, 1,797 images of 8x8 pixels) with NumPy.
 
-A checkpoint is written after every epoch; a new run with the same folder goes on from the last one.
+A checkpoint is written after every epoch; a run that finds one of an unfinished training goes on from it.
 Exit codes: 0 done, 3 the loss is not a number, 143 stopped by SIGTERM after saving.
 """
 
@@ -28,7 +28,7 @@ def main():
     describe_gpus()
     train, held_out = load_digits(options.data)
     network = Network(options.hidden, options.seed)
-    first_epoch = restore(network, options.checkpoints)
+    first_epoch = restore(network, options)
     started = time.monotonic()
     for epoch in range(first_epoch, options.epochs + 1):
         loss = network.train_epoch(*train, epoch, options)
@@ -49,10 +49,10 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="/app/digits.csv.gz")
     parser.add_argument("--checkpoints", default="/checkpoints")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=0.002)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--learning-rate", type=float, default=0.0005)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -175,14 +175,18 @@ def save(network, epoch, folder):
     os.replace(temporary, checkpoint_path(folder))
 
 
-def restore(network, folder):
-    """Returns the epoch to go on with."""
-    if not os.path.exists(checkpoint_path(folder)):
+def restore(network, options):
+    """Returns the epoch to go on with: 1 without a checkpoint, and when the training it belongs to is complete."""
+    path = checkpoint_path(options.checkpoints)
+    if not os.path.exists(path):
         return 1
-    with np.load(checkpoint_path(folder)) as state:
-        network.load(state)
+    with np.load(path) as state:
         done = int(state["epoch"])
-    print(f"going on after epoch {done} from {checkpoint_path(folder)}", flush=True)
+        if done >= options.epochs:
+            print(f"{path} holds a complete training of {done} epochs: starting a new one", flush=True)
+            return 1
+        network.load(state)
+    print(f"going on after epoch {done} from {path}", flush=True)
     return done + 1
 
 

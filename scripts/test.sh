@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Everything a change must pass: setup, lint, types, then unit, contract, integration and e2e tests.
+# Usage: npm test [-- vitest arguments]     e.g. npm test -- --project unit
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/preflight.sh
+. scripts/preflight.sh
+preflight test
+bash scripts/setup.sh --test
+
+echo "==> lint"
+node_modules/.bin/biome check .
+node_modules/.bin/knip
+bash -n scripts/*.sh examples/*/*.sh
+echo "==> types of the tests"
+node_modules/.bin/tsc -p test/tsconfig.json
+
+echo "==> tests"
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+status=0
+node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$report" "$@" || status=$?
+node scripts/test-summary.mjs "$report"
+if [ "$status" -eq 0 ]; then
+  bash scripts/check-leftovers.sh || status=1
+fi
+exit "$status"
