@@ -1,0 +1,113 @@
+import { type Static, Type } from "typebox";
+import { Milliseconds, nullable } from "./api-common.ts";
+
+/** Answers of the job routes: `Job` of shared/domain as a schema. `shared/wire` tests hold the two together. */
+export const JobStateSchema = Type.Union(
+  (["pending", "starting", "running", "stopping", "succeeded", "failed", "cancelled"] as const).map((state) => Type.Literal(state)),
+);
+
+const ResolvedSpecSchema = Type.Object(
+  {
+    name: Type.String(),
+    image: Type.String(),
+    command: nullable(Type.Array(Type.String())),
+    args: nullable(Type.Array(Type.String())),
+    env: Type.Record(Type.String(), Type.String()),
+    workdir: nullable(Type.String()),
+    resources: Type.Object({
+      gpus: Type.Integer(),
+      gpuModel: nullable(Type.String()),
+      gpuMemoryBytes: nullable(Type.Number()),
+      cpuMillis: Type.Integer(),
+      memoryBytes: Type.Number(),
+      shmBytes: nullable(Type.Number()),
+    }),
+    replicas: Type.Integer(),
+    priority: Type.Integer(),
+    project: Type.String(),
+    timeLimitSeconds: nullable(Type.Number()),
+    stopGraceSeconds: Type.Number(),
+    retries: Type.Integer(),
+    mounts: Type.Array(Type.Object({ type: Type.String(), source: Type.String(), target: Type.String(), readOnly: Type.Boolean() })),
+    network: Type.String(),
+    labels: Type.Record(Type.String(), Type.String()),
+  },
+  { description: "the spec with units read and defaults filled in" },
+);
+
+const UsageSchema = Type.Object({
+  cpuSeconds: Type.Number(),
+  peakMemoryBytes: nullable(Type.Number()),
+  peakGpuMemoryBytes: nullable(Type.Number()),
+});
+
+const ReplicaStatusSchema = Type.Object({
+  rank: Type.Integer(),
+  state: Type.String({ description: "assigned, preparing, running, exited" }),
+  message: nullable(Type.String()),
+  cause: nullable(Type.String()),
+  exitCode: nullable(Type.Integer()),
+  startedAt: nullable(Milliseconds),
+  finishedAt: nullable(Milliseconds),
+  usage: nullable(UsageSchema),
+});
+
+const AttemptSchema = Type.Object({
+  epoch: Type.Integer({ minimum: 1 }),
+  assignments: Type.Array(
+    Type.Object({ rank: Type.Integer(), nodeId: Type.String(), nodeAddress: Type.String(), gpuUuids: Type.Array(Type.String()) }),
+  ),
+  replicas: Type.Array(ReplicaStatusSchema),
+  assignedAt: Milliseconds,
+  startedAt: nullable(Milliseconds),
+  stopReason: nullable(Type.String()),
+});
+
+export const JobSchema = Type.Object(
+  {
+    id: Type.String(),
+    spec: ResolvedSpecSchema,
+    state: JobStateSchema,
+    epoch: Type.Integer({ minimum: 0, description: "grows with every attempt; 0 before the first" }),
+    version: Type.Integer(),
+    user: Type.String(),
+    submittedAt: Milliseconds,
+    queuedAt: Milliseconds,
+    startedAt: nullable(Milliseconds),
+    finishedAt: nullable(Milliseconds),
+    retriesUsed: Type.Integer(),
+    attempt: nullable(AttemptSchema),
+    pendingReason: nullable(Type.String({ description: "why it waits, in words" })),
+    outcome: nullable(
+      Type.Object(
+        { cause: Type.String(), exitCode: nullable(Type.Integer({ minimum: 0, maximum: 255 })), message: Type.String() },
+        { description: "how it ended: what decided it, the exit code where a program ended, and words" },
+      ),
+    ),
+  },
+  { $id: "Job", title: "Job", description: "a training job and where it stands" },
+);
+
+export const JobListSchema = Type.Object({
+  items: Type.Array(Type.Ref("Job#")),
+  nextCursor: nullable(Type.String({ description: "pass as cursor for the next page; null on the last" })),
+});
+
+export const JobEventSchema = Type.Object(
+  { id: Type.String(), jobId: Type.String(), epoch: Type.Integer(), at: Milliseconds, type: Type.String(), message: Type.String() },
+  { $id: "JobEvent", title: "JobEvent", description: "one line of a job's history" },
+);
+export const JobEventListSchema = Type.Object({ items: Type.Array(Type.Ref("JobEvent#")) });
+
+/** One piece of a replica's output, a line of NDJSON. `partial` pieces have no line end after them. */
+export const LogEntrySchema = Type.Object(
+  {
+    rank: Type.Integer(),
+    stream: Type.Union([Type.Literal("stdout"), Type.Literal("stderr"), Type.Literal("note")], { description: "note: Berth itself speaks" }),
+    time: Type.String({ description: "RFC 3339, nanoseconds" }),
+    text: Type.String(),
+    partial: Type.Boolean(),
+  },
+  { $id: "LogEntry", title: "LogEntry" },
+);
+export type LogEntry = Static<typeof LogEntrySchema>;
