@@ -1,0 +1,73 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { overviewDashboard } from "../../../charts/dashboards/overview.ts";
+import { helm } from "../../support/helm.ts";
+
+const CHART = "charts/berth";
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string; labels?: Record<string, string> };
+  data?: Record<string, string>;
+  spec?: { template?: { spec?: { containers: { args: string[]; securityContext: Record<string, unknown> }[] } } };
+}
+
+async function render(...settings: string[]): Promise<Manifest[]> {
+  const result = await helm("template", "demo", CHART, ...settings.flatMap((setting) => ["--set", setting]));
+  expect(result.stderr).toBe("");
+  return parseAllDocuments(result.stdout)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest): manifest is Manifest => manifest !== null);
+}
+
+test("the chart passes helm lint in strict mode", async () => {
+  const result = await helm("lint", "--strict", CHART);
+  expect(result.code, result.stdout + result.stderr).toBe(0);
+});
+
+test("the defaults render a control plane, an agent on every node, a durable redis and the dashboard", async () => {
+  const manifests = await render();
+  const kinds = manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`).sort();
+  expect(kinds).toEqual([
+    "ConfigMap/demo-berth-dashboards",
+    "DaemonSet/demo-berth-agent",
+    "NetworkPolicy/demo-berth-redis",
+    "Secret/demo-berth-join",
+    "Service/demo-berth-control-plane",
+    "Service/demo-berth-redis",
+    "StatefulSet/demo-berth-control-plane",
+    "StatefulSet/demo-berth-redis",
+  ]);
+  const redis = manifests.find(({ kind, metadata }) => kind === "StatefulSet" && metadata.name === "demo-berth-redis")?.spec?.template?.spec?.containers[0];
+  expect(redis?.args.join(" ")).toContain("--appendfsync always --maxmemory-policy noeviction");
+});
+
+test("only the agent is privileged", async () => {
+  const containers = (await render()).flatMap(({ metadata, spec }) =>
+    (spec?.template?.spec?.containers ?? []).map((container) => ({ name: metadata.name, privileged: container.securityContext.privileged === true })),
+  );
+  expect(containers.filter(({ privileged }) => privileged).map(({ name }) => name)).toEqual(["demo-berth-agent"]);
+});
+
+test("an outside redis is taken from a secret and no redis is rendered", async () => {
+  const manifests = await render("redis.enabled=false", "redis.externalUrlSecret=queue");
+  expect(manifests.map(({ metadata }) => metadata.name)).not.toContain("demo-berth-redis");
+  expect(JSON.stringify(manifests)).toContain('"secretKeyRef":{"name":"queue","key":"url"}');
+});
+
+test.each([
+  ["an unknown value", "controlPlane.replica=2"],
+  ["a port out of range", "agent.metricsPort=70000"],
+  ["a relative folder", "agent.dataDir=var/lib"],
+  ["no redis at all", "redis.enabled=false"],
+])("%s is refused by the schema", async (_, setting) => {
+  const result = await helm("template", "demo", CHART, "--set", setting);
+  expect(result.code).not.toBe(0);
+  expect(result.stderr).toContain("values don't meet the specifications of the schema");
+});
+
+test("the dashboard in the chart is the one its source builds", async () => {
+  const committed: unknown = JSON.parse(await readFile(`${CHART}/dashboards/berth-overview.json`, "utf8"));
+  expect(committed, "run npm run build:charts").toEqual(JSON.parse(JSON.stringify(overviewDashboard())));
+});
