@@ -1,1 +1,2 @@
-export {};
+export { createQueues } from "./queues.ts";
+export type { Queues, QueuesOptions } from "./queues.ts";

@@ -1,1 +1,3 @@
-export {};
+export { decide } from "./decide.ts";
+export { nodeCapacity } from "./snapshot.ts";
+export type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason, Placement, Plan } from "./snapshot.ts";
