@@ -8,6 +8,7 @@ import { Agent, request } from "undici";
 import type { Job } from "../../src/shared/domain/index.ts";
 import { until } from "./poll.ts";
 import { descendants, isAlive } from "./processes.ts";
+import type { TestHost } from "./test-hosts.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BERTH = join(ROOT, "bin/berth.mjs");
@@ -22,6 +23,8 @@ export interface BerthOptions {
   simulateGpus?: number;
   leaseSeconds?: number;
   extraArguments?: string[];
+  /** Runs everything on this test host; it then listens on the host's address. */
+  host?: TestHost;
 }
 
 /** A real `berth up` in a folder of its own, driven by its command line and its API as a user would. */
@@ -56,9 +59,9 @@ export class Berth {
       ...extraArguments,
     ];
     const log = createWriteStream(join(this.dataDir, "up.log"), { flags: "a" });
-    const child = spawn(process.execPath, [BERTH, "up", "--data-dir", this.dataDir, "--listen", `127.0.0.1:${this.port}`, ...options], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const command = [process.execPath, BERTH, "up", "--data-dir", this.dataDir, "--listen", this.listen, ...options];
+    const [file = "", ...args] = [...(this.options.host?.enter ?? []), ...command];
+    const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
     this.#up = child;
@@ -68,6 +71,10 @@ export class Berth {
     }).catch(async (error: Error) => {
       throw new Error(`${error.message}\n${await this.log()}`);
     });
+  }
+
+  get listen(): string {
+    return `${this.options.host?.address ?? "127.0.0.1"}:${this.port}`;
   }
 
   get pid(): number {
