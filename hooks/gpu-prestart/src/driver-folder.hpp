@@ -1,0 +1,11 @@
+#pragma once
+#include "fd.hpp"
+#include "host-files.hpp"
+#include "input.hpp"
+#include "undo.hpp"
+
+/**
+ * One read-only tmpfs at the plan's driver folder with every file and link of the plan in it: nothing of it lands in the
+ * container's writable layer, and one unmount takes all of it back. Returns the tmpfs. Throws Failure.
+ */
+Fd mount_driver_folder(int root, const Plan& plan, const HostFiles& host, Undo& undo);
