@@ -27,6 +27,7 @@ export const ERRORS = {
   stale_epoch: kind(409, false, "the attempt is over: stop the container"),
   log_offset_mismatch: kind(409, true, "resend from the size in the answer"),
   payload_too_large: kind(413, false, "send less: job specs are limited to 1 MiB"),
+  unsupported_media_type: kind(415, false, "send application/json, or application/yaml where the API takes it"),
   lease_expired: kind(409, false, "the control plane may have moved the work: stop the container"),
   rate_limited: kind(429, true, "wait and retry"),
   image_invalid: kind(422, false, "the image is damaged or hostile: rebuild it or load it again"),
