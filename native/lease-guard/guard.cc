@@ -1,0 +1,124 @@
+#include "guard.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+#include "cgroup-kill.h"
+#include "watch.h"
+
+namespace berth {
+
+static constexpr std::int64_t kIdleMs = 10'000;
+/// A killed cgroup is looked at again soon, then (a process in uninterruptible sleep) seldom.
+static constexpr int kQuickAttempts = 100;
+static constexpr std::int64_t kQuickMs = 20;
+static constexpr std::int64_t kSlowMs = 1'000;
+
+static void complain(const std::string& name, const std::string& text) {
+  fprintf(stderr, "lease-guard: lease %s: %s\n", name.c_str(), text.c_str());
+}
+
+void Guard::load(const std::string& name) {
+  if (!isLeaseName(name)) return;
+  std::optional<LeaseFile> file = readLease(folder_, name);
+  if (!file) {
+    leases_.erase(name);
+    return;
+  }
+  Lease& lease = leases_[name];
+  if (!file->deadlineMs) complain(name, "no deadline in its first line: it will not expire until it is written again");
+  if (file->cgroups.empty()) complain(name, "names no cgroup");
+  lease.file = std::move(*file);
+  lease.expired = lease.expired || isMarkedExpired(folder_, name);
+  lease.wakeAtMs = lease.expired ? 0 : lease.file.deadlineMs;
+}
+
+void Guard::loadAll() {
+  const UniqueFd copy(openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy.valid() ? fdopendir(dup(copy.get())) : nullptr, closedir);
+  if (!entries) throw std::system_error(errno, std::generic_category(), "open leases folder");
+  std::map<std::string, Lease> before;
+  std::swap(before, leases_);
+  while (const dirent* entry = readdir(entries.get())) {
+    const std::string name = entry->d_name;
+    if (const auto known = before.find(name); known != before.end()) leases_.insert(*known);
+    load(name);
+  }
+}
+
+/// True when nothing is left in any of its cgroups.
+bool Guard::killAll(const std::string& name, Lease& lease) {
+  bool empty = true;
+  for (const std::string& cgroup : lease.file.cgroups) {
+    const KillResult result = killCgroup(cgroup, name);
+    if (result == KillResult::StillPopulated) empty = false;
+    if (result == KillResult::Refused && lease.attempts == 0) complain(name, "not a cgroup of this container: " + cgroup);
+  }
+  return empty;
+}
+
+void Guard::enforce(const std::string& name, Lease& lease, std::int64_t nowMs) {
+  if (!lease.wakeAtMs || *lease.wakeAtMs > nowMs) return;
+  if (!lease.expired) {
+    // Marked before the kill: whoever sees the container end finds the reason already there.
+    if (!markExpired(folder_, name)) complain(name, std::string("cannot mark it expired: ") + strerror(errno));
+    complain(name, "expired, killing its processes");
+    lease.expired = true;
+  }
+  const bool empty = killAll(name, lease);
+  lease.attempts++;
+  if (empty) {
+    lease.wakeAtMs.reset();
+  } else {
+    lease.wakeAtMs = nowMs + (lease.attempts < kQuickAttempts ? kQuickMs : kSlowMs);
+  }
+}
+
+void Guard::enforceAll(std::int64_t nowMs) {
+  for (auto& [name, lease] : leases_) enforce(name, lease, nowMs);
+}
+
+std::optional<std::int64_t> Guard::nextWakeMs(std::int64_t idleSinceMs) const {
+  if (leases_.empty()) return idleSinceMs + kIdleMs;
+  std::optional<std::int64_t> next;
+  for (const auto& [name, lease] : leases_) {
+    if (lease.wakeAtMs) next = std::min(next.value_or(INT64_MAX), *lease.wakeAtMs);
+  }
+  return next;
+}
+
+/// Whoever wrote a lease and then found the lock taken relies on this guard. So the lock is given up first and the
+/// folder looked at afterwards: a lease from before that moment is seen here, one from after it finds the lock free.
+bool Guard::lockAgain() {
+  flock(folder_, LOCK_UN);
+  loadAll();
+  return !leases_.empty() && flock(folder_, LOCK_EX | LOCK_NB) == 0;
+}
+
+void Guard::run(const std::function<void()>& ready) {
+  Watch watch(folder_);
+  loadAll();
+  ready();
+  std::int64_t idleSinceMs = bootTimeMs();
+  for (;;) {
+    enforceAll(bootTimeMs());
+    const Changes changes = watch.wait(nextWakeMs(idleSinceMs));
+    if (changes.folderGone) return;
+    const bool wasEmpty = leases_.empty();
+    if (changes.overflow) loadAll();
+    for (const std::string& name : changes.names) load(name);
+    if (!wasEmpty && leases_.empty()) idleSinceMs = bootTimeMs();
+    if (leases_.empty() && bootTimeMs() >= idleSinceMs + kIdleMs && !lockAgain()) return;
+  }
+}
+
+}  // namespace berth

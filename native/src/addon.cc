@@ -1,0 +1,23 @@
+#include <napi.h>
+
+#include "topics.h"
+
+namespace berth {
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData();
+  env.SetInstanceData(data);
+  exportClock(env, exports);
+  exportLock(env, exports);
+  exportMount(env, exports);
+  exportNvml(env, exports);
+  exportOverlay(env, exports);
+  exportProcessSignal(env, exports);
+  exportResourceLimit(env, exports);
+  exportRoot(env, exports, *data);
+  return exports;
+}
+
+NODE_API_MODULE(berth, init)
+
+}  // namespace berth

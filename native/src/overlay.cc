@@ -1,0 +1,183 @@
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "arguments.h"
+#include "topics.h"
+#include "unique-fd.h"
+#include "work.h"
+
+// <sys/mount.h> and <linux/mount.h> cannot be included together on every glibc.
+extern "C" int mount(const char*, const char*, const char*, unsigned long, const void*) noexcept;
+
+namespace berth {
+namespace {
+
+/// The three ways to name layers, newest first. All pass descriptors, so neither the length of a path nor a ':' or ','
+/// in it matters, and a renamed parent cannot swap a layer between check and mount.
+enum class Method { Descriptor, String, Options };
+
+struct Layers {
+  std::vector<UniqueFd> lower;
+  UniqueFd upper;
+  UniqueFd work;
+};
+
+/// The kernel does not know this method; try the next.
+struct Unsupported {
+  Failure failure;
+};
+
+// Kernel defaults vary by distribution. Redirects and metacopy are refused so that what a layer's xattrs say is never
+// followed and an upper folder holds whole files and OCI whiteouts only.
+constexpr std::pair<const char*, const char*> kOptions[] = {
+    {"redirect_dir", "nofollow"}, {"metacopy", "off"}, {"index", "off"}};
+
+UniqueFd openFolder(const std::string& path) {
+  UniqueFd folder(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) throw systemFailure(errno, "open", path);
+  return folder;
+}
+
+int configure(int context, unsigned command, const char* key, const void* value, int aux) {
+  return static_cast<int>(syscall(SYS_fsconfig, context, command, key, value, aux));
+}
+
+/// The context's log: "e overlay: why", one message a read.
+std::string kernelMessages(int context) {
+  std::string all;
+  char line[512];
+  for (ssize_t size; (size = read(context, line, sizeof line)) > 0;) {
+    std::string text(line, static_cast<std::size_t>(size));
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    all += (all.empty() ? "" : "; ") + (text.size() > 2 ? text.substr(2) : text);
+  }
+  return all;
+}
+
+void setLayer(int context, const char* key, const UniqueFd& folder, Method method) {
+  const std::string path = "/proc/self/fd/" + std::to_string(folder.get());
+  const int result = method == Method::Descriptor ? configure(context, FSCONFIG_SET_FD, key, nullptr, folder.get())
+                                                  : configure(context, FSCONFIG_SET_STRING, key, path.c_str(), 0);
+  if (result == 0) return;
+  const int number = errno;
+  Failure failure = systemFailure(number, "fsconfig", key, kernelMessages(context));
+  if (number == EINVAL) throw Unsupported{failure};
+  throw failure;
+}
+
+/// fsopen, fsconfig, fsmount, move_mount. `lowerdir+` came with Linux 6.7, descriptors for it with 6.13.
+void mountByContext(const Layers& layers, const std::string& target, Method method) {
+  const UniqueFd context(static_cast<int>(syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
+  if (!context.valid()) {
+    if (errno == ENOSYS) throw Unsupported{systemFailure(errno, "fsopen", "overlay")};
+    throw systemFailure(errno, "fsopen", "overlay");
+  }
+  const int fs = context.get();
+  for (const auto& lower : layers.lower) setLayer(fs, "lowerdir+", lower, method);
+  if (layers.upper.valid()) {
+    setLayer(fs, "upperdir", layers.upper, method);
+    setLayer(fs, "workdir", layers.work, method);
+  }
+  for (const auto& [key, value] : kOptions) {
+    if (configure(fs, FSCONFIG_SET_STRING, key, value, 0) != 0) throw systemFailure(errno, "fsconfig", key, kernelMessages(fs));
+  }
+  if (configure(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+    throw systemFailure(errno, "fsconfig", target, kernelMessages(fs));
+  }
+  const UniqueFd mounted(static_cast<int>(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0)));
+  if (!mounted.valid()) throw systemFailure(errno, "fsmount", target, kernelMessages(fs));
+  if (syscall(SYS_move_mount, mounted.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
+    throw systemFailure(errno, "move_mount", target);
+  }
+}
+
+std::string optionString(const Layers& layers) {
+  std::string options = "lowerdir=";
+  for (const auto& lower : layers.lower) options += (options.back() == '=' ? "" : ":") + std::to_string(lower.get());
+  if (layers.upper.valid()) {
+    options += ",upperdir=" + std::to_string(layers.upper.get()) + ",workdir=" + std::to_string(layers.work.get());
+  }
+  for (const auto& [key, value] : kOptions) options += std::string(",") + key + "=" + value;
+  return options;
+}
+
+/// mount(2) cuts options at one page without a word, so layers are named by descriptor number relative to
+/// /proc/self/fd: four bytes a layer. The working folder is made this thread's own for that, then the thread ends.
+void mountByOptions(const Layers& layers, const std::string& target) {
+  const std::string options = optionString(layers);
+  if (options.size() >= 4095) throw systemFailure(E2BIG, "mount", target, std::to_string(layers.lower.size()) + " layers");
+  const UniqueFd place(openFolder(target));
+  const std::string placePath = "/proc/self/fd/" + std::to_string(place.get());
+  const char* call = "";
+  int number = 0;
+  std::thread([&] {
+    if (unshare(CLONE_FS) != 0) {
+      call = "unshare";
+    } else if (chdir("/proc/self/fd") != 0) {
+      call = "chdir";
+    } else if (mount("overlay", placePath.c_str(), "overlay", 0, options.c_str()) != 0) {
+      call = "mount";
+    } else {
+      return;
+    }
+    number = errno;
+  }).join();
+  if (number != 0) throw systemFailure(number, call, target);
+}
+
+void mountLayers(const Layers& layers, const std::string& target, std::optional<Method> only) {
+  for (const Method method : {Method::Descriptor, Method::String}) {
+    if (only && *only != method) continue;
+    try {
+      return mountByContext(layers, target, method);
+    } catch (const Unsupported& unsupported) {
+      if (only) throw unsupported.failure;
+    }
+  }
+  mountByOptions(layers, target);
+}
+
+/// Tests name the method to exercise the ways this kernel would not take by itself.
+std::optional<Method> methodArgument(const Napi::Value& value) {
+  const auto name = optionalTextArgument(value, "method");
+  if (!name) return std::nullopt;
+  if (*name == "descriptor") return Method::Descriptor;
+  if (*name == "string") return Method::String;
+  if (*name == "options") return Method::Options;
+  throw Napi::RangeError::New(value.Env(), "method must be descriptor, string or options, not " + *name);
+}
+
+Napi::Value mountOverlay(const Napi::CallbackInfo& info) {
+  const Napi::Object request = objectArgument(info[0], "mount");
+  const auto lower = textsArgument(request.Get("lowerDirs"), "lowerDirs");
+  const auto upper = optionalTextArgument(request.Get("upper"), "upper");
+  const auto work = optionalTextArgument(request.Get("work"), "work");
+  const auto target = textArgument(request.Get("target"), "target");
+  const auto method = methodArgument(request.Get("method"));
+  if (lower.empty()) throw Napi::RangeError::New(info.Env(), "lowerDirs must name at least one folder");
+  if (upper.has_value() != work.has_value()) throw Napi::TypeError::New(info.Env(), "upper and work go together");
+  return onWorker(info.Env(), [=] {
+    Layers layers;
+    for (const auto& path : lower) layers.lower.push_back(openFolder(path));
+    if (upper) {
+      layers.upper = openFolder(*upper);
+      layers.work = openFolder(*work);
+    }
+    mountLayers(layers, target, method);
+  });
+}
+
+}  // namespace
+
+void exportOverlay(Napi::Env env, Napi::Object exports) {
+  exports.Set("mountOverlay", Napi::Function::New(env, mountOverlay));
+}
+
+}  // namespace berth
