@@ -1,0 +1,177 @@
+import { type Clock, isBerthError, type NodeFacts } from "../../shared/domain/index.ts";
+import type { Logger } from "../../shared/observe/index.ts";
+import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type SyncRequest } from "../../shared/wire/index.ts";
+import type { Container, Engine } from "../engine/index.ts";
+import type { ImageStore } from "../images/index.ts";
+import type { AgentMetrics } from "./agent-metrics.ts";
+import type { ControlPlaneClient } from "./control-plane-client.ts";
+import { createLogShipper, type LogShipper } from "./log-shipper.ts";
+import type { Membership } from "./membership.ts";
+import type { NodeFactsSource } from "./node-facts.ts";
+import { createReconciler, type Reconciler } from "./reconciler.ts";
+import { containerIdOf } from "./replica-key.ts";
+import type { ReplicaRecords } from "./replica-records.ts";
+import { openReplicaTable, type ReplicaTable } from "./replica-table.ts";
+import type { StepContext } from "./steps/context.ts";
+import { runningSince } from "./steps/start-replica.ts";
+import { createSyncLoop, type SyncLoop } from "./sync-loop.ts";
+import { readWakes } from "./wake-reader.ts";
+
+export interface AgentParts {
+  engine: Engine;
+  images: Pick<ImageStore, "get" | "unpack">;
+  client: ControlPlaneClient;
+  membership: Membership;
+  facts: Pick<NodeFactsSource, "current" | "gpuHealth" | "keepFresh">;
+  records: ReplicaRecords;
+  metrics: AgentMetrics;
+  /** CLOCK_BOOTTIME, milliseconds. */
+  bootTimeMs(): number;
+  bootId: string;
+  /** Random per process start. */
+  incarnation: string;
+  address: string;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+}
+
+const CLOSE_MS = 5_000;
+
+interface Wiring {
+  parts: AgentParts;
+  table: ReplicaTable;
+  reconciler: Reconciler;
+  shipper: LogShipper;
+  loop: SyncLoop;
+  lastSuccessMs: number | null;
+}
+
+/**
+ * Runs the node until `signal` aborts: syncs, reconciles, ships logs. Call after `engine.recover()`. Containers go on
+ * when it ends; the next agent adopts them, and their leases run on meanwhile.
+ */
+export async function runNode(parts: AgentParts, signal: AbortSignal): Promise<void> {
+  const wiring = await wire(parts, signal);
+  const unsubscribe = parts.engine.onChange((container) => containerChanged(wiring, container));
+  for (const container of parts.engine.list()) containerChanged(wiring, container);
+  wiring.reconciler.look();
+  try {
+    const wakes = readWakes({ ...parts, onWake: () => wiring.loop.poke("wake") }, signal);
+    const fresh = parts.facts.keepFresh(() => wiring.loop.poke("change"), signal);
+    await wiring.loop.run(signal);
+    await Promise.all([wakes, fresh]);
+  } finally {
+    unsubscribe();
+    await Promise.all([wiring.reconciler.close(CLOSE_MS), wiring.shipper.close(CLOSE_MS)]);
+  }
+}
+
+async function wire(parts: AgentParts, signal: AbortSignal): Promise<Wiring> {
+  const damaged = (path: string, error: unknown) => parts.log.error({ path, err: error }, "replica record is damaged, ignored");
+  const table = await openReplicaTable(parts.engine, parts.records, damaged);
+  const context: StepContext = {
+    ...parts,
+    table,
+    signal,
+    gpuHealth: () => parts.facts.gpuHealth(),
+    leaseDeadlineMs: () => wiring.reconciler.leaseDeadlineMs(),
+  };
+  await noteStartTimes(context);
+  const wiring: Wiring = {
+    parts,
+    table,
+    reconciler: createReconciler(context, () => wiring.loop.poke("change"), parts.random),
+    shipper: createLogShipper({ ...parts, onEnd: (containerId, how) => logEnded(wiring, containerId, how) }),
+    loop: createSyncLoop({
+      ...parts,
+      sync: (aborted) => syncOnce(wiring, aborted),
+      onFailure: (error, failures) => parts.log[failures === 1 ? "warn" : "debug"]({ err: error, failures }, "sync failed, will be tried again"),
+    }),
+    lastSuccessMs: null,
+  };
+  return wiring;
+}
+
+/** An agent that died between the start and its record left no start time: the time limit needs one. */
+async function noteStartTimes(context: StepContext): Promise<void> {
+  for (const entry of context.table.entries()) {
+    const container = context.engine.get(entry.containerId);
+    if (container?.state !== "running" || entry.record.runningSinceMs !== null) continue;
+    await context.table.update(entry, { runningSinceMs: runningSince(context, container) });
+  }
+}
+
+async function syncOnce(wiring: Wiring, signal: AbortSignal): Promise<number> {
+  const { parts, reconciler, shipper } = wiring;
+  const identity = await parts.membership.ensure(signal);
+  const request = syncRequest(wiring, identity.nodeId, parts.facts.current());
+  const began = parts.clock.monotonic();
+  const answer = await parts.client.sync(request, signal).catch(async (error: unknown) => {
+    if (isBerthError(error, "unauthorized")) await parts.membership.rejoin(signal);
+    throw error;
+  });
+  const now = parts.clock.monotonic();
+  parts.metrics.synced((now - began) / 1000);
+  const desired = answer.desired.filter((replica) => isNameable(parts.log, replica));
+  takeLimits(wiring.table, desired);
+  // Only the agent's own send time counts: a slow answer cannot make a lease longer than the control plane believes.
+  reconciler.want(desired, request.sentAt + answer.leaseSeconds * 1000);
+  if (wiring.lastSuccessMs !== null) shipper.reachable(Math.min(now - wiring.lastSuccessMs, 2_000 * answer.intervalSeconds));
+  wiring.lastSuccessMs = now;
+  reconciler.look();
+  return answer.intervalSeconds * 1000;
+}
+
+function syncRequest(wiring: Wiring, nodeId: string, facts: NodeFacts): SyncRequest {
+  const { parts, table } = wiring;
+  return {
+    protocol: AGENT_PROTOCOL_VERSION,
+    nodeId,
+    incarnation: parts.incarnation,
+    bootId: parts.bootId,
+    sentAt: parts.bootTimeMs(),
+    address: parts.address,
+    facts,
+    replicas: table.reports(),
+  };
+}
+
+/** One nonsense entry must not stop the others. */
+function isNameable(log: Logger, replica: DesiredReplica): boolean {
+  try {
+    containerIdOf(replica);
+    return true;
+  } catch (error) {
+    log.error({ err: error }, "control plane asked for a replica that cannot be named, ignored");
+    return false;
+  }
+}
+
+/** Records of adopted containers may have lost their limits; the control plane's word is the newer anyway. */
+function takeLimits(table: ReplicaTable, desired: DesiredReplica[]): void {
+  for (const wanted of desired) {
+    const entry = table.get(containerIdOf(wanted));
+    if (!entry) continue;
+    const { timeLimitSeconds, stopGraceSeconds } = wanted.spec;
+    entry.record = { ...entry.record, timeLimitSeconds, stopGraceSeconds };
+  }
+}
+
+function containerChanged(wiring: Wiring, container: Container): void {
+  const { parts, table, shipper, loop, reconciler } = wiring;
+  const entry = table.get(container.id);
+  if (!entry) return;
+  if (container.state !== "created") shipper.follow(container.id, entry.key, parts.engine.logPath(container.id));
+  if (container.state === "exited") shipper.finish(container.id);
+  loop.poke("change");
+  reconciler.look();
+}
+
+function logEnded(wiring: Wiring, containerId: string, how: "shipped" | "given-up"): void {
+  const entry = wiring.table.get(containerId);
+  if (!entry) return;
+  entry.logs = how;
+  if (how === "given-up") wiring.parts.log.warn({ container: containerId }, "log not sent in time, its end is reported without it");
+  wiring.loop.poke("change");
+}

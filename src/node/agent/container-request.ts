@@ -1,0 +1,37 @@
+import type { DesiredReplica } from "../../shared/wire/index.ts";
+import type { ContainerRequest } from "../engine/index.ts";
+import { labelsOf } from "./replica-key.ts";
+
+/** Enough for data loaders by the hundred, small enough that a fork bomb stays in its container. */
+const PIDS_LIMIT = 16_384;
+
+/** Turns the control plane's words into the engine's. `leaseDeadlineMs`: boot-time milliseconds. */
+export function containerRequest(desired: DesiredReplica, id: string, leaseDeadlineMs: number): ContainerRequest {
+  const { spec } = desired;
+  return {
+    id,
+    image: spec.image,
+    command: spec.command,
+    args: spec.args,
+    env: spec.env,
+    workdir: spec.workdir,
+    user: null,
+    hostname: hostnameOf(spec.jobName, desired.rank),
+    mounts: spec.mounts,
+    cpuMillis: spec.cpuMillis,
+    memoryBytes: spec.memoryBytes,
+    shmBytes: spec.shmBytes,
+    pidsLimit: PIDS_LIMIT,
+    gpuUuids: spec.gpuUuids,
+    network: spec.network,
+    labels: labelsOf(desired),
+    leaseDeadlineMs,
+    stopSignal: null,
+  };
+}
+
+/** "<job name>-<rank>", at most the 63 characters of a DNS label. */
+function hostnameOf(jobName: string, rank: number): string {
+  const suffix = `-${rank}`;
+  return `${jobName.slice(0, 63 - suffix.length).replace(/-+$/, "")}${suffix}`;
+}

@@ -1,0 +1,144 @@
+import type { Static, TSchema } from "typebox";
+import { Check } from "typebox/value";
+import { Agent, type Dispatcher, request } from "undici";
+import { BerthError, type ErrorCode, ERRORS, errorText } from "../../shared/domain/index.ts";
+import { JoinResponseSchema, LogPushResponseSchema, SyncResponseSchema } from "../../shared/wire/index.ts";
+import type { JoinRequest, JoinResponse, SyncRequest, SyncResponse } from "../../shared/wire/index.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import type { ReplicaKey } from "./replica-key.ts";
+
+/** What became of pushed log bytes. `refused`: the control plane will never take them (job or attempt is over). */
+export type PushResult = { kind: "stored" | "mismatch"; size: number } | { kind: "too-large" } | { kind: "refused"; reason: string };
+
+/** The agent's half of src/shared/wire/agent-protocol.ts. Everything throws BerthError; unreachable is control_plane_unavailable. */
+export interface ControlPlaneClient {
+  join(request: JoinRequest, signal: AbortSignal): Promise<JoinResponse>;
+  /** A join token, which the local socket gives without asking for one: its file permission is the authority. */
+  localJoinToken(signal: AbortSignal): Promise<string>;
+  sync(request: SyncRequest, signal: AbortSignal): Promise<SyncResponse>;
+  /** Text of the wake stream as it comes; ends or throws when the connection does, or after `WATCHDOG_MS` of silence. */
+  wake(signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
+  pushLog(key: ReplicaKey, offset: number, bytes: Buffer, signal: AbortSignal): Promise<PushResult>;
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
+  /** http://, https:// or unix:///path/to/api.sock */
+  url: string;
+  /** The node's credential; null before it joined. */
+  credential(): string | null;
+  /** Longest silence on the wake stream, milliseconds. */
+  watchdogMs?: number;
+  /** Longest wait for an answer, milliseconds. */
+  answerMs?: number;
+}
+
+const WATCHDOG_MS = 30_000;
+const ANSWER_MS = 10_000;
+const CONNECT_MS = 5_000;
+const ERROR_BYTES = 64 * 1024;
+/** A sync answer holds the specs of every replica of one node; more is not a control plane talking. */
+const ANSWER_BYTES = 64 * 1024 * 1024;
+
+export function createControlPlaneClient(options: ClientOptions): ControlPlaneClient {
+  const endpoint = parseEndpoint(options.url);
+  const answerMs = options.answerMs ?? ANSWER_MS;
+  const dispatcher = new Agent({
+    connect: { timeout: CONNECT_MS, ...(endpoint.socketPath === null ? {} : { socketPath: endpoint.socketPath }) },
+    keepAliveTimeout: 30_000,
+    headersTimeout: answerMs,
+    bodyTimeout: answerMs,
+  });
+  const send = (path: string, call: Partial<Dispatcher.RequestOptions>, signal: AbortSignal) =>
+    exchange(dispatcher, `${endpoint.origin}${path}`, options, { ...call, signal });
+  const post = async <T>(path: string, body: unknown, signal: AbortSignal): Promise<T> => {
+    const timed = AbortSignal.any([signal, AbortSignal.timeout(2 * answerMs)]);
+    const answer = await send(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }, timed);
+    return (await readJsonBody(answer, ANSWER_BYTES)) as T;
+  };
+  return {
+    join: async (body, signal) => checked(JoinResponseSchema, await post("/agent/v1/join", body, signal)),
+    localJoinToken: async (signal) => (await post<{ token: string }>("/v1/tokens", { kind: "join", ttlSeconds: 60 }, signal)).token,
+    sync: async (body, signal) => checked(SyncResponseSchema, await post("/agent/v1/sync", body, signal)),
+    wake: async (signal) => (await send("/agent/v1/wake", { method: "GET", bodyTimeout: options.watchdogMs ?? WATCHDOG_MS }, signal)).body,
+    pushLog: (key, offset, bytes, signal) => pushLog(send, key, offset, bytes, signal),
+    close: () => dispatcher.destroy(),
+  };
+}
+
+type Answer = Awaited<ReturnType<typeof request>>;
+type Send = (path: string, call: Partial<Dispatcher.RequestOptions>, signal: AbortSignal) => Promise<Answer>;
+
+async function pushLog(send: Send, key: ReplicaKey, offset: number, bytes: Buffer, signal: AbortSignal): Promise<PushResult> {
+  const path = `/agent/v1/logs/${encodeURIComponent(key.jobId)}/${key.epoch}/${key.rank}?offset=${offset}`;
+  try {
+    const answer = await send(path, { method: "POST", body: bytes, headers: { "content-type": "application/octet-stream" } }, signal);
+    return { kind: "stored", size: sizeIn(await readJsonBody(answer, ERROR_BYTES)) };
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    if (error.code === "log_offset_mismatch") return { kind: "mismatch", size: sizeIn(error.details) };
+    if (error.code === "payload_too_large") return { kind: "too-large" };
+    if (["stale_epoch", "job_not_found", "forbidden"].includes(error.code)) return { kind: "refused", reason: error.message };
+    throw error;
+  }
+}
+
+/** The problem's own `size`, or the one among its details. */
+function sizeIn(body: unknown): number {
+  const { size, details } = (body ?? {}) as { size?: unknown; details?: { size?: unknown } };
+  return checked(LogPushResponseSchema, { size: size ?? details?.size }).size;
+}
+
+async function exchange(
+  dispatcher: Agent,
+  url: string,
+  options: ClientOptions,
+  call: Partial<Dispatcher.RequestOptions>,
+): Promise<Answer> {
+  const credential = options.credential();
+  const headers = { ...(call.headers as Record<string, string>), ...(credential === null ? {} : { authorization: `Bearer ${credential}` }) };
+  const answer = await unreachableAs(url, () => request(url, { ...call, headers, dispatcher } as Parameters<typeof request>[1] & object));
+  if (answer.statusCode < 300) return answer;
+  throw problemError(answer.statusCode, await readJsonBody(answer, ERROR_BYTES).catch(() => null));
+}
+
+async function unreachableAs<T>(url: string, attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt();
+  } catch (error) {
+    throw new BerthError("control_plane_unavailable", `${new URL(url).origin} does not answer: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/** An RFC 9457 problem as the error it came from; the problem's members are the details. */
+function problemError(status: number, body: unknown): BerthError {
+  const problem = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  const known = typeof problem["code"] === "string" && problem["code"] in ERRORS;
+  const code = known ? (problem["code"] as ErrorCode) : codeOfStatus(status);
+  const detail = typeof problem["detail"] === "string" ? problem["detail"] : `the control plane answered ${status}`;
+  return new BerthError(code, detail, { details: problem });
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  if (status === 401) return "unauthorized";
+  if (status === 413) return "payload_too_large";
+  return status < 500 ? "invalid_request" : "control_plane_unavailable";
+}
+
+async function readJsonBody(answer: Answer, limit: number): Promise<unknown> {
+  return unreachableAs("http://control-plane", async () => {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    for await (const part of answer.body as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      if (bytes > limit) throw new Error(`an answer of more than ${limit} bytes`);
+      parts.push(part);
+    }
+    return JSON.parse(Buffer.concat(parts).toString("utf8")) as unknown;
+  });
+}
+
+function checked<S extends TSchema>(schema: S, value: unknown): Static<S> {
+  if (Check(schema, value)) return value as Static<S>;
+  throw new BerthError("control_plane_unavailable", "the answer does not fit the agent protocol: not a Berth control plane of this version");
+}

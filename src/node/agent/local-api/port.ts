@@ -1,0 +1,36 @@
+import type { Readable } from "node:stream";
+import type { NodeFacts } from "../../../shared/domain/index.ts";
+import type { Logger } from "../../../shared/observe/index.ts";
+import type { Engine } from "../../engine/index.ts";
+import type { Image, ImageStore, Progress } from "../../images/index.ts";
+import type { Slots } from "../slots.ts";
+
+export interface BuildCall {
+  tag: string | null;
+  /** Path inside the context. */
+  dockerfile: string;
+  target: string | null;
+  buildArgs: Record<string, string>;
+  noCache: boolean;
+  /** Uncompressed tar. */
+  context: Readable;
+}
+
+export interface BootstrapCall {
+  reference: string;
+  /** Extra Debian packages. */
+  include: string[];
+}
+
+/** What the routes of node.sock act on. */
+export interface LocalApiPort {
+  images: ImageStore;
+  engine: Pick<Engine, "list">;
+  build(call: BuildCall, progress: Progress, signal: AbortSignal): Promise<Image>;
+  bootstrap(call: BootstrapCall, progress: Progress, signal: AbortSignal): Promise<Image>;
+  /** Builds and bootstraps: one at a time, they want the whole machine. */
+  heavy: Slots;
+  facts(): NodeFacts;
+  metrics: { text(): Promise<string>; contentType: string };
+  log: Logger;
+}

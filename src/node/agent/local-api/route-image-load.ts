@@ -1,0 +1,13 @@
+import type { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import type { LocalApiPort } from "./port.ts";
+import { answerWithProgress } from "./progress-stream.ts";
+import { bodyStream } from "./body-stream.ts";
+
+/** POST /v1/images/load: an oci-archive or docker-archive tar as the body. */
+export function imageLoadRoute(app: FastifyInstance, { images, log }: LocalApiPort): void {
+  app.post("/v1/images/load", (request, reply) => {
+    const archive: Readable = bodyStream(request);
+    return answerWithProgress(reply, log, (progress, signal) => images.load(archive, progress, signal));
+  });
+}

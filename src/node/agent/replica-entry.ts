@@ -1,0 +1,59 @@
+import type { Container } from "../engine/index.ts";
+import type { Activity, LocalReplica } from "./infer-steps.ts";
+import type { ReplicaKey } from "./replica-key.ts";
+import type { ReplicaRecord } from "./replica-records.ts";
+
+/** What the agent holds in memory of one replica, beside its record on disk and its container in the engine. */
+export interface ReplicaEntry {
+  readonly key: ReplicaKey;
+  readonly containerId: string;
+  record: ReplicaRecord;
+  activity: Activity | null;
+  /** Aborts the start in hand. */
+  startAbort: AbortController | null;
+  /** What it is doing or what failed last, for people. */
+  message: string | null;
+  leaseDeadlineMs: number | null;
+  failures: number;
+  retryAtMs: number;
+  /** Whether the whole log reached the control plane: its exit is told only then. */
+  logs: "open" | "shipped" | "given-up";
+}
+
+export function newRecord(key: ReplicaKey, spec: Pick<ReplicaRecord, "gpuUuids" | "timeLimitSeconds" | "stopGraceSeconds">): ReplicaRecord {
+  return {
+    version: 1,
+    jobId: key.jobId,
+    epoch: key.epoch,
+    rank: key.rank,
+    gpuUuids: spec.gpuUuids,
+    timeLimitSeconds: spec.timeLimitSeconds,
+    stopGraceSeconds: spec.stopGraceSeconds,
+    runningSinceMs: null,
+    ending: null,
+    startFailure: null,
+  };
+}
+
+export function newEntry(containerId: string, record: ReplicaRecord): ReplicaEntry {
+  const { jobId, epoch, rank } = record;
+  return {
+    key: { jobId, epoch, rank },
+    containerId,
+    record,
+    activity: null,
+    startAbort: null,
+    message: null,
+    leaseDeadlineMs: null,
+    failures: 0,
+    retryAtMs: 0,
+    logs: "open",
+  };
+}
+
+/** The container speaks for itself once it runs; before, the start in hand does. */
+export function phaseOf(entry: ReplicaEntry, container: Container | null): LocalReplica["phase"] {
+  if (container?.state === "running") return "running";
+  if (entry.activity === "start") return "starting";
+  return container?.state === "created" ? "starting" : "exited";
+}

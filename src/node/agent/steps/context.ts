@@ -1,0 +1,22 @@
+import type { Clock } from "../../../shared/domain/index.ts";
+import type { Logger } from "../../../shared/observe/index.ts";
+import type { Engine } from "../../engine/index.ts";
+import type { ImageStore } from "../../images/index.ts";
+import type { ReplicaTable } from "../replica-table.ts";
+
+/** What the executors of steps act on. */
+export interface StepContext {
+  engine: Engine;
+  images: Pick<ImageStore, "get" | "unpack">;
+  table: ReplicaTable;
+  clock: Clock;
+  /** CLOCK_BOOTTIME, milliseconds. */
+  bootTimeMs(): number;
+  /** Lease deadline of the newest sync (boot-time milliseconds); null before the first. */
+  leaseDeadlineMs(): number | null;
+  /** GPUs of this node by UUID: true when healthy. */
+  gpuHealth(): ReadonlyMap<string, boolean>;
+  log: Logger;
+  /** Aborts when the agent stops: containers go on, and what was not finished is left for the next agent. */
+  signal: AbortSignal;
+}

@@ -1,0 +1,62 @@
+import { BerthError, errorText, isBerthError } from "../../../shared/domain/index.ts";
+import type { DesiredReplica } from "../../../shared/wire/index.ts";
+import type { Container } from "../../engine/index.ts";
+import { containerRequest } from "../container-request.ts";
+import { claimGpus } from "../gpu-ledger.ts";
+import type { ReplicaEntry } from "../replica-entry.ts";
+import type { StepContext } from "./context.ts";
+
+/**
+ * Unpacks the image and starts the container. Ends with a running container, a recorded start failure, a recorded
+ * stop (aborted on the control plane's wish), or nothing at all (lease too old, agent stopping): then the next look starts over.
+ */
+export async function startReplica(context: StepContext, desired: DesiredReplica): Promise<void> {
+  const entry = await context.table.add(desired, { activity: "start", ending: null });
+  const abort = new AbortController();
+  entry.startAbort = abort;
+  try {
+    const container = await runContainer(context, desired, entry, AbortSignal.any([abort.signal, context.signal]));
+    await context.table.update(entry, { runningSinceMs: runningSince(context, container) });
+    entry.message = null;
+  } catch (error) {
+    await recordFailure(context, entry, error, abort.signal);
+  } finally {
+    entry.activity = null;
+    entry.startAbort = null;
+  }
+}
+
+async function runContainer(context: StepContext, desired: DesiredReplica, entry: ReplicaEntry, signal: AbortSignal): Promise<Container> {
+  const { engine, images, table } = context;
+  const say = (message: string) => {
+    entry.message = message;
+  };
+  claimGpus(entry.containerId, desired.spec.gpuUuids, table.gpuHolders(), context.gpuHealth());
+  // Unpacking may outlast a lease, so it comes first and the newest lease is read after it.
+  const image = await images.get(desired.spec.image);
+  await images.unpack(image, (line) => say([line.step, line.detail].filter(Boolean).join(" ")), signal);
+  const leaseDeadlineMs = context.leaseDeadlineMs();
+  if (leaseDeadlineMs === null || leaseDeadlineMs <= context.bootTimeMs()) {
+    throw new BerthError("lease_expired", `the lease of ${entry.containerId} ended before it could start`);
+  }
+  const container = await engine.run(containerRequest(desired, entry.containerId, leaseDeadlineMs), say, signal);
+  entry.leaseDeadlineMs = leaseDeadlineMs;
+  return container;
+}
+
+async function recordFailure(context: StepContext, entry: ReplicaEntry, error: unknown, aborted: AbortSignal): Promise<void> {
+  const { engine, table, clock, log } = context;
+  // The container is there after all (its record could not be written): the next look goes on with it.
+  if (engine.get(entry.containerId)) throw error;
+  if (aborted.aborted) return table.update(entry, { ending: { cause: "stopped", at: clock.now() } });
+  if (context.signal.aborted || isBerthError(error, "lease_expired")) return table.drop(entry.containerId);
+  log.warn({ container: entry.containerId, err: error }, "replica could not start");
+  const code = error instanceof BerthError ? error.code : "internal";
+  await table.update(entry, { startFailure: { code, message: errorText(error), at: clock.now() } });
+}
+
+/** The program's start on the boot-time clock, for the time limit: it must not follow wall-clock steps. */
+export function runningSince(context: Pick<StepContext, "clock" | "bootTimeMs">, container: Container): number {
+  const age = container.startedAt === null ? 0 : Math.max(0, context.clock.now() - container.startedAt);
+  return context.bootTimeMs() - age;
+}

@@ -1,0 +1,23 @@
+import type { ReplicaEntry } from "../replica-entry.ts";
+import type { StepContext } from "./context.ts";
+
+/**
+ * SIGTERM, grace, SIGKILL. Why is on disk before the first signal, so that an agent that dies in between
+ * (and the next one, which stops it again) still tells the true cause.
+ */
+export async function stopReplica(
+  context: StepContext,
+  entry: ReplicaEntry,
+  graceSeconds: number,
+  cause: "stopped" | "time-limit",
+): Promise<void> {
+  entry.activity = "stop";
+  try {
+    if (entry.record.ending === null) await context.table.update(entry, { ending: { cause, at: context.clock.now() } });
+    entry.message = cause === "time-limit" ? `time limit of ${entry.record.timeLimitSeconds} s reached` : "stopping";
+    await context.engine.stop(entry.containerId, graceSeconds);
+    if (cause === "stopped") entry.message = null;
+  } finally {
+    entry.activity = null;
+  }
+}
