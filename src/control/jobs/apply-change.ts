@@ -1,6 +1,7 @@
 import { BerthError, isBerthError, type Job } from "../../shared/domain/index.ts";
 import type { JobStore } from "./job-store.ts";
-import { applyEvent, type JobChange } from "./transition.ts";
+import type { JobChange } from "./job-change.ts";
+import { applyEvent } from "./transition.ts";
 
 const ATTEMPTS = 16;
 
@@ -16,7 +17,7 @@ export async function applyChange(store: JobStore, jobId: string, change: JobCha
     const transition = applyEvent(job, change, now);
     if (transition.job === job) return job;
     try {
-      return await store.commit(job, transition);
+      return await store.commit(job, transition, now);
     } catch (error) {
       if (!isBerthError(error, "conflict") || attempt === ATTEMPTS) throw error;
     }

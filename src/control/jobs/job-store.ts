@@ -1,5 +1,5 @@
 import type { Job, JobEvent, JobSpec, JobState } from "../../shared/domain/index.ts";
-import type { Transition } from "./transition.ts";
+import type { Transition } from "./job-change.ts";
 
 export interface SubmitRequest {
   spec: JobSpec;
@@ -63,7 +63,7 @@ export interface JobStore {
    * Callers use `applyChange`, which reads again and retries.
    * @throws BerthError conflict (row changed, GPU claimed by another job, revision passed), job_not_found
    */
-  commit(previous: Job, transition: Transition, revision?: PlacementRevision): Promise<Job>;
+  commit(previous: Job, transition: Transition, now: number, revision?: PlacementRevision): Promise<Job>;
 
   queue(limit: number): Promise<QueueView>;
 

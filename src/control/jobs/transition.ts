@@ -1,32 +1,42 @@
-import type { Assignment, Job } from "../../shared/domain/index.ts";
-import type { ReplicaReport } from "../../shared/wire/index.ts";
-
-/** Everything that can happen to a job after its submission. */
-export type JobChange =
-  | { type: "placed"; assignments: Assignment[] }
-  | { type: "replica-report"; nodeId: string; report: ReplicaReport }
-  | { type: "cancel-requested"; by: string }
-  | { type: "node-lost"; nodeId: string; why: string }
-  | { type: "replica-missing"; epoch: number; rank: number; why: string }
-  | { type: "pending-reason"; reason: string };
-
-/** One line for the job's history. */
-export interface HistoryLine {
-  type: string;
-  message: string;
-}
-
-/** The row after a change (version one higher) and what to write into its history. */
-export interface Transition {
-  job: Job;
-  history: HistoryLine[];
-}
+import type { Job } from "../../shared/domain/index.ts";
+import type { JobChange, Transition } from "./job-change.ts";
+import { cancel } from "./transition/cancel.ts";
+import { loseNode, loseReplica } from "./transition/lose-replicas.ts";
+import { place } from "./transition/place.ts";
+import { report } from "./transition/replica-report.ts";
+import { explainPending } from "./transition/pending-reason.ts";
 
 /**
- * The job state table.
- * @returns the same job object when nothing changes
- * @throws BerthError stale_epoch for a report of another attempt; conflict for a change the state does not allow
+ * The job state table, the only writer of a row:
+ *
+ *   change \ state    pending          starting, running         stopping                 succeeded, failed, cancelled
+ *   placed            starting         conflict                  conflict                 conflict
+ *   replica-report    stale_epoch (1)  running | stopping | (2)  stopping | (2)           same epoch: nothing; else stale_epoch
+ *   cancel-requested  cancelled        stopping                  stopping, then cancelled cancelled: nothing; else conflict
+ *   node-lost         nothing          stopping | (2)            stopping | (2)           nothing
+ *   replica-missing   nothing          stopping | (2)            stopping | (2)           nothing
+ *   pending-reason    pending          nothing                   nothing                  nothing
+ *
+ *   (1) a report of a higher epoch than the row's raises the row's epoch: the store was restored from an older copy, and
+ *       an epoch must never be given twice.
+ *   (2) when the last replica has ended: succeeded, failed, cancelled, or pending again (retry, or lost node).
+ *
+ * Pure. Returns the same job object when nothing changes, so repeated and late reports are harmless.
+ * @throws BerthError stale_epoch, conflict
  */
-export function applyEvent(_job: Job, _change: JobChange, _now: number): Transition {
-  throw new Error("not yet");
+export function applyEvent(job: Job, change: JobChange, now: number): Transition {
+  switch (change.type) {
+    case "placed":
+      return place(job, change.assignments, now);
+    case "replica-report":
+      return report(job, change.nodeId, change.report, now);
+    case "cancel-requested":
+      return cancel(job, change.by, now);
+    case "node-lost":
+      return loseNode(job, change.nodeId, change.why, now);
+    case "replica-missing":
+      return loseReplica(job, change, now);
+    case "pending-reason":
+      return explainPending(job, change.reason);
+  }
 }

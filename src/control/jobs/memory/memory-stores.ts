@@ -1,6 +1,9 @@
 import type { Stores } from "../stores.ts";
+import { createMemoryJobStore } from "./job-store.ts";
+import { createMemoryNodeStore, createMemoryTokenStore } from "./node-store.ts";
 
 /** The same ports in memory: for tests, the simulator and `berth plan`. */
 export function createMemoryStores(): Stores {
-  throw new Error("not yet");
+  const jobs = createMemoryJobStore();
+  return { jobs, nodes: createMemoryNodeStore(), tokens: createMemoryTokenStore(), close: () => jobs.close() };
 }

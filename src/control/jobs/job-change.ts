@@ -1,0 +1,35 @@
+import type { Assignment, Job } from "../../shared/domain/index.ts";
+import type { ReplicaReport } from "../../shared/wire/index.ts";
+
+/** Everything that can happen to a job after its submission. */
+export type JobChange =
+  | { type: "placed"; assignments: Assignment[] }
+  | { type: "replica-report"; nodeId: string; report: ReplicaReport }
+  | { type: "cancel-requested"; by: string }
+  /** The node's containers are certainly dead: it was silent for lease and grace, or it booted again. */
+  | { type: "node-lost"; nodeId: string; why: string }
+  /** One replica is certainly gone although its node lives. `cause` lost: not charged; stopped: it never started. */
+  | { type: "replica-missing"; epoch: number; rank: number; cause: "lost" | "stopped"; why: string }
+  | { type: "pending-reason"; reason: string };
+
+/** One line for the job's history. */
+export interface HistoryLine {
+  type: string;
+  message: string;
+}
+
+/** The row after a change (version one higher) and what to write into its history. */
+export interface Transition {
+  job: Job;
+  history: HistoryLine[];
+}
+
+/** The row with `changes`, one version on. */
+export function nextRow(job: Job, changes: Partial<Job>): Job {
+  return { ...job, ...changes, version: job.version + 1 };
+}
+
+/** Nothing to write. `applyChange` knows it by the same job object. */
+export function unchanged(job: Job): Transition {
+  return { job, history: [] };
+}

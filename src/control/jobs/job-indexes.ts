@@ -1,0 +1,47 @@
+import { isActive, type Job, type JobState } from "../../shared/domain/index.ts";
+import type { JobFilter } from "./job-store.ts";
+
+export const JOB_STATES = ["pending", "starting", "running", "stopping", "succeeded", "failed", "cancelled"] as const satisfies JobState[];
+
+/** 2^42 milliseconds reach to the year 2109; times 2001 priorities it still fits the 53 bits of a double. */
+const MILLISECONDS = 2 ** 42;
+const HIGHEST_PRIORITY = 1000;
+
+/** Sorts pending jobs as the scheduler orders them: priority (highest first), then age. Ties: by id, see `queueMember`. */
+export function queueScore(job: Job): number {
+  return (HIGHEST_PRIORITY - job.spec.priority) * MILLISECONDS + Math.min(job.queuedAt, MILLISECONDS - 1);
+}
+
+/** Equal scores sort by member as text, so ids are padded to sort as numbers do. */
+export function queueMember(id: string): string {
+  return id.padStart(16, "0");
+}
+
+export function idOfQueueMember(member: string): string {
+  return member.replace(/^0+(?=\d)/, "");
+}
+
+/** The GPUs a job owns: "<node>/<uuid>", from its placement to the end of its attempt. */
+export function claimsOf(job: Job): string[] {
+  return activeAssignments(job).flatMap(({ nodeId, gpuUuids }) => gpuUuids.map((uuid) => `${nodeId}/${uuid}`));
+}
+
+/** The nodes that must hear of the job. */
+export function nodesOf(job: Job): string[] {
+  return [...new Set(activeAssignments(job).map(({ nodeId }) => nodeId))];
+}
+
+function activeAssignments(job: Job) {
+  return isActive(job.state) ? (job.attempt?.assignments ?? []) : [];
+}
+
+export function matchesFilter(job: Job, filter: JobFilter): boolean {
+  const { states, project, name, user, labels = {} } = filter;
+  return (
+    (states === undefined || states.includes(job.state)) &&
+    (project === undefined || job.spec.project === project) &&
+    (name === undefined || job.spec.name === name) &&
+    (user === undefined || job.user === user) &&
+    Object.entries(labels).every(([label, value]) => Object.hasOwn(job.spec.labels, label) && job.spec.labels[label] === value)
+  );
+}

@@ -1,0 +1,130 @@
+import { BerthError, isActive, type Job, type JobEvent, type JobState } from "../../../shared/domain/index.ts";
+import type { HistoryLine, Transition } from "../job-change.ts";
+import { claimsOf, JOB_STATES, matchesFilter, nodesOf, queueScore } from "../job-indexes.ts";
+import type { JobFilter, JobPage, JobStore, PlacementRevision, SubmitRequest } from "../job-store.ts";
+import { parseCursor } from "../page-cursor.ts";
+import { fingerprint, newJob, submittedLine } from "../submission.ts";
+
+interface Memory {
+  jobs: Map<string, Job>;
+  events: Map<string, JobEvent[]>;
+  claims: Map<string, string>;
+  idempotency: Map<string, { id: string; fingerprint: string }>;
+  waiting: Set<{ jobId: string; wake: () => void }>;
+  placements: number;
+  lastId: number;
+  eventSequence: number;
+}
+
+/** The job rows in memory. Rows are never mutated, so they are handed out as they are. */
+export function createMemoryJobStore(): JobStore {
+  const memory: Memory = {
+    jobs: new Map(),
+    events: new Map(),
+    claims: new Map(),
+    idempotency: new Map(),
+    waiting: new Set(),
+    placements: 0,
+    lastId: 0,
+    eventSequence: 0,
+  };
+  const all = () => [...memory.jobs.values()];
+  return {
+    submit: async (request, now) => submit(memory, request, now),
+    get: async (id) => memory.jobs.get(id) ?? null,
+    find: async (idOrName) => memory.jobs.get(idOrName) ?? all().findLast((job) => job.spec.name === idOrName) ?? null,
+    list: async (filter, { limit, cursor }) => list(all().reverse(), filter, limit, cursor),
+    commit: async (previous, transition, now, revision) => commit(memory, previous, transition, now, revision),
+    queue: async (limit) => {
+      const pending = all().filter((job) => job.state === "pending").sort((left, right) => queueScore(left) - queueScore(right) || Number(left.id) - Number(right.id));
+      return {
+        revision: memory.placements,
+        pending: pending.slice(0, limit),
+        pendingBeyond: Math.max(0, pending.length - limit),
+        active: all().filter((job) => isActive(job.state)),
+      };
+    },
+    onNode: async (nodeId) => all().filter((job) => nodesOf(job).includes(nodeId)),
+    counts: async () =>
+      Object.fromEntries(JOB_STATES.map((state) => [state, all().filter((job) => job.state === state).length])) as Record<JobState, number>,
+    events: async (jobId, after) => {
+      const events = memory.events.get(jobId) ?? [];
+      return events.slice(after === null ? 0 : events.findIndex(({ id }) => id === after) + 1).slice(0, 1000);
+    },
+    changed: (jobId, timeoutMs, signal) => changed(memory, jobId, timeoutMs, signal),
+    close: async () => {
+      for (const { wake } of [...memory.waiting]) wake();
+    },
+  };
+}
+
+function submit(memory: Memory, request: SubmitRequest, now: number) {
+  const key = request.idempotencyKey === null ? null : `${request.user}\0${request.idempotencyKey}`;
+  const known = key === null ? undefined : memory.idempotency.get(key);
+  if (known !== undefined) {
+    if (known.fingerprint !== fingerprint(request)) {
+      throw new BerthError("idempotency_conflict", `Idempotency-Key ${JSON.stringify(request.idempotencyKey)} was used for job ${known.id}, which differs`);
+    }
+    return { job: memory.jobs.get(known.id) as Job, replayed: true };
+  }
+  memory.lastId += 1;
+  const job = newJob(String(memory.lastId), request, now);
+  memory.jobs.set(job.id, job);
+  if (key !== null) memory.idempotency.set(key, { id: job.id, fingerprint: fingerprint(request) });
+  append(memory, job, [submittedLine(request.user)], now);
+  return { job, replayed: false };
+}
+
+function list(newestFirst: Job[], filter: JobFilter, limit: number, cursor: string | null): JobPage {
+  const before = parseCursor(cursor);
+  const matches = newestFirst.filter((job) => Number(job.id) < before && matchesFilter(job, filter));
+  const items = matches.slice(0, limit);
+  return { items, nextCursor: matches.length > limit ? (items.at(-1)?.id ?? null) : null };
+}
+
+function commit(memory: Memory, previous: Job, { job, history }: Transition, now: number, revision: PlacementRevision | undefined): Job {
+  const current = memory.jobs.get(previous.id);
+  if (current === undefined) throw new BerthError("job_not_found", `no job ${previous.id}`);
+  if (current.state !== previous.state || current.epoch !== previous.epoch || current.version !== previous.version) {
+    throw new BerthError("conflict", `job ${job.id} changed in the meantime`);
+  }
+  if (revision !== undefined && revision !== memory.placements) throw new BerthError("conflict", "another placement came in between");
+  const claims = claimsOf(job);
+  const taken = claims.find((claim) => (memory.claims.get(claim) ?? job.id) !== job.id);
+  if (taken !== undefined) {
+    const owner = memory.claims.get(taken) ?? "";
+    throw new BerthError("conflict", `${taken} belongs to job ${owner}`, { details: { claim: taken, owner } });
+  }
+  for (const claim of claimsOf(current)) memory.claims.delete(claim);
+  for (const claim of claims) memory.claims.set(claim, job.id);
+  if (current.state === "pending" && job.state === "starting") memory.placements += 1;
+  memory.jobs.set(job.id, job);
+  append(memory, job, history, now);
+  return job;
+}
+
+function append(memory: Memory, job: Job, history: HistoryLine[], at: number): void {
+  const events = memory.events.get(job.id) ?? [];
+  for (const { type, message } of history) {
+    memory.eventSequence += 1;
+    events.push({ id: `${at}-${memory.eventSequence}`, jobId: job.id, epoch: job.epoch, at, type, message });
+  }
+  memory.events.set(job.id, events);
+  for (const { jobId, wake } of [...memory.waiting]) if (jobId === job.id) wake();
+}
+
+function changed(memory: Memory, jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      memory.waiting.delete(waiter);
+      resolve();
+    };
+    const waiter = { jobId, wake: done };
+    const timer = setTimeout(done, timeoutMs);
+    signal.addEventListener("abort", done);
+    memory.waiting.add(waiter);
+  });
+}

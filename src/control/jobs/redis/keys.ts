@@ -1,0 +1,48 @@
+import type { JobState } from "../../../shared/domain/index.ts";
+
+/**
+ * The whole keyspace (database 0). `{berth}` is a hash tag: every key lies in one slot, so a script may touch any of them.
+ *
+ *   {berth}:job-id                       string  the last job id given (INCR)
+ *   {berth}:job:<id>                     hash    spec (JSON, never changes), row (JSON, the rest), state, epoch, version,
+ *                                                claims (JSON array), nodes (JSON array)
+ *   {berth}:job:<id>:events              stream  epoch, at, type, message
+ *   {berth}:jobs:all                     zset    id by id: newest first is ZREVRANGE
+ *   {berth}:jobs:state:<state>           zset    "
+ *   {berth}:jobs:project:<project>       zset    "
+ *   {berth}:jobs:user:<user>             zset    "
+ *   {berth}:jobs:name:<name>             zset    "
+ *   {berth}:jobs:queue                   zset    pending ids by (priority, queuedAt), see job-indexes.ts
+ *   {berth}:jobs:node:<node>             set     ids with an active assignment on the node
+ *   {berth}:claims                       hash    <node>/<gpu uuid> -> id of the job that owns the GPU
+ *   {berth}:placements                   string  counts placements; a plan made from an older count is refused
+ *   {berth}:idempotency:<sha256>         hash    id, fingerprint; expires
+ *   {berth}:nodes                        set     names of nodes that have synced
+ *   {berth}:node:<name>                  hash    credential (sha256), joinedAt, address, facts (JSON), incarnation, bootId,
+ *                                                retiredBoots (JSON array), sentAt, lastSeenAt, state
+ *   {berth}:token:<kind>:<sha256>        string  expiresAt; expires
+ *   {berth}:job-changed                  channel id of every job that changes
+ */
+const PREFIX = "{berth}:";
+
+export const KEYS = {
+  jobId: `${PREFIX}job-id`,
+  jobPrefix: `${PREFIX}job:`,
+  job: (id: string) => `${PREFIX}job:${id}`,
+  events: (id: string) => `${PREFIX}job:${id}:events`,
+  all: `${PREFIX}jobs:all`,
+  state: (state: JobState) => `${PREFIX}jobs:state:${state}`,
+  project: (project: string) => `${PREFIX}jobs:project:${project}`,
+  user: (user: string) => `${PREFIX}jobs:user:${user}`,
+  name: (name: string) => `${PREFIX}jobs:name:${name}`,
+  queue: `${PREFIX}jobs:queue`,
+  nodeJobsPrefix: `${PREFIX}jobs:node:`,
+  nodeJobs: (nodeId: string) => `${PREFIX}jobs:node:${nodeId}`,
+  claims: `${PREFIX}claims`,
+  placements: `${PREFIX}placements`,
+  idempotency: (hash: string) => `${PREFIX}idempotency:${hash}`,
+  nodes: `${PREFIX}nodes`,
+  node: (name: string) => `${PREFIX}node:${name}`,
+  token: (kind: string, hash: string) => `${PREFIX}token:${kind}:${hash}`,
+  changedChannel: `${PREFIX}job-changed`,
+} as const;

@@ -1,0 +1,72 @@
+import type { Redis } from "ioredis";
+import type { NodeRecord, NodeState } from "../../../shared/domain/index.ts";
+import { matchesDigest, randomSecret, sha256Hex } from "../credentials.ts";
+import { nameTaken, notJoined, outdatedSync } from "../node-refusals.ts";
+import type { NodeReport, NodeStore } from "../node-store.ts";
+import { KEYS } from "./keys.ts";
+import { redisCall, runScript, script } from "./redis-call.ts";
+import { nodeJoinLua } from "./scripts/node-join.lua.ts";
+import { nodeStateLua } from "./scripts/node-state.lua.ts";
+import { nodeSyncLua } from "./scripts/node-sync.lua.ts";
+
+const JOIN = script(nodeJoinLua);
+const SYNC = script(nodeSyncLua);
+const STATE = script(nodeStateLua);
+const BOOTS_REMEMBERED = 8;
+
+export function createRedisNodeStore(redis: Redis): NodeStore {
+  return {
+    join: async (name, now) => {
+      const credential = randomSecret("berth-node-");
+      const code = await runScript(redis, JOIN, [KEYS.node(name)], [sha256Hex(credential), now]);
+      if (code !== 1) throw nameTaken(name);
+      return { nodeId: name, credential };
+    },
+    authenticate: async (nodeId, credential) => {
+      const digest = await redisCall(() => redis.hget(KEYS.node(nodeId), "credential"));
+      return digest !== null && matchesDigest(credential, digest);
+    },
+    recordSync: (report, now) => recordSync(redis, report, now),
+    get: async (nodeId) => decode(nodeId, await redisCall(() => redis.hgetall(KEYS.node(nodeId)))),
+    lastSentAt: async (nodeId) => {
+      const sentAt = await redisCall(() => redis.hget(KEYS.node(nodeId), "sentAt"));
+      return sentAt === null ? null : Number(sentAt);
+    },
+    list: async () => {
+      const names = (await redisCall(() => redis.smembers(KEYS.nodes))).sort();
+      const hashes = await redisCall(() => Promise.all(names.map((name) => redis.hgetall(KEYS.node(name)))));
+      return hashes.flatMap((hash, index) => decode(names[index] ?? "", hash) ?? []);
+    },
+    setState: async (seen, state) => (await runScript(redis, STATE, [KEYS.node(seen.id)], [seen.lastSeenAt, seen.state, seen.incarnation, state])) === 1,
+  };
+}
+
+async function recordSync(redis: Redis, report: NodeReport, now: number): Promise<NodeRecord> {
+  const { nodeId, incarnation, bootId, sentAt, address, facts } = report;
+  const reply = (await runScript(
+    redis,
+    SYNC,
+    [KEYS.node(nodeId), KEYS.nodes],
+    [nodeId, incarnation, bootId, sentAt, address, JSON.stringify(facts), now, BOOTS_REMEMBERED],
+  )) as [number, NodeState, string];
+  if (reply[0] === -1) throw notJoined(nodeId);
+  if (reply[0] === -2) throw outdatedSync(nodeId);
+  return { id: nodeId, name: nodeId, address, facts, incarnation, bootId, joinedAt: Number(reply[2]), lastSeenAt: now, state: reply[1] };
+}
+
+/** Null for a node that joined but has not synced yet: nothing is known of it. */
+function decode(id: string, hash: Record<string, string>): NodeRecord | null {
+  const { facts, state, address = "", incarnation = "", bootId = "", joinedAt, lastSeenAt } = hash;
+  if (facts === undefined || state === undefined) return null;
+  return {
+    id,
+    name: id,
+    address,
+    facts: JSON.parse(facts),
+    incarnation,
+    bootId,
+    joinedAt: Number(joinedAt),
+    lastSeenAt: Number(lastSeenAt),
+    state: state as NodeState,
+  };
+}

@@ -1,0 +1,46 @@
+/**
+ * One change of a job row: compare-and-set on (state, epoch, version), with everything that must change with it.
+ * A GPU that another job owns refuses the whole change: no GPU ever has two owners, whoever decides.
+ *
+ * KEYS  1 job  2 events  3 index of the old state  4 index of the new state  5 jobs:queue  6 claims  7 placements
+ * ARGV  1 id  2 state  3 epoch  4 version (as read)  5 new state  6 new epoch  7 new version  8 row JSON
+ *       9 queue score, "" when not pending  10 queue member  11 claims, JSON array  12 nodes, JSON array
+ *       13 history, JSON array of {type, message}  14 most history lines kept  15 now  16 key prefix of the node sets
+ *       17 channel  18 placement revision, "" when it does not matter  19 "1" when this is a placement
+ * Returns  {1}; {-1} no such job; {-2} the row has changed; {-3, claim, owner} a GPU is another job's;
+ *          {-4} placements were made since the revision
+ */
+export const transitionLua = `
+local row = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'version', 'claims', 'nodes')
+if not row[1] then return {-1} end
+if row[1] ~= ARGV[2] or row[2] ~= ARGV[3] or row[3] ~= ARGV[4] then return {-2} end
+if ARGV[18] ~= '' and (redis.call('GET', KEYS[7]) or '0') ~= ARGV[18] then return {-4} end
+
+local claims = cjson.decode(ARGV[11])
+for _, claim in ipairs(claims) do
+  local owner = redis.call('HGET', KEYS[6], claim)
+  if owner and owner ~= ARGV[1] then return {-3, claim, owner} end
+end
+
+for _, claim in ipairs(cjson.decode(row[4])) do redis.call('HDEL', KEYS[6], claim) end
+for _, claim in ipairs(claims) do redis.call('HSET', KEYS[6], claim, ARGV[1]) end
+for _, node in ipairs(cjson.decode(row[5])) do redis.call('SREM', ARGV[16] .. node, ARGV[1]) end
+for _, node in ipairs(cjson.decode(ARGV[12])) do redis.call('SADD', ARGV[16] .. node, ARGV[1]) end
+
+redis.call('HSET', KEYS[1], 'row', ARGV[8], 'state', ARGV[5], 'epoch', ARGV[6], 'version', ARGV[7], 'claims', ARGV[11], 'nodes', ARGV[12])
+if KEYS[3] ~= KEYS[4] then
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZADD', KEYS[4], ARGV[1], ARGV[1])
+end
+if ARGV[9] == '' then
+  redis.call('ZREM', KEYS[5], ARGV[10])
+else
+  redis.call('ZADD', KEYS[5], ARGV[9], ARGV[10])
+end
+if ARGV[19] == '1' then redis.call('INCR', KEYS[7]) end
+for _, line in ipairs(cjson.decode(ARGV[13])) do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[14], '*', 'epoch', ARGV[6], 'at', ARGV[15], 'type', line.type, 'message', line.message)
+end
+redis.call('PUBLISH', ARGV[17], ARGV[1])
+return {1}
+`;

@@ -1,0 +1,71 @@
+import type { Attempt, Job, Outcome, ReplicaStatus } from "../../../shared/domain/index.ts";
+import { type HistoryLine, nextRow, type Transition } from "../job-change.ts";
+import { describeEnd } from "./describe-end.ts";
+import { decisiveReplica, interrupted, succeeded } from "./replica-end.ts";
+
+/** A job that takes its node down every time must not walk through the whole cluster. */
+const MOST_INTERRUPTIONS = 16;
+
+/** Start errors that the next try would meet again (the message starts with the catalogue's code). */
+const PERMANENT_START_ERROR = /^(image_not_found|image_invalid|layer_invalid|invalid_reference|invalid_job_spec|mount_forbidden|forbidden)\b/;
+
+/**
+ * All replicas have ended: how the job goes on.
+ * - cancelled, when somebody asked for it;
+ * - succeeded, when every replica exited with 0;
+ * - pending again without charge, when a node or lease was lost: the failures of the rest of a gang are then taken as
+ *   the consequence, which is what a broken collective looks like;
+ * - pending again, charged, while retries are left (not after a time limit: it would be met again, as in Slurm);
+ * - failed.
+ */
+export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now: number): Transition {
+  const decisive = decisiveReplica(attempt);
+  const place = attempt.assignments.find((assignment) => assignment.rank === decisive?.rank);
+  const text = decisive === undefined ? "no replica" : describeEnd(job, decisive, place?.nodeId);
+  const end = (state: "succeeded" | "failed" | "cancelled", outcome: Outcome): Transition => ({
+    job: nextRow(job, { state, attempt, outcome, startedAt: attempt.startedAt, finishedAt: endOf(attempt, now) }),
+    history: [...history, { type: state, message: outcome.message }],
+  });
+
+  if (attempt.stopReason === "cancel") {
+    return end("cancelled", { cause: "cancelled", exitCode: decisive?.exitCode ?? null, message: `cancelled; ${text}` });
+  }
+  if (attempt.replicas.every(succeeded)) {
+    const message = attempt.replicas.length === 1 ? text : "every replica exited with code 0";
+    return end("succeeded", { cause: "exited", exitCode: 0, message });
+  }
+  const failed = { cause: decisive?.cause ?? "lost", exitCode: decisive?.exitCode ?? null, message: text };
+  if (wasInterrupted(attempt)) {
+    const interruptions = job.epoch - job.retriesUsed;
+    if (interruptions < MOST_INTERRUPTIONS) return requeue(job, 0, `queued again, not charged: ${text}`, history, now);
+    return end("failed", { ...failed, message: `lost its place ${interruptions} times; the last time it ${text}` });
+  }
+  if (decisive !== undefined && mayRetry(job, decisive)) {
+    return requeue(job, 1, `retry ${job.retriesUsed + 1} of ${job.spec.retries}: ${text}`, history, now);
+  }
+  return end("failed", failed);
+}
+
+/** A replica that was stopped although nobody asked (its agent is shutting down) is the machine's doing too. */
+function wasInterrupted(attempt: Attempt): boolean {
+  const unasked = attempt.stopReason === "replica-failed" && attempt.replicas.every((replica) => succeeded(replica) || replica.cause === "stopped");
+  return attempt.stopReason === "node-lost" || unasked || attempt.replicas.some(interrupted);
+}
+
+function mayRetry(job: Job, decisive: ReplicaStatus): boolean {
+  if (decisive.cause === "time-limit") return false;
+  if (decisive.cause === "start-failed" && PERMANENT_START_ERROR.test(decisive.message ?? "")) return false;
+  return job.retriesUsed < job.spec.retries;
+}
+
+/** The last attempt is kept in the history only: the row of a pending job holds nothing. */
+function requeue(job: Job, charge: 0 | 1, why: string, history: HistoryLine[], now: number): Transition {
+  const retriesUsed = job.retriesUsed + charge;
+  const pending = { state: "pending" as const, attempt: null, startedAt: null, queuedAt: now, retriesUsed, pendingReason: "waiting for the scheduler" };
+  return { job: nextRow(job, pending), history: [...history, { type: charge === 0 ? "requeued" : "retrying", message: why }] };
+}
+
+function endOf(attempt: Attempt, now: number): number {
+  const ends = attempt.replicas.flatMap((replica) => replica.finishedAt ?? []);
+  return Math.max(attempt.startedAt ?? attempt.assignedAt, Math.min(now, Math.max(...ends)));
+}

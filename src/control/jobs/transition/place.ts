@@ -1,0 +1,29 @@
+import { type Assignment, BerthError, type Job, type ReplicaStatus } from "../../../shared/domain/index.ts";
+import { nextRow, type Transition } from "../job-change.ts";
+
+/**
+ * pending -> starting under the next epoch; all replicas or none.
+ * @throws BerthError conflict when the job is not pending or the assignments are not one for each rank
+ */
+export function place(job: Job, assignments: Assignment[], now: number): Transition {
+  if (job.state !== "pending") throw new BerthError("conflict", `job ${job.id} is ${job.state}, not pending`);
+  if (assignments.length !== job.spec.replicas || assignments.some((assignment, rank) => assignment.rank !== rank)) {
+    throw new BerthError("conflict", `${assignments.length} assignments for the ${job.spec.replicas} replicas of job ${job.id}`);
+  }
+  const epoch = job.epoch + 1;
+  const attempt = { epoch, assignments, replicas: assignments.map(assigned), assignedAt: now, startedAt: null, stopReason: null };
+  return {
+    job: nextRow(job, { state: "starting", epoch, attempt, pendingReason: null }),
+    history: [{ type: "placed", message: `placed on ${describePlaces(assignments)}` }],
+  };
+}
+
+function assigned({ rank }: Assignment): ReplicaStatus {
+  return { rank, state: "assigned", message: null, cause: null, exitCode: null, startedAt: null, finishedAt: null, usage: null };
+}
+
+function describePlaces(assignments: Assignment[]): string {
+  const gpusByNode = new Map<string, number>();
+  for (const { nodeId, gpuUuids } of assignments) gpusByNode.set(nodeId, (gpusByNode.get(nodeId) ?? 0) + gpuUuids.length);
+  return [...gpusByNode].map(([nodeId, gpus]) => (gpus === 0 ? nodeId : `${nodeId} (${gpus} GPU${gpus === 1 ? "" : "s"})`)).join(", ");
+}
