@@ -36,6 +36,7 @@ export const ERRORS = {
   build_failed: kind(422, false, "see the step's output above"),
   bootstrap_failed: kind(422, false, "see mmdebstrap's output above"),
   container_start_failed: kind(500, true, "see the message of the runtime; `berth doctor` checks the machine"),
+  container_stuck: kind(503, true, "a process waits in the kernel, often for a dead disk or network mount: drain the node"),
   gpu_unavailable: kind(409, true, "`berth nodes` shows which GPUs are healthy"),
   gpu_injection_failed: kind(500, true, "`berth doctor` checks the driver"),
   mount_forbidden: kind(403, false, "ask the operator to allow the folder with --allow-bind"),
