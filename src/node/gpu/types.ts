@@ -5,6 +5,8 @@ export interface GpuInventory {
   cudaVersion: string | null;
   simulated: boolean;
   gpus: Gpu[];
+  /** Why NVML could not be read ("NVML did not answer within 5 s"); null when it could, or when there is no driver. */
+  problem: string | null;
 }
 
 /**
@@ -13,9 +15,11 @@ export interface GpuInventory {
  */
 export interface InjectionPlan {
   version: 1;
+  /** Where the hook puts its one read-only tmpfs; every mount and link lies below it. Absolute, "/usr/local/nvidia". */
+  driverFolder: string;
   deviceNodes: DeviceNode[];
   mounts: FileMount[];
-  /** Made inside the rootfs after the mounts. */
+  /** `target` is the name of a file in the same folder. */
   symlinks: { target: string; path: string }[];
   /** Folders whose libraries go into the container's ld.so.cache. */
   libraryFolders: string[];
@@ -27,6 +31,8 @@ export interface InjectionPlan {
 export interface DeviceNode {
   /** Path in the container, "/dev/nvidia0". */
   path: string;
+  /** The node on the host (below a driver root it may lie elsewhere): bound where a user namespace forbids mknod. */
+  hostPath: string;
   major: number;
   minor: number;
   fileMode: number;
@@ -34,8 +40,54 @@ export interface DeviceNode {
   gid: number;
 }
 
+/** A regular file, bound read-only. */
 export interface FileMount {
+  /** Absolute, links already resolved. */
   hostPath: string;
   containerPath: string;
   options: string[];
+}
+
+/** What the plan must know of the container. Never a reason to grant anything. */
+export interface RootfsFacts {
+  /** The environment the process would get without the plan (image, then job): PATH and LD_LIBRARY_PATH are appended to. */
+  env: Record<string, string>;
+}
+
+/** An entry of the OCI spec's linux.resources.devices (config-linux.md, "Allowed Device list"). */
+export interface DeviceRule {
+  allow: true;
+  type: "c";
+  major: number;
+  minor: number;
+  access: "rw";
+}
+
+/** NVIDIA_DRIVER_CAPABILITIES' words. */
+export type Capability = "compute" | "utility" | "video" | "graphics" | "display" | "ngx";
+
+/** What of one driver root a container could get. */
+export interface DriverFiles {
+  /** "550.163.01", as the libraries' file names say. */
+  version: string;
+  libraries: DriverFile[];
+  /** Links beside the libraries: "libcuda.so.1" -> "libcuda.so.550.163.01". */
+  libraryLinks: { name: string; target: string }[];
+  binaries: DriverFile[];
+  /** Firmware the kernel loads itself; listed for people, not injected. */
+  firmware: string[];
+  /** /dev/nvidiactl and the capabilities' own nodes. */
+  controlNodes: DeviceNode[];
+  /** /dev/nvidiaN by minor number. */
+  gpuNodes: DeviceNode[];
+  /** Control nodes that the capabilities need and the host lacks ("/dev/nvidia-uvm"). */
+  missingNodes: string[];
+  /** /proc/driver/nvidia/params of the host; null where there is no driver in the kernel. */
+  params: string | null;
+}
+
+export interface DriverFile {
+  /** File name in the container. */
+  name: string;
+  hostPath: string;
 }

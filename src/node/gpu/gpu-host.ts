@@ -1,0 +1,56 @@
+import type { Clock } from "../../shared/domain/index.ts";
+import type { NativeNvml } from "../platform/index.ts";
+import { readDriverRoot } from "./driver-files/read-driver-root.ts";
+import { selectDriverFiles } from "./driver-files/select-driver-files.ts";
+import { createInventory } from "./inventory/create-inventory.ts";
+import { findNvml } from "./inventory/find-nvml.ts";
+import { deviceRules } from "./plan/device-rules.ts";
+import { planInjection } from "./plan/plan-injection.ts";
+import type { Capability, DeviceRule, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
+
+const CAPABILITIES: readonly Capability[] = ["utility", "compute"];
+const NVML_TIMEOUT_MS = 5000;
+
+export interface GpuHostOptions {
+  native: { nvml: NativeNvml };
+  clock: Clock;
+  /** "/" on a normal machine; what prepareSimulatedGpus returned when simulating. */
+  driverRoot: string;
+  simulated: boolean;
+  nvmlTimeoutMs?: number;
+}
+
+export interface GpuHost {
+  /** Never rejects for NVML's sake and never blocks: see GpuInventory.problem. */
+  inventory(): Promise<GpuInventory>;
+  /**
+   * The plan for `hooks/gpu-prestart` and the device rules for the OCI spec.
+   * @throws BerthError gpu_unavailable
+   */
+  planFor(gpuUuids: readonly string[], rootfs: RootfsFacts): Promise<GpuGrant>;
+}
+
+export interface GpuGrant {
+  plan: InjectionPlan;
+  deviceRules: DeviceRule[];
+}
+
+/** The GPUs of one machine, read fresh at every call: drivers are updated and GPUs fail under a running agent. */
+export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
+  const inventory = createInventory({
+    nvml: options.native.nvml,
+    nvmlLibrary: await findNvml(options.driverRoot),
+    simulated: options.simulated,
+    timeoutMs: options.nvmlTimeoutMs ?? NVML_TIMEOUT_MS,
+    clock: options.clock,
+  });
+  return {
+    inventory: () => inventory.read(),
+    planFor: async (gpuUuids, rootfs) => {
+      const [seen, listing] = await Promise.all([inventory.read(), readDriverRoot(options.driverRoot)]);
+      const driverFiles = selectDriverFiles(listing, CAPABILITIES, seen.driverVersion);
+      const plan = planInjection({ inventory: seen, driverFiles, gpuUuids, capabilities: CAPABILITIES, rootfs });
+      return { plan, deviceRules: deviceRules(plan) };
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { BerthError, type Gpu } from "../../../shared/domain/index.ts";
+import type { Capability, DeviceNode, DriverFiles, FileMount, GpuInventory, InjectionPlan, RootfsFacts } from "../types.ts";
+import { appendFolder, appendToPath } from "./search-path.ts";
+
+/**
+ * Everything goes below one folder that the image does not have, so nothing of the image is covered or changed. The name is
+ * the field's own: CUDA images carry its bin and lib64 in PATH and LD_LIBRARY_PATH already.
+ */
+export const DRIVER_FOLDER = "/usr/local/nvidia";
+const LIBRARY_FOLDER = `${DRIVER_FOLDER}/lib64`;
+const BINARY_FOLDER = `${DRIVER_FOLDER}/bin`;
+const FILE_OPTIONS = ["ro", "nosuid", "nodev", "bind"];
+
+export interface PlanRequest {
+  inventory: GpuInventory;
+  driverFiles: DriverFiles | null;
+  /** The assignment: the only thing that grants a GPU. */
+  gpuUuids: readonly string[];
+  capabilities: readonly Capability[];
+  rootfs: RootfsFacts;
+}
+
+/**
+ * What a container with these GPUs gets. Pure.
+ * @throws BerthError gpu_unavailable when a GPU is unknown or unhealthy, or the driver's files or nodes are incomplete
+ */
+export function planInjection(request: PlanRequest): InjectionPlan {
+  const gpus = assignedGpus(request.inventory, request.gpuUuids);
+  const files = completeDriver(request.driverFiles);
+  return {
+    version: 1,
+    driverFolder: DRIVER_FOLDER,
+    deviceNodes: [...files.controlNodes, ...gpus.map((gpu) => gpuNode(files, gpu))],
+    mounts: [...files.libraries.map((file) => mount(LIBRARY_FOLDER, file)), ...files.binaries.map((file) => mount(BINARY_FOLDER, file))],
+    symlinks: files.libraryLinks.map(({ name, target }) => ({ target, path: `${LIBRARY_FOLDER}/${name}` })),
+    libraryFolders: [LIBRARY_FOLDER],
+    env: environment(gpus, request),
+    procDriver: files.params === null ? null : { params: withoutDeviceFiles(files.params) },
+  };
+}
+
+/** In NVML's order (PCI bus), whatever order the assignment has, so that CUDA's device 0 is the first of the list. */
+function assignedGpus(inventory: GpuInventory, uuids: readonly string[]): Gpu[] {
+  const wanted = [...new Set(uuids)];
+  if (wanted.length === 0) throw new BerthError("gpu_unavailable", "no GPU is assigned");
+  return wanted.map((uuid) => healthyGpu(inventory, uuid)).sort((a, b) => a.index - b.index);
+}
+
+function healthyGpu(inventory: GpuInventory, uuid: string): Gpu {
+  const gpu = inventory.gpus.find((candidate) => candidate.uuid === uuid);
+  if (!gpu) throw new BerthError("gpu_unavailable", `this node has no GPU ${uuid}`);
+  if (!gpu.healthy) throw new BerthError("gpu_unavailable", `GPU ${uuid} is not healthy: ${gpu.problem ?? "no reason given"}`);
+  return gpu;
+}
+
+function completeDriver(files: DriverFiles | null): DriverFiles {
+  if (files === null) throw new BerthError("gpu_unavailable", "no NVIDIA driver libraries were found");
+  if (files.libraries.length === 0) throw new BerthError("gpu_unavailable", `no libraries of driver ${files.version} were found`);
+  if (files.missingNodes.length > 0) {
+    throw new BerthError("gpu_unavailable", `${files.missingNodes.join(", ")} is missing; \`nvidia-modprobe -c 0 -u\` makes the nodes`);
+  }
+  return files;
+}
+
+function gpuNode(files: DriverFiles, gpu: Gpu): DeviceNode {
+  const path = `/dev/nvidia${gpu.minor}`;
+  const node = files.gpuNodes.find((candidate) => candidate.path === path);
+  if (!node) throw new BerthError("gpu_unavailable", `${path} of GPU ${gpu.uuid} is missing; \`nvidia-modprobe -c ${gpu.minor}\` makes it`);
+  // A node under that name which is another device would hand out somebody else's GPU.
+  if (node.minor !== gpu.minor) throw new BerthError("gpu_unavailable", `${path} has minor number ${node.minor}, not ${gpu.minor}`);
+  return node;
+}
+
+function mount(folder: string, file: { name: string; hostPath: string }): FileMount {
+  return { hostPath: file.hostPath, containerPath: `${folder}/${file.name}`, options: FILE_OPTIONS };
+}
+
+function environment(gpus: Gpu[], request: PlanRequest): Record<string, string> {
+  const { env } = request.rootfs;
+  return {
+    NVIDIA_VISIBLE_DEVICES: gpus.map((gpu) => gpu.uuid).join(","),
+    NVIDIA_DRIVER_CAPABILITIES: request.capabilities.join(","),
+    // nvidia-smi and CUDA then count alike.
+    CUDA_DEVICE_ORDER: "PCI_BUS_ID",
+    PATH: appendToPath(env["PATH"], BINARY_FOLDER),
+    LD_LIBRARY_PATH: appendFolder(env["LD_LIBRARY_PATH"], LIBRARY_FOLDER),
+  };
+}
+
+/** With this line NVIDIA's user-space code makes no device nodes by itself (nvidia.ko parameter NVreg_ModifyDeviceFiles). */
+function withoutDeviceFiles(params: string): string {
+  const lines = params.split("\n").filter((line) => line !== "" && !line.startsWith("ModifyDeviceFiles:"));
+  return `${["ModifyDeviceFiles: 0", ...lines].join("\n")}\n`;
+}
