@@ -1,1 +1,24 @@
-export {};
+export { type BuiltFiles, builtFiles, packageRoot } from "./built-files.ts";
+export { createCgroup } from "./cgroup/create.ts";
+export { type CgroupLayout, cgroupFolders, detectCgroupLayout, readCgroupLayout } from "./cgroup/layout.ts";
+export { killCgroup, listCgroupPids, removeCgroup } from "./cgroup/processes.ts";
+export { type CgroupUsage, readCgroupUsage } from "./cgroup/usage.ts";
+export { type FileLock, lockFile } from "./files/lock-file.ts";
+export { syncFolder, type WriteOptions, writeFileAtomically, writeFileDurably } from "./files/write-file.ts";
+export { readBootId } from "./host/boot-id.ts";
+export { type HostAddress, type HostFacts, readDiskSpace, readHostFacts } from "./host/facts.ts";
+export { type Mount, mountsBelow, parseMountInfo, readMounts } from "./host/mounts.ts";
+export type {
+  EntryMetadata,
+  EntryStat,
+  Native,
+  NativeNvml,
+  NativeRoot,
+  NvmlGpu,
+  NvmlReport,
+  OverlayMount,
+} from "./native.ts";
+export { loadNative } from "./native-loader.ts";
+export { identifyProcess, isProcessAlive, type ProcessIdentity } from "./process/identity.ts";
+export { type OwnPrivileges, parseCapabilities, readOwnPrivileges } from "./process/own-privileges.ts";
+export { type ProgramResult, type RunOptions, runProgram, SYSTEM_PATH } from "./process/run-program.ts";

@@ -1,0 +1,51 @@
+import { randomBytes } from "node:crypto";
+import { open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+export interface WriteOptions {
+  /** Permission bits of the file; the umask does not apply. Default 0600. */
+  mode?: number;
+}
+
+/**
+ * Replaces a file so that a reader sees the old or the new bytes, and a power cut leaves one of them: temporary file,
+ * fsync, rename, fsync of the folder.
+ */
+export async function writeFileDurably(path: string, data: string | Uint8Array, options: WriteOptions = {}): Promise<void> {
+  await replaceFile(path, data, options.mode ?? 0o600, true);
+  await syncFolder(dirname(path));
+}
+
+/** The same for files that need not outlive a boot (the run folder): readers see old or new, nothing is synced. */
+export async function writeFileAtomically(path: string, data: string | Uint8Array, options: WriteOptions = {}): Promise<void> {
+  await replaceFile(path, data, options.mode ?? 0o600, false);
+}
+
+/** Makes names created, renamed or removed in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The leading dot and the suffix tell a leftover of a crash from what belongs in the folder. */
+async function replaceFile(path: string, data: string | Uint8Array, mode: number, sync: boolean): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.chmod(mode);
+      await file.writeFile(data);
+      if (sync) await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
