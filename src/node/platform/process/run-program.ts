@@ -69,11 +69,18 @@ function createStop(child: ChildProcess): Stop {
       if (first !== undefined) return;
       first = reason;
       killGroup(child, "SIGTERM");
-      kill = setTimeout(() => killGroup(child, "SIGKILL"), KILL_AFTER_MS);
+      kill = setTimeout(() => abandon(child), KILL_AFTER_MS);
     },
     reason: () => first,
     clear: () => clearTimeout(kill),
   };
+}
+
+/** What left the group may still hold our pipes: they are not waited for. */
+function abandon(child: ChildProcess): void {
+  killGroup(child, "SIGKILL");
+  child.stdout?.destroy();
+  child.stderr?.destroy();
 }
 
 /** The group may outlive its leader, and is gone when the last member is: both are fine. */
