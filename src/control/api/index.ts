@@ -1,1 +1,11 @@
-export {};
+export type { ApiDeps } from "./api-deps.ts";
+export { createApp } from "./app.ts";
+export { adminToken } from "./auth/admin-token.ts";
+export { formatNodeCredential } from "./auth/node-credential.ts";
+export { parseListen } from "./listeners.ts";
+export type { LogStore, LogStoreOptions } from "./logs/log-store.ts";
+export { createLogStore } from "./logs/log-store.ts";
+export type { ControlPlaneOptions } from "./main.ts";
+export { runControlPlane } from "./main.ts";
+export { parseRedisAddress } from "./reach-redis.ts";
+export { createWakeStreams } from "./streams/wake-streams.ts";

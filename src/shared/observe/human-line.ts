@@ -8,7 +8,9 @@ export function humanLine(json: string): string {
   const entry = parse(json);
   if (!entry) return json;
   const time = String(entry.time ?? "").slice(11, 19);
-  const level = String(entry.level ?? "").toUpperCase().padEnd(5);
+  const level = String(entry.level ?? "")
+    .toUpperCase()
+    .padEnd(5);
   const fields = Object.entries(entry)
     .filter(([name]) => !FRAME.has(name))
     .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
@@ -32,6 +34,8 @@ function errorLines(error: unknown, level: unknown): string[] {
 }
 
 function escapeControls(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

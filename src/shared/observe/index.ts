@@ -1,8 +1,8 @@
-export { createLogger, redactUrl, silentLogger } from "./logger.ts";
 export type { Logger, LoggerOptions } from "./logger.ts";
+export { createLogger, redactUrl, silentLogger } from "./logger.ts";
 export { LABELS, METRICS } from "./metric-names.ts";
-export { createMetrics } from "./metrics.ts";
 export type { Metrics } from "./metrics.ts";
+export { createMetrics } from "./metrics.ts";
 export { recordJobChange } from "./record-job.ts";
-export { recordNodes } from "./record-nodes.ts";
 export type { NodeUse } from "./record-nodes.ts";
+export { recordNodes } from "./record-nodes.ts";

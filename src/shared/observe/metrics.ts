@@ -43,7 +43,13 @@ function nodeMetrics(registry: Registry) {
 
 function apiMetrics(registry: Registry) {
   return {
-    httpDuration: histogram(registry, METRICS.httpDuration, "HTTP requests; route is the pattern.", ["method", "route", "status"], BUCKETS.http),
+    httpDuration: histogram(
+      registry,
+      METRICS.httpDuration,
+      "HTTP requests; route is the pattern.",
+      ["method", "route", "status"],
+      BUCKETS.http,
+    ),
     logBytes: counter(registry, METRICS.logBytes, "Bytes of job logs stored.", []),
     logFollowers: gauge(registry, METRICS.logFollowers, "Log streams being followed.", []),
   };

@@ -9,8 +9,20 @@ export interface NodeUse {
 
 /** Sets every node and GPU gauge anew; series of nodes and GPUs that are gone disappear. */
 export function recordNodes(metrics: Metrics, nodes: NodeUse[]): void {
-  const { nodes: byState, nodeGpus, nodeCpus, nodeMemory, nodeDiskFree, nodeLastSeen, gpuInfo, gpuMemory, gpuHealthy, gpuAllocated } = metrics;
-  for (const gauge of [nodeGpus, nodeCpus, nodeMemory, nodeDiskFree, nodeLastSeen, gpuInfo, gpuMemory, gpuHealthy, gpuAllocated]) gauge.reset();
+  const {
+    nodes: byState,
+    nodeGpus,
+    nodeCpus,
+    nodeMemory,
+    nodeDiskFree,
+    nodeLastSeen,
+    gpuInfo,
+    gpuMemory,
+    gpuHealthy,
+    gpuAllocated,
+  } = metrics;
+  for (const gauge of [nodeGpus, nodeCpus, nodeMemory, nodeDiskFree, nodeLastSeen, gpuInfo, gpuMemory, gpuHealthy, gpuAllocated])
+    gauge.reset();
   for (const state of ["ready", "suspect", "lost"] as const) {
     byState.set({ state }, nodes.filter(({ node }) => node.state === state).length);
   }

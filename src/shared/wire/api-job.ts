@@ -103,7 +103,9 @@ export const JobEventListSchema = Type.Object({ items: Type.Array(Type.Ref("JobE
 export const LogEntrySchema = Type.Object(
   {
     rank: Type.Integer(),
-    stream: Type.Union([Type.Literal("stdout"), Type.Literal("stderr"), Type.Literal("note")], { description: "note: Berth itself speaks" }),
+    stream: Type.Union([Type.Literal("stdout"), Type.Literal("stderr"), Type.Literal("note")], {
+      description: "note: Berth itself speaks",
+    }),
     time: Type.String({ description: "RFC 3339, nanoseconds" }),
     text: Type.String(),
     partial: Type.Boolean(),

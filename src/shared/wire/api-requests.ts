@@ -1,12 +1,13 @@
 import { type Static, Type } from "typebox";
-import { JobStateSchema } from "./api-job.ts";
 
 /** Query strings, path parameters and headers of the routes under /v1. */
 const closed = { additionalProperties: false } as const;
 const Flag = Type.Boolean({ default: false });
 
 /** Ids are digits; a name is an RFC 1123 label and means the newest job of that name. */
-export const JobParamsSchema = Type.Object({ id: Type.String({ pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description: "id, or name of the newest such job" }) });
+export const JobParamsSchema = Type.Object({
+  id: Type.String({ pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description: "id, or name of the newest such job" }),
+});
 export type JobParams = Static<typeof JobParamsSchema>;
 
 export const NodeParamsSchema = Type.Object({ id: Type.String({ minLength: 1, maxLength: 128, description: "id or name" }) });
@@ -14,10 +15,17 @@ export type NodeParams = Static<typeof NodeParamsSchema>;
 
 export const JobQuerySchema = Type.Object(
   {
-    state: Type.Optional(Type.Array(JobStateSchema, { maxItems: 7, description: "repeat it, or separate by commas, for several" })),
+    state: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[a-z,]{1,100}$" }), {
+        maxItems: 7,
+        description: "pending, starting, running, stopping, succeeded, failed, cancelled; repeat it, or separate by commas, for several",
+      }),
+    ),
     project: Type.Optional(Type.String({ maxLength: 63 })),
     name: Type.Optional(Type.String({ maxLength: 63 })),
-    label: Type.Optional(Type.Array(Type.String({ maxLength: 400, pattern: "^[^=]+(=.*)?$" }), { maxItems: 16, description: "key=value, or key alone" })),
+    label: Type.Optional(
+      Type.Array(Type.String({ maxLength: 400, pattern: "^[^=]+=.*$" }), { maxItems: 16, description: "key=value; every one must match" }),
+    ),
     user: Type.Optional(Type.String({ maxLength: 128 })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
     cursor: Type.Optional(Type.String({ maxLength: 256, description: "nextCursor of the page before" })),
@@ -53,13 +61,15 @@ export const TokenRequestSchema = Type.Object(
   {
     kind: Type.Union([Type.Literal("join"), Type.Literal("api")], { description: "join: adds one node; api: uses the job API" }),
     ttlSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 366 * 86_400, description: "default: 600 for join, 30 days for api" })),
-    user: Type.Optional(Type.String({ pattern: "^[a-z0-9]([-a-z0-9._@]{0,126}[a-z0-9])?$", description: "whose jobs an api token submits" })),
   },
   closed,
 );
 export type TokenRequest = Static<typeof TokenRequestSchema>;
 
-export const TokenResponseSchema = Type.Object({ token: Type.String(), expiresAt: Type.Number({ description: "milliseconds since the Unix epoch" }) });
+export const TokenResponseSchema = Type.Object({
+  token: Type.String(),
+  expiresAt: Type.Number({ description: "milliseconds since the Unix epoch" }),
+});
 
 export const VersionSchema = Type.Object({
   version: Type.String(),

@@ -1,0 +1,28 @@
+import type { FastifyRequest } from "fastify";
+import type { Clock } from "../../shared/domain/index.ts";
+import type { Logger, Metrics } from "../../shared/observe/index.ts";
+import type { NodeSync, Stores } from "../jobs/index.ts";
+import type { Queues } from "../queue/index.ts";
+import type { AdminToken } from "./auth/admin-token.ts";
+import type { LogStore } from "./logs/log-store.ts";
+import type { WakeStreams } from "./streams/wake-streams.ts";
+
+/** All that the routes stand on; wired in compose.ts, and by tests over the memory stores. */
+export interface ApiDeps {
+  stores: Stores;
+  sync: NodeSync;
+  queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;
+  logs: LogStore;
+  wake: WakeStreams;
+  metrics: Metrics;
+  admin: AdminToken;
+  clock: Clock;
+  logger: Logger;
+  version: string;
+  /** True for a request that came in by the local socket. */
+  isLocal(request: FastifyRequest): boolean;
+  /** Aborts when the control plane stops: followed streams then end with a note. */
+  stopping: AbortSignal;
+  /** Followed streams at a time; default 1000. */
+  mostFollowers?: number;
+}

@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import { type Clock, systemClock } from "../../shared/domain/index.ts";
+import { createMetrics, type Logger, type Metrics } from "../../shared/observe/index.ts";
+import { createNodeSync, createScheduleLoop, type ScheduleLoop, type Stores } from "../jobs/index.ts";
+import { type ClusterSnapshot, decide } from "../scheduler/index.ts";
+import type { ApiDeps } from "./api-deps.ts";
+import { createApp } from "./app.ts";
+import { loadAdminToken } from "./auth/admin-token.ts";
+import { type DeferredStores, deferStores } from "./deferred-stores.ts";
+import { createHints, type SwitchedHints } from "./hints.ts";
+import { createLocalConnections, type LocalConnections } from "./listeners.ts";
+import { createLogStore, type LogStore } from "./logs/log-store.ts";
+import { observedJobs } from "./observed-jobs.ts";
+import { packageVersion } from "./package-version.ts";
+import { createWakeStreams, type WakeStreams } from "./streams/wake-streams.ts";
+
+export interface WingOptions {
+  dataDir: string;
+  leaseSeconds?: number;
+  logger: Logger;
+  stopping: AbortSignal;
+}
+
+/** The control plane's parts, wired; nothing runs or listens yet. */
+export interface Wing {
+  app: FastifyInstance;
+  loop: ScheduleLoop;
+  deferred: DeferredStores;
+  hints: SwitchedHints;
+  wake: WakeStreams;
+  logs: LogStore;
+  local: LocalConnections;
+}
+
+export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: WingOptions): Promise<Wing> {
+  const clock = systemClock();
+  const version = packageVersion();
+  const metrics = createMetrics({ version });
+  const deferred = deferStores();
+  const stores: Stores = { ...deferred.stores, jobs: observedJobs(deferred.stores.jobs, metrics) };
+  const wake = createWakeStreams();
+  const local = createLocalConnections();
+  const hints = createHints({ wakeScheduler: () => loop.wake(), nudgeNode: wake.nudge });
+  const lease = leaseSeconds === undefined ? {} : { leaseSeconds };
+  const loop = createScheduleLoop({
+    store: stores.jobs,
+    nodes: stores.nodes,
+    decide: timedDecide(metrics, clock),
+    queues: hints,
+    clock,
+    log: logger.child({ room: "scheduler" }),
+    ...lease,
+  });
+  const sync = createNodeSync({
+    store: stores.jobs,
+    nodes: stores.nodes,
+    clock,
+    wakeScheduler: (reason) => void hints.wakeScheduler(reason),
+    nudgeNode: (nodeId) => void hints.nudgeNode(nodeId),
+    ...lease,
+  });
+  const logs = createLogStore({ root: join(dataDir, "logs"), logger, onStored: (bytes) => metrics.logBytes.inc(bytes) });
+  const admin = await loadAdminToken(join(dataDir, "control", "admin-token"));
+  const isLocal: ApiDeps["isLocal"] = (request) => local.has(request.raw.socket);
+  const app = await createApp({ stores, sync, queues: hints, logs, wake, metrics, admin, clock, logger, version, isLocal, stopping });
+  return { app, loop, deferred, hints, wake, logs, local };
+}
+
+function timedDecide(metrics: Metrics, clock: Clock): typeof decide {
+  return (snapshot: ClusterSnapshot, now: number) => {
+    const started = clock.monotonic();
+    const plan = decide(snapshot, now);
+    metrics.schedulerCycle.observe((clock.monotonic() - started) / 1000);
+    return plan;
+  };
+}

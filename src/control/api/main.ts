@@ -1,0 +1,108 @@
+import type { Server } from "node:http";
+import { join } from "node:path";
+import { errorText, systemClock } from "../../shared/domain/index.ts";
+import { createLogger, type Logger } from "../../shared/observe/index.ts";
+import { createQueues, type Queues } from "../queue/index.ts";
+import { composeWing, type Wing } from "./compose.ts";
+import { listenLocal, listenTcp, parseListen } from "./listeners.ts";
+import { parseRedisAddress, reachRedis } from "./reach-redis.ts";
+
+export interface ControlPlaneOptions {
+  /** /var/lib/berth */
+  dataDir: string;
+  /** /run/berth: api.sock appears here. */
+  runDir: string;
+  /** HOST:PORT; port 0 takes a free one. */
+  listen: string;
+  /** unix:///PATH, redis://... or rediss://... */
+  redis: string;
+  leaseSeconds?: number;
+  /** The Redis is our own child: its settings must be right. */
+  embedded: boolean;
+  logger?: Logger;
+  /** Called once both addresses accept connections, with "http://HOST:PORT". */
+  onListening?: (url: string) => void;
+}
+
+/** How long open answers may take to end; the supervisor waits 5 s. */
+const DRAIN_MS = 3000;
+const CLOSE_MS = 1000;
+
+/**
+ * Runs the control plane until the signal aborts, then stops cleanly and resolves. It listens before Redis answers, so that
+ * health and a clear 503 are there from the start.
+ * @throws BerthError data_dir_locked, invalid_request, missing_requirement; Node's error when the port is taken
+ */
+export async function runControlPlane(options: ControlPlaneOptions, signal: AbortSignal): Promise<void> {
+  const logger = options.logger ?? createLogger({ name: "control-plane" });
+  const redis = parseRedisAddress(options.redis);
+  const listen = parseListen(options.listen);
+  const failed = new AbortController();
+  const stopping = AbortSignal.any([signal, failed.signal]);
+  const lease = options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds };
+  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease });
+  let localServer: Server | null = null;
+  let queues: Queues | null = null;
+  try {
+    localServer = await listenLocal(wing.app, join(options.runDir, "api.sock"), wing.local);
+    const url = await listenTcp(wing.app, listen);
+    logger.info({ url, socket: join(options.runDir, "api.sock") }, "control plane listens");
+    options.onListening?.(url);
+    const stores = await reachRedis(redis, options.embedded, logger, systemClock(), stopping);
+    if (stores) {
+      wing.deferred.set(stores);
+      queues = createQueues({
+        redis,
+        onWakeScheduler: () => wing.loop.wake(),
+        onNudgeNode: wing.wake.nudge,
+        log: logger.child({ room: "queue" }),
+      });
+      wing.hints.use(queues);
+      await wing.loop.run(stopping);
+    }
+  } finally {
+    failed.abort();
+    await stop(wing, localServer, queues, logger);
+  }
+}
+
+/** Ends followed streams, finishes what is being answered, then lets go of Redis and the logs. Every step is bounded. */
+async function stop(wing: Wing, localServer: Server | null, queues: Queues | null, logger: Logger): Promise<void> {
+  logger.info("control plane stops");
+  wing.wake.closeAll();
+  const hardStop = setTimeout(() => {
+    wing.app.server.closeAllConnections();
+    localServer?.closeAllConnections();
+  }, DRAIN_MS);
+  await Promise.all([
+    attempt("close the listener", wing.app.close(), logger),
+    attempt("close the local socket", closeServer(localServer), logger),
+  ]);
+  clearTimeout(hardStop);
+  await within(CLOSE_MS, attempt("close the queues", queues?.close() ?? Promise.resolve(), logger));
+  await within(CLOSE_MS, attempt("close the stores", wing.deferred.stores.close(), logger));
+  await attempt("close the logs", wing.logs.close(), logger);
+}
+
+function closeServer(server: Server | null): Promise<void> {
+  return new Promise((resolve) => {
+    if (server === null) return resolve();
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+async function attempt(what: string, work: Promise<unknown>, logger: Logger): Promise<void> {
+  await work.catch((error: unknown) => logger.warn({ err: errorText(error) }, `cannot ${what}`));
+}
+
+async function within(milliseconds: number, work: Promise<void>): Promise<void> {
+  const limit = new AbortController();
+  await Promise.race([
+    work,
+    systemClock()
+      .sleep(milliseconds, limit.signal)
+      .catch(() => undefined),
+  ]);
+  limit.abort();
+}

@@ -1,0 +1,21 @@
+import { type Metrics, recordJobChange } from "../../shared/observe/index.ts";
+import type { JobStore } from "../jobs/index.ts";
+
+/** The store, counting what it writes: whoever changes a row, the metrics see it. */
+export function observedJobs(jobs: JobStore, metrics: Metrics): JobStore {
+  const counting: Pick<JobStore, "submit" | "commit"> = {
+    submit: async (request, now) => {
+      const result = await jobs.submit(request, now);
+      if (!result.replayed) recordJobChange(metrics, null, result.job);
+      return result;
+    },
+    commit: async (previous, transition, revision) => {
+      const job = await jobs.commit(previous, transition, revision);
+      recordJobChange(metrics, previous, job);
+      return job;
+    },
+  };
+  return new Proxy(jobs, {
+    get: (target, name) => (name === "submit" || name === "commit" ? counting[name] : Reflect.get(target, name)),
+  });
+}

@@ -1,0 +1,51 @@
+import { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { Type } from "typebox";
+import type { JobEvent } from "../../../shared/domain/index.ts";
+import { type EventsQuery, EventsQuerySchema, JobEventListSchema, type JobParams, JobParamsSchema } from "../../../shared/wire/index.ts";
+import { followEvents, type JobStore } from "../../jobs/index.ts";
+import type { ApiDeps } from "../api-deps.ts";
+import { route } from "../http/route-schema.ts";
+import type { Followers } from "../streams/followers.ts";
+import { findJob } from "./find-job.ts";
+
+const NDJSON = "application/x-ndjson";
+
+export function jobEvents(app: FastifyInstance, deps: ApiDeps, followers: Followers): void {
+  app.get<{ Params: JobParams; Querystring: EventsQuery }>(
+    "/v1/jobs/:id/events",
+    route({
+      access: "user",
+      tag: "jobs",
+      operationId: "getJobEvents",
+      summary: "A job's history",
+      description: "follow=true, or Accept: application/x-ndjson, gives an event a line; a followed history ends with the job.",
+      params: JobParamsSchema,
+      querystring: EventsQuerySchema,
+      response: { 200: { "application/json": JobEventListSchema, [NDJSON]: Type.Ref("JobEvent#") } },
+      stream: true,
+    }),
+    async (request, reply) => {
+      const job = await findJob(deps.stores.jobs, request.params.id);
+      const follow = request.query.follow === true;
+      if (!follow && !request.headers.accept?.includes(NDJSON)) return { items: await allEvents(deps.stores.jobs, job.id) };
+      const events = follow
+        ? followEvents(deps.stores.jobs, job.id, null, followers.enter(reply))
+        : await allEvents(deps.stores.jobs, job.id);
+      return reply.type(NDJSON).send(Readable.from(lines(events)));
+    },
+  );
+}
+
+async function allEvents(jobs: JobStore, jobId: string): Promise<JobEvent[]> {
+  const all: JobEvent[] = [];
+  for (;;) {
+    const page = await jobs.events(jobId, all.at(-1)?.id ?? null);
+    if (page.length === 0) return all;
+    all.push(...page);
+  }
+}
+
+async function* lines(events: AsyncIterable<JobEvent> | Iterable<JobEvent>): AsyncGenerator<string> {
+  for await (const event of events) yield `${JSON.stringify(event)}\n`;
+}
