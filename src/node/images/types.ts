@@ -1,31 +1,7 @@
 import type { Readable } from "node:stream";
+import type { Descriptor, ImageConfig } from "../../shared/oci/index.ts";
 
-/** OCI image config, the parts Berth reads and writes (image-spec config.md). */
-export interface ImageConfig {
-  created?: string;
-  architecture: string;
-  os: string;
-  config: {
-    User?: string;
-    Env?: string[];
-    Entrypoint?: string[];
-    Cmd?: string[];
-    WorkingDir?: string;
-    Labels?: Record<string, string>;
-    ExposedPorts?: Record<string, Record<string, never>>;
-    Volumes?: Record<string, Record<string, never>>;
-    StopSignal?: string;
-  };
-  rootfs: { type: "layers"; diff_ids: string[] };
-  history?: { created?: string; created_by?: string; comment?: string; empty_layer?: boolean }[];
-}
-
-export interface Descriptor {
-  mediaType: string;
-  digest: string;
-  size: number;
-  annotations?: Record<string, string>;
-}
+export type { Descriptor, ImageConfig };
 
 export interface Image {
   /** Digest of the manifest: the image's identity. */
@@ -69,8 +45,12 @@ export interface ImageStore {
   unpack(image: Image, progress: Progress, signal: AbortSignal): Promise<void>;
   /** An oci-archive tar of the images. */
   save(references: string[], signal: AbortSignal): Promise<Readable>;
-  /** Reads an oci-archive or docker-archive tar. */
+  /** Reads an oci-archive or docker-archive tar, gzipped or not. @throws image_invalid, layer_invalid, digest_mismatch */
   load(archive: Readable, progress: Progress, signal: AbortSignal): Promise<Image[]>;
+  /** True when every blob is in the store: a builder asks before it reuses layers that no image may name any more. */
+  has(digests: readonly string[]): Promise<boolean>;
+  /** Ends this process's hold on what it took in but did not commit. */
+  close(): Promise<void>;
 }
 
 /** Overlay mounts of containers and builds over unpacked layers. */
@@ -78,6 +58,9 @@ export interface Snapshots {
   /** Mounts the image's layers with a writable layer of its own at <containerDir>/{upper,work,rootfs}; idempotent. */
   mount(containerDir: string, chainIds: string[]): Promise<{ rootfs: string }>;
   unmount(containerDir: string): Promise<void>;
-  /** The writable layer as an OCI layer tar: whiteouts for what was deleted, opaque folders for what was replaced. */
-  diff(containerDir: string): Promise<Readable>;
+  /**
+   * The writable layer as an OCI layer tar: whiteouts for what was deleted, opaque folders for what was replaced.
+   * Same tree, same bytes. With `latestMtimeNs`, younger times are set back to it, so that a rebuild has equal bytes.
+   */
+  diff(containerDir: string, options?: { latestMtimeNs?: bigint }): Promise<Readable>;
 }

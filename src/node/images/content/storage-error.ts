@@ -1,0 +1,15 @@
+import { BerthError, errorText } from "../../../shared/domain/index.ts";
+
+const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+
+/** The errno name of a system error ("ENOSPC"); null for anything else. */
+export function errnoOf(error: unknown): string | null {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return typeof code === "string" ? code : null;
+}
+
+/** Turns "disk full" into insufficient_storage; everything else stays as it is. */
+export function asStorageError(error: unknown): unknown {
+  if (!NO_SPACE.has(errnoOf(error) ?? "")) return error;
+  return new BerthError("insufficient_storage", `the disk is full: ${errorText(error)}`, { cause: error });
+}

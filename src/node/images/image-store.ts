@@ -1,0 +1,188 @@
+import type { Readable } from "node:stream";
+import { BerthError, type Clock, isBerthError } from "../../shared/domain/index.ts";
+import { canonicalJson, formatReference, makeManifest, MEDIA_TYPES, normaliseReference, parseReference } from "../../shared/oci/index.ts";
+import type { Native } from "../platform/index.ts";
+import { loadArchive } from "./archive/load-archive.ts";
+import { saveArchive } from "./archive/save-archive.ts";
+import { type BlobStore, createBlobStore } from "./content/blob-store.ts";
+import { makeDirectories } from "./content/durable-files.ts";
+import { ingestLayer } from "./content/ingest-layer.ts";
+import { type IngestSession, openIngestSession, pinnedDigests } from "./content/ingest-session.ts";
+import { pruneStore, type Reachable } from "./content/prune-store.ts";
+import { createStoreLock } from "./content/store-lock.ts";
+import { type StorePaths, storePaths } from "./paths.ts";
+import { type ImageRecords, withImage, withoutImages, withoutReference } from "./records/image-records.ts";
+import { createImageReader, type ImageContent } from "./records/read-image.ts";
+import { createRecordFile, type RecordFile } from "./records/record-file.ts";
+import { resolveReference } from "./records/resolve-reference.ts";
+import type { Image, ImageStore } from "./types.ts";
+import { createUnpacker } from "./unpack/unpack-image.ts";
+
+interface StoreOptions {
+  /** Absolute; made when missing, with mode 0700. */
+  dataDir: string;
+  native: Native;
+  clock: Clock;
+}
+
+/** The parts that the store's verbs share. */
+interface StoreParts {
+  paths: StorePaths;
+  blobs: BlobStore;
+  session: IngestSession;
+  records: RecordFile;
+  readImage: (digest: string) => Promise<ImageContent>;
+  clock: Clock;
+}
+
+/** Opens the image store of a data dir, sweeping what killed processes left. Several processes may have it open. */
+export async function createImageStore(options: StoreOptions): Promise<ImageStore> {
+  const paths = storePaths(options.dataDir);
+  await makeDirectories([paths.dataDir, paths.blobs, paths.layers, paths.ingest], 0o700);
+  const lock = createStoreLock({ path: paths.lockFile, native: options.native, clock: options.clock });
+  const session = await openIngestSession({ paths, native: options.native, lock });
+  const blobs = createBlobStore(paths, session);
+  const records = createRecordFile(paths.imagesFile, lock);
+  const parts: StoreParts = { paths, blobs, session, records, readImage: createImageReader(blobs), clock: options.clock };
+  const commitManifest = manifestCommitter(parts);
+  return {
+    ...readingVerbs(parts),
+    ...namingVerbs(parts),
+    addLayer: (tar, signal) => ingestLayer(blobs, tar, signal),
+    async commit({ config, layers, reference }) {
+      const stored = await blobs.put(Buffer.from(canonicalJson(config)));
+      const manifest = makeManifest({ mediaType: MEDIA_TYPES.config, ...stored }, layers);
+      return commitManifest(Buffer.from(canonicalJson(manifest)), reference === null ? [] : [reference]);
+    },
+    unpack: createUnpacker({ paths, native: options.native, blobs, session }),
+    load: (archive, progress, signal) => loadArchive({ blobs, session, commitManifest }, archive, progress, signal),
+    close: () => session.close(),
+  };
+}
+
+function readingVerbs(parts: StoreParts): Pick<ImageStore, "get" | "list" | "has" | "save"> {
+  const { records, blobs, readImage } = parts;
+  const get = async (reference: string): Promise<Image> => {
+    const known = await records.read();
+    return withReferences(await readImage(resolveReference(known, reference)), known);
+  };
+  return {
+    get,
+    async list() {
+      const known = await records.read();
+      const contents = await Promise.all(Object.keys(known.images).sort().map(readImage));
+      return contents.map((content) => withReferences(content, known));
+    },
+    async has(digests) {
+      const sizes = await Promise.all(digests.map((digest) => blobs.size(digest)));
+      return sizes.every((size) => size !== null);
+    },
+    async save(references, signal): Promise<Readable> {
+      const images = await Promise.all(references.map(async (reference) => ({ reference, image: await get(reference) })));
+      return saveArchive(blobs, images, signal);
+    },
+  };
+}
+
+function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "prune"> {
+  const { records, readImage, paths, blobs, session } = parts;
+  return {
+    async tag(source, reference) {
+      const name = taggable(reference);
+      let digest = "";
+      const known = await records.update((before) => {
+        digest = resolveReference(before, source);
+        return withImage(before, digest, name);
+      });
+      return withReferences(await readImage(digest), known);
+    },
+    async remove(reference) {
+      let result: { untagged: string[]; deleted: string[] } = { untagged: [], deleted: [] };
+      await records.update((before) => {
+        const removal = removalOf(before, reference);
+        result = removal.result;
+        return removal.records;
+      });
+      return result;
+    },
+    async prune(inUse) {
+      // The names go first, on disk: a crash in between leaves blobs that nothing names, never names without blobs.
+      await records.update(async (before) => withoutImages(before, await danglingImages(parts, before, inUse)));
+      let freedBytes = 0;
+      await records.update(async (known) => {
+        freedBytes = await pruneStore(paths, blobs, session, await reachableFrom(parts, known, inUse));
+        return known;
+      });
+      return { freedBytes };
+    },
+  };
+}
+
+async function danglingImages({ paths, clock }: StoreParts, records: ImageRecords, inUse: ReadonlySet<string>): Promise<Set<string>> {
+  const pinned = await pinnedDigests(paths, clock);
+  const unnamed = Object.keys(records.images).filter((digest) => records.images[digest]?.references.length === 0);
+  return new Set(unnamed.filter((digest) => !inUse.has(digest) && !pinned.has(digest)));
+}
+
+async function reachableFrom({ paths, clock, readImage }: StoreParts, records: ImageRecords, inUse: ReadonlySet<string>): Promise<Reachable> {
+  const images = await Promise.all(Object.keys(records.images).map(readImage));
+  const named = images.flatMap((image) => [image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
+  return {
+    blobs: new Set([...named, ...(await pinnedDigests(paths, clock)), ...inUse]),
+    chainIds: new Set([...images.flatMap((image) => image.chainIds), ...inUse]),
+  };
+}
+
+/** Writes a manifest whose config and layers are in the store, then the names; only then the pins go. */
+function manifestCommitter({ blobs, records, session, readImage }: StoreParts) {
+  return async (manifest: Uint8Array, references: readonly string[]): Promise<Image> => {
+    const names = references.map(taggable);
+    const { digest } = await blobs.put(manifest);
+    const content = await readImage(digest);
+    const known = await records.update(async (before) => {
+      // Under the lock that prune takes too: what is there now stays.
+      await checkLayersPresent(blobs, content);
+      return names.reduce((changed, name) => withImage(changed, digest, name), withImage(before, digest, null));
+    });
+    await session.release([digest, content.configDigest, ...content.layers.map((layer) => layer.digest)]);
+    return withReferences(content, known);
+  };
+}
+
+/** By name: that name goes, and the image with its last one. By digest: the image goes with all its names. */
+function removalOf(records: ImageRecords, text: string): { records: ImageRecords; result: { untagged: string[]; deleted: string[] } } {
+  const digest = resolveReference(records, text);
+  const names = records.images[digest]?.references ?? [];
+  const name = names.find((candidate) => candidate === normalisedOrNull(text));
+  const untagged = name === undefined ? names : [name];
+  const left = untagged.reduce(withoutReference, records);
+  const gone = left.images[digest]?.references.length === 0;
+  return { records: gone ? withoutImages(left, new Set([digest])) : left, result: { untagged, deleted: gone ? [digest] : [] } };
+}
+
+async function checkLayersPresent(blobs: BlobStore, image: ImageContent): Promise<void> {
+  for (const layer of image.layers) {
+    if ((await blobs.size(layer.digest)) !== layer.size) throw new BerthError("image_invalid", `layer ${layer.digest} of image ${image.digest} is missing or incomplete`);
+  }
+}
+
+function withReferences(content: ImageContent, records: ImageRecords): Image {
+  return { ...content, references: records.images[content.digest]?.references ?? [] };
+}
+
+/** A name that may point at an image: a tag, not a digest. @throws BerthError invalid_reference */
+function taggable(text: string): string {
+  const reference = parseReference(text);
+  if (reference.digest !== null) throw new BerthError("invalid_reference", `${JSON.stringify(text)} names content by its digest: it cannot be a tag`);
+  return formatReference(reference);
+}
+
+/** What was written may also be a digest or its prefix, which no name is. */
+function normalisedOrNull(text: string): string | null {
+  try {
+    return normaliseReference(text);
+  } catch (error) {
+    if (isBerthError(error, "invalid_reference")) return null;
+    throw error;
+  }
+}

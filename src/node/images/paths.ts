@@ -1,0 +1,54 @@
+import { join } from "node:path";
+import { digestHex } from "../../shared/oci/index.ts";
+
+/**
+ * Everything the images room keeps on disk, all below one data dir on one file system (renames must be atomic):
+ *
+ *   blobs/sha256/<hex>              compressed layers, configs, manifests; complete, verified and fsynced when visible
+ *   layers/<hex of chain id>/fs     one layer's own files in overlayfs form, shared read-only by every container
+ *   layers/<hex of chain id>/opaque exists when the layer hides everything below it
+ *   images.json                     manifest digests and the references that name them
+ *   images.lock                     flock: held while images.json or the set of blobs changes
+ *   build-cache.json                what earlier build steps made (written by the build room)
+ *   ingest/<session>/lock           flock: held as long as the process lives; a free one marks leftovers
+ *   ingest/<session>/pins/<hex>     blobs taken in but not yet part of an image: prune keeps them
+ *   ingest/<session>/<n>            files and folders being written
+ *   cache/apt/archives/*.deb        packages that earlier bootstraps fetched
+ *
+ * The data dir is 0700: layers hold setuid programs that nobody on the host may reach (CVE-2024-25621).
+ */
+export interface StorePaths {
+  dataDir: string;
+  blobs: string;
+  layers: string;
+  ingest: string;
+  imagesFile: string;
+  lockFile: string;
+  buildCacheFile: string;
+  aptArchives: string;
+  blob(digest: string): string;
+  layer(chainId: string): string;
+  layerFiles(chainId: string): string;
+  layerOpaque(chainId: string): string;
+}
+
+/** The layout below `dataDir` (absolute). */
+export function storePaths(dataDir: string): StorePaths {
+  const blobs = join(dataDir, "blobs", "sha256");
+  const layers = join(dataDir, "layers");
+  const layer = (chainId: string) => join(layers, digestHex(chainId));
+  return {
+    dataDir,
+    blobs,
+    layers,
+    ingest: join(dataDir, "ingest"),
+    imagesFile: join(dataDir, "images.json"),
+    lockFile: join(dataDir, "images.lock"),
+    buildCacheFile: join(dataDir, "build-cache.json"),
+    aptArchives: join(dataDir, "cache", "apt", "archives"),
+    blob: (digest) => join(blobs, digestHex(digest)),
+    layer,
+    layerFiles: (chainId) => join(layer(chainId), "fs"),
+    layerOpaque: (chainId) => join(layer(chainId), "opaque"),
+  };
+}

@@ -1,0 +1,50 @@
+/** Pulls exact amounts out of a stream of chunks. */
+export interface ByteReader {
+  /** Exactly `count` bytes; null when the stream ended before the first of them, and an error when it ended after. */
+  take(count: number): Promise<Buffer | null>;
+  /** The next 1..`limit` bytes; null at the end. No copy is made. */
+  some(limit: number): Promise<Buffer | null>;
+  /** Reads and forgets the rest. */
+  drain(): Promise<void>;
+}
+
+/** Thrown for a stream that ends in the middle of something. */
+export class UnexpectedEnd extends Error {}
+
+export function createByteReader(source: AsyncIterable<Uint8Array>): ByteReader {
+  const iterator = source[Symbol.asyncIterator]();
+  let current: Buffer = Buffer.alloc(0);
+
+  const refill = async (): Promise<boolean> => {
+    while (current.byteLength === 0) {
+      const next = await iterator.next();
+      if (next.done === true) return false;
+      current = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
+    }
+    return true;
+  };
+  const some = async (limit: number): Promise<Buffer | null> => {
+    if (current.byteLength === 0 && !(await refill())) return null;
+    const part = current.subarray(0, limit);
+    current = current.subarray(part.byteLength);
+    return part;
+  };
+  return {
+    some,
+    async take(count) {
+      const parts: Buffer[] = [];
+      for (let missing = count; missing > 0; ) {
+        const part = await some(missing);
+        if (part === null && parts.length === 0) return null;
+        if (part === null) throw new UnexpectedEnd("the archive ends in the middle of an entry");
+        parts.push(part);
+        missing -= part.byteLength;
+      }
+      return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    },
+    async drain() {
+      current = Buffer.alloc(0);
+      while (await refill()) current = Buffer.alloc(0);
+    },
+  };
+}

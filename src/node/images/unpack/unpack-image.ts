@@ -1,0 +1,120 @@
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BerthError } from "../../../shared/domain/index.ts";
+import { type EntryMetadata, type Native, type NativeRoot, syncFolder } from "../../platform/index.ts";
+import type { BlobStore } from "../content/blob-store.ts";
+import { decompressed } from "../content/compression.ts";
+import { syncFileSystem } from "../content/durable-files.ts";
+import type { IngestSession } from "../content/ingest-session.ts";
+import { asStorageError, errnoOf } from "../content/storage-error.ts";
+import type { StorePaths } from "../paths.ts";
+import type { Image, Progress } from "../types.ts";
+import { unpackLayer } from "./unpack-layer.ts";
+
+interface UnpackPorts {
+  paths: StorePaths;
+  native: Native;
+  blobs: BlobStore;
+  session: IngestSession;
+}
+
+/** Unpacks the layers of images, each chain ID once however many ask at the same time. */
+export function createUnpacker(ports: UnpackPorts): (image: Image, progress: Progress, signal: AbortSignal) => Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const once = (chainId: string, work: () => Promise<void>): Promise<void> => {
+    const started = running.get(chainId) ?? work().finally(() => running.delete(chainId));
+    running.set(chainId, started);
+    return started;
+  };
+  return async (image, progress, signal) => {
+    for (const [index, chainId] of image.chainIds.entries()) {
+      if (await exists(ports.paths.layer(chainId))) continue;
+      signal.throwIfAborted();
+      progress({ step: "unpack", detail: image.references[0] ?? image.digest, current: index + 1, total: image.chainIds.length });
+      // The work is not tied to the first caller's signal: others may wait for the same layer.
+      await unlessAborted(once(chainId, () => unpackOne(ports, image, index)), signal);
+    }
+  };
+}
+
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: done.signal });
+  });
+  // Promise.race listens to both, so neither can end up as an unhandled rejection.
+  await Promise.race([work, aborted]).finally(() => done.abort());
+}
+
+async function unpackOne(ports: UnpackPorts, image: Image, index: number): Promise<void> {
+  const { paths, native, blobs, session } = ports;
+  const chainId = image.chainIds[index] as string;
+  const temporary = session.temporaryPath();
+  await mkdir(join(temporary, "fs"), { recursive: true, mode: 0o700 });
+  const root = await native.openRoot(join(temporary, "fs"));
+  const lower = createLowerMetadata(native, image.chainIds.slice(0, index).map(paths.layerFiles).reverse());
+  try {
+    const layer = image.layers[index] as Image["layers"][number];
+    const tar = decompressed(blobs.stream(layer.digest));
+    const unpacked = await unpackLayer({ tar, root, inherit: lower.inherit, signal: new AbortController().signal });
+    const expected = image.config.rootfs.diff_ids[index];
+    if (unpacked.diffId !== expected) {
+      throw new BerthError("digest_mismatch", `layer ${layer.digest} unpacks to ${unpacked.diffId}, the image config says ${expected}`);
+    }
+    if (unpacked.opaqueRoot) await writeFile(join(temporary, "opaque"), "");
+    await publish(temporary, paths.layer(chainId), paths.layers);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw asStorageError(error);
+  } finally {
+    root.close();
+    lower.close();
+  }
+}
+
+/** Makes the layer visible only when all of it is on disk. */
+async function publish(temporary: string, target: string, folder: string): Promise<void> {
+  await syncFileSystem(temporary);
+  try {
+    await rename(temporary, target);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOTEMPTY" && errnoOf(error) !== "EEXIST") throw error;
+    // Another process was faster: same chain ID, same content.
+    await rm(temporary, { recursive: true, force: true });
+  }
+  await syncFolder(folder);
+}
+
+/** Looks folders up in the layers below, topmost first; opens them only when asked. */
+function createLowerMetadata(native: Native, folders: readonly string[]) {
+  const opened: NativeRoot[] = [];
+  const rootAt = async (index: number): Promise<NativeRoot> => {
+    const root = opened[index] ?? (await native.openRoot(folders[index] as string));
+    opened[index] = root;
+    return root;
+  };
+  return {
+    async inherit(path: string): Promise<EntryMetadata | null> {
+      for (let index = 0; index < folders.length; index++) {
+        const root = await rootAt(index);
+        const found = await root.stat(path);
+        if (found === null) continue;
+        return found.kind === "directory" ? { uid: found.uid, gid: found.gid, mode: found.mode, mtimeNs: found.mtimeNs, xattrs: {} } : null;
+      }
+      return null;
+    },
+    close: () => {
+      for (const root of opened) root.close();
+    },
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}

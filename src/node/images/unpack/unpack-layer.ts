@@ -1,0 +1,49 @@
+import { BerthError } from "../../../shared/domain/index.ts";
+import { createDigester } from "../../../shared/oci/index.ts";
+import type { NativeRoot } from "../../platform/index.ts";
+import { readTar } from "../tar/read-tar.ts";
+import { entryPath } from "./entry-path.ts";
+import { createLayerWriter, type InheritMetadata } from "./layer-writer.ts";
+import { meaningOf } from "./whiteout.ts";
+
+/** Above any image there is; bounds what a bomb of empty files can do to the file system's inodes. */
+const MAX_ENTRIES = 5_000_000;
+
+export interface UnpackedLayer {
+  /** Digest of the uncompressed tar that was read. */
+  diffId: string;
+  /** The layer hides everything below it: overlayfs has no mark for that on a root. */
+  opaqueRoot: boolean;
+}
+
+/**
+ * Unpacks one uncompressed layer tar into `root`, an empty folder.
+ * @throws BerthError layer_invalid, insufficient_storage
+ */
+export async function unpackLayer(options: {
+  tar: AsyncIterable<Uint8Array>;
+  root: NativeRoot;
+  inherit: InheritMetadata;
+  signal: AbortSignal;
+}): Promise<UnpackedLayer> {
+  const writer = createLayerWriter(options.root, options.inherit);
+  const digester = createDigester();
+  let entries = 0;
+  async function* digested(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of options.tar) {
+      options.signal.throwIfAborted();
+      digester.update(chunk);
+      yield chunk;
+    }
+  }
+  await readTar(digested(), async (entry, body) => {
+    if (++entries > MAX_ENTRIES) throw new BerthError("layer_invalid", `the layer has more than ${MAX_ENTRIES} entries`);
+    const path = entryPath(entry.path);
+    const meaning = meaningOf(path);
+    if (meaning.kind === "entry") await writer.add(entry, path, body);
+    else if (meaning.kind === "whiteout") await writer.whiteout(meaning.path);
+    else if (meaning.kind === "opaque") await writer.opaque(meaning.path);
+  });
+  const { opaqueRoot } = await writer.finish();
+  return { diffId: digester.digest(), opaqueRoot };
+}
