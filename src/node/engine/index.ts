@@ -1,1 +1,3 @@
-export {};
+export { createEngine, type NodeEngine } from "./create-engine.ts";
+export type { EngineOptions } from "./engine-core.ts";
+export type { Container, ContainerExit, ContainerRequest, ContainerState, Engine } from "./types.ts";

@@ -1,0 +1,37 @@
+import { open, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { BerthError } from "../../../shared/domain/index.ts";
+import { type Native, runProgram } from "../../platform/index.ts";
+
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+
+/** Network namespaces kept alive by a bind mount in a folder of ours, as `ip netns` does in /run/netns. */
+export interface PinnedNamespaces {
+  path(name: string): string;
+  create(name: string): Promise<void>;
+  /** Missing is fine. */
+  remove(name: string): Promise<void>;
+  list(): Promise<string[]>;
+}
+
+export function pinnedNamespaces(folder: string, native: Pick<Native, "unmount">): PinnedNamespaces {
+  const path = (name: string) => join(folder, name);
+  return {
+    path,
+    async create(name) {
+      const file = await open(path(name), "wx", 0o600);
+      await file.close();
+      const result = await runProgram("/usr/bin/unshare", [`--net=${path(name)}`, "/bin/true"], { timeoutMs: 10_000 });
+      if (result.code !== 0) throw new BerthError("container_start_failed", `cannot make a network namespace: ${result.stderr.trim()}`);
+    },
+    async remove(name) {
+      await native.unmount(path(name), MNT_DETACH | UMOUNT_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {
+        // EINVAL: a file without a mount, left by a crash or a reboot.
+        if (error.code !== "EINVAL" && error.code !== "ENOENT") throw error;
+      });
+      await rm(path(name), { force: true });
+    },
+    list: () => readdir(folder),
+  };
+}

@@ -1,0 +1,145 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { BerthError } from "../../shared/domain/index.ts";
+import type { Image } from "../images/index.ts";
+import { identifyProcess } from "../platform/index.ts";
+import { resolveCwd } from "../runtime/index.ts";
+import { checkRequest } from "./check-request.ts";
+import { type ContainerRecord, storedRequest } from "./container-record.ts";
+import type { EngineCore } from "./engine-core.ts";
+import { cgroupOf, monitored } from "./monitored.ts";
+import { containerPaths } from "./paths.ts";
+import { writeRecord } from "./record-store.ts";
+import { discard } from "./remove.ts";
+import { settleAll } from "./settle-all.ts";
+import { assembleSpec, type PreparedContainer, processInput } from "./steps/assemble-spec.ts";
+import { injectGpus } from "./steps/inject-gpus.ts";
+import { joinNetwork } from "./steps/join-network.ts";
+import { mountRootfs } from "./steps/mount-rootfs.ts";
+import { resolveMounts } from "./steps/resolve-mounts.ts";
+import { unpackImage } from "./steps/unpack-image.ts";
+import { writeIdentityFiles } from "./steps/write-identity-files.ts";
+import type { ContainerRequest } from "./types.ts";
+
+/**
+ * Creates and starts one container. What does not depend on each other runs side by side.
+ * A failure anywhere takes back everything, by the same path that recover() and remove() take.
+ * @throws BerthError image_not_found, gpu_unavailable, mount_forbidden, invalid_request, container_start_failed, conflict
+ */
+export async function run(
+  core: EngineCore,
+  request: ContainerRequest,
+  progress: (message: string) => void,
+  signal: AbortSignal,
+): Promise<ContainerRecord> {
+  checkRequest(request);
+  if (core.table.get(request.id) !== null) throw new BerthError("conflict", `container ${request.id} exists already`);
+  const [image, mounts] = await Promise.all([
+    unpackImage(core.options.images, request.image, progress, signal),
+    resolveMounts(request.mounts, { volumes: core.paths.volumes, allowBind: core.options.allowBind }),
+  ]);
+  const held: { record: ContainerRecord } = { record: newRecord(core, request, image) };
+  try {
+    progress("starting");
+    return await createAndStart(core, held, { request, image, mounts }, signal);
+  } catch (error) {
+    core.table.delete(request.id);
+    await discard(core, held.record);
+    throw error;
+  }
+}
+
+type Request = Pick<PreparedContainer, "request" | "image" | "mounts">;
+
+async function createAndStart(
+  core: EngineCore,
+  held: { record: ContainerRecord },
+  wanted: Request,
+  signal: AbortSignal,
+): Promise<ContainerRecord> {
+  const prepared = await prepare(core, held, wanted);
+  signal.throwIfAborted();
+  const { id } = wanted.request;
+  const container = monitored(core.paths, id);
+  await writeFile(containerPaths(core.paths, id).config, JSON.stringify(assembleSpec(core, prepared)), { mode: 0o600 });
+  const { pid } = await core.monitor.create(container, signal);
+  held.record = { ...held.record, phase: "starting", process: await identified(pid, id) };
+  await writeRecord(core.paths, held.record);
+  await core.runtime.start(id);
+  held.record = { ...held.record, phase: "running", startedAt: core.options.clock.now() };
+  await writeRecord(core.paths, held.record);
+  return held.record;
+}
+
+/** Everything the spec needs, side by side. Waits for all of them even if one fails: nothing may start after the take-back. */
+async function prepare(core: EngineCore, held: { record: ContainerRecord }, { request, image, mounts }: Request): Promise<PreparedContainer> {
+  const files = containerPaths(core.paths, request.id);
+  await mkdir(files.bundle, { recursive: true, mode: 0o700 });
+  const [mounted, joined, gpus] = await settleAll([
+    mountRootfs({
+      native: core.options.native,
+      snapshots: core.options.snapshots,
+      dir: files.dir,
+      chainIds: image.chainIds,
+      user: request.user ?? image.config.config.User ?? "",
+      cwd: resolveCwd(processInput(request, image)),
+    }),
+    joinAndName(core, held, request),
+    injectGpus({
+      gpuHost: core.options.gpuHost,
+      uuids: request.gpuUuids,
+      process: processInput(request, image),
+      planFile: files.injectionPlan,
+      hook: core.options.programs.gpuPrestart,
+    }),
+    mkdir(files.monitor, { mode: 0o700 }),
+    lease(core, request),
+    writeRecord(core.paths, held.record),
+  ]);
+  return { request, image, mounts, mounted, gpus, ...joined };
+}
+
+async function joinAndName(core: EngineCore, held: { record: ContainerRecord }, request: ContainerRequest) {
+  const network = await joinNetwork(request.network, core.networks);
+  held.record = { ...held.record, network: network.record };
+  const identityFiles = await writeIdentityFiles({
+    folder: containerPaths(core.paths, request.id).etc,
+    hostname: request.hostname,
+    mode: request.network,
+    address: request.network === "host" ? (core.options.advertiseAddress ?? null) : (network.record?.address ?? null),
+  });
+  return { network, identityFiles };
+}
+
+/** Before the container exists: from its first moment on there is somebody who ends it in time. */
+async function lease(core: EngineCore, request: ContainerRequest): Promise<void> {
+  if (request.leaseDeadlineMs === null) return;
+  if (request.leaseDeadlineMs <= core.options.native.bootTimeMs()) {
+    throw new BerthError("lease_expired", `the lease of ${request.id} is already over`);
+  }
+  await core.leases.write(request.id, request.leaseDeadlineMs, core.cgroups.folders(cgroupOf(core.paths, request.id)));
+  await core.leases.ensureGuard();
+}
+
+async function identified(pid: number, id: string) {
+  const process = await identifyProcess(pid);
+  if (process === null) throw new BerthError("container_start_failed", `the process of container ${id} ended before it was started`);
+  return process;
+}
+
+function newRecord(core: EngineCore, request: ContainerRequest, image: Image): ContainerRecord {
+  return {
+    version: 1,
+    phase: "creating",
+    request: storedRequest(request),
+    imageDigest: image.digest,
+    chainIds: image.chainIds,
+    stopSignal: request.stopSignal ?? image.config.config.StopSignal ?? "SIGTERM",
+    runtime: core.runtime.name,
+    bootId: core.bootId,
+    process: null,
+    network: null,
+    createdAt: core.options.clock.now(),
+    startedAt: null,
+    exit: null,
+  };
+}

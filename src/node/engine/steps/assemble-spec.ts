@@ -1,0 +1,60 @@
+import type { Image } from "../../images/index.ts";
+import { buildSpec, type MountInput, type OciSpec, type ProcessInput } from "../../runtime/index.ts";
+import type { EngineCore } from "../engine-core.ts";
+import { cgroupOf } from "../monitored.ts";
+import type { ContainerRequest } from "../types.ts";
+import type { GpuInjection } from "./inject-gpus.ts";
+import type { JoinedNetwork } from "./join-network.ts";
+import type { MountedRootfs } from "./mount-rootfs.ts";
+
+export interface PreparedContainer {
+  request: ContainerRequest;
+  image: Image;
+  mounts: MountInput[];
+  mounted: MountedRootfs;
+  network: JoinedNetwork;
+  gpus: GpuInjection;
+  identityFiles: { hosts: string; hostname: string; resolvConf: string };
+}
+
+/** Puts what the steps prepared into one OCI spec. */
+export function assembleSpec(core: EngineCore, prepared: PreparedContainer): OciSpec {
+  const { request, gpus } = prepared;
+  const process = processInput(request, prepared.image);
+  return buildSpec({
+    id: request.id,
+    rootfs: prepared.mounted.rootfs,
+    hostname: request.hostname,
+    cgroupsPath: cgroupOf(core.paths, request.id),
+    // Last word: neither image nor job may claim other GPUs than the plan's.
+    process: { ...process, env: { ...process.env, ...gpus.env } },
+    user: prepared.mounted.user,
+    agent: core.privileges,
+    seccomp: core.seccomp,
+    network: prepared.network.spec,
+    mounts: prepared.mounts,
+    identityFiles: prepared.identityFiles,
+    shmBytes: request.shmBytes,
+    resources: {
+      cpuMillis: request.cpuMillis,
+      memoryBytes: request.memoryBytes,
+      pidsLimit: request.pidsLimit,
+      swapAccounting: core.cgroups.swapAccounting,
+      deviceRules: gpus.deviceRules,
+    },
+    prestartHooks: gpus.hooks,
+    hostMaskedPaths: core.hostMaskedPaths,
+    readonlyRootfs: false,
+  });
+}
+
+export function processInput(request: Pick<ContainerRequest, "command" | "args" | "env" | "workdir">, image: Image): ProcessInput {
+  const { Entrypoint, Cmd, Env, WorkingDir } = image.config.config;
+  return {
+    image: { entrypoint: Entrypoint ?? [], cmd: Cmd ?? [], env: Env ?? [], workingDir: WorkingDir ?? "" },
+    command: request.command,
+    args: request.args,
+    env: request.env,
+    workdir: request.workdir,
+  };
+}

@@ -1,0 +1,42 @@
+import type { Native, NativeRoot } from "../../platform/index.ts";
+import type { Snapshots } from "../../images/index.ts";
+import { type ResolvedUser, readUser } from "../../runtime/index.ts";
+
+export interface MountedRootfs {
+  rootfs: string;
+  user: ResolvedUser;
+}
+
+/** Mounts the layers and looks up in them what the spec needs. @throws BerthError image_invalid for an unknown user */
+export async function mountRootfs(work: {
+  native: Native;
+  snapshots: Snapshots;
+  dir: string;
+  chainIds: string[];
+  user: string;
+  cwd: string;
+}): Promise<MountedRootfs> {
+  const { rootfs } = await work.snapshots.mount(work.dir, work.chainIds);
+  return { rootfs, user: await prepareRootfs(work.native, rootfs, work.user, work.cwd) };
+}
+
+/** Resolves the user and makes the working directory, both through the root handle. */
+export async function prepareRootfs(native: Native, rootfs: string, user: string, cwd: string): Promise<ResolvedUser> {
+  const root = await native.openRoot(rootfs);
+  try {
+    const [resolved] = await Promise.all([readUser(root, user), makeFolder(root, cwd)]);
+    return resolved;
+  } finally {
+    root.close();
+  }
+}
+
+/** Docker makes a missing working directory, root's and 0755. */
+async function makeFolder(root: NativeRoot, path: string): Promise<void> {
+  const segments = path.split("/").filter((segment) => segment !== "");
+  for (let depth = 1; depth <= segments.length; depth++) {
+    await root.mkdir(segments.slice(0, depth).join("/"), 0o755).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  }
+}
