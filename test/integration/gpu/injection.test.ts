@@ -1,0 +1,85 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildFakeAndHook, HOOK } from "./support/builds.ts";
+import { type Runtime, runContainer, writeBundle } from "./support/container.ts";
+import type { Finished } from "./support/exec.ts";
+import { type GpuMachine, listGpus, makeGpuMachine } from "./support/gpu-machine.ts";
+import { makeTinyRootfs, mountOverlay, type Overlay } from "./support/rootfs.ts";
+
+const SCRIPT = `
+echo "nodes: $(ls /dev | grep nvidia | tr '\\n' ' ')"
+`;
+
+let machine: GpuMachine;
+let counter = 0;
+
+beforeAll(async () => {
+  await buildFakeAndHook("all");
+  machine = await makeGpuMachine(4);
+  await makeTinyRootfs(join(machine.folder, "image"));
+  await mkdir(join(machine.folder, "init/usr/local/nvidia"), { recursive: true });
+}, 120_000);
+
+afterAll(() => machine.remove());
+void SCRIPT;
+
+async function runWithGpus(runtime: Runtime, hookKind: "prestart" | "createRuntime", gpus: number[], script: string, init = true): Promise<Finished & { written: string[] }> {
+  const id = `gpu-test-${process.pid}-${counter++}`;
+  const bundle = join(machine.folder, id);
+  const lowers = [...(init ? [join(machine.folder, "init")] : []), join(machine.folder, "image")];
+  await mkdir(bundle);
+  const overlay: Overlay = await mountOverlay(lowers, bundle);
+  try {
+    const { plan, rules } = await machine.planFor(gpus.map((gpu) => machine.uuids[gpu] as string));
+    await writeBundle({ bundle, rootfs: overlay.merged, id, hook: HOOK, hookKind, plan, deviceRules: rules, script });
+    const finished = await runContainer(runtime, { bundle, id }, join(machine.folder, `state-${runtime}`));
+    return { ...finished, written: await overlay.written() };
+  } finally {
+    await overlay.unmount();
+  }
+}
+
+const WAYS: [Runtime, "prestart" | "createRuntime"][] = [
+  ["runc", "prestart"],
+  ["runc", "createRuntime"],
+  ["crun", "prestart"],
+  ["crun", "createRuntime"],
+];
+
+describe.each(WAYS)("%s with a %s hook", (runtime, hookKind) => {
+  it("shows exactly the assigned device nodes", async () => {
+    const result = await runWithGpus(runtime, hookKind, [1, 3], "ls /dev | grep nvidia");
+    expect(result.stderr).toBe("");
+    expect(result.stdout.trim().split("\n")).toEqual(["nvidia-uvm", "nvidia-uvm-tools", "nvidia1", "nvidia3", "nvidiactl"]);
+  });
+
+  it("lists exactly the assigned GPUs with the injected nvidia-smi", async () => {
+    const all = (await listGpus(machine.driverRoot)).trim().split("\n");
+    const result = await runWithGpus(runtime, hookKind, [1, 3], "nvidia-smi -L");
+    expect(result.stderr).toBe("");
+    const uuid = (line: string | undefined): string => /GPU-[0-9a-f-]+/.exec(line ?? "")?.[0] ?? "none";
+    expect(result.stdout.trim().split("\n").map(uuid)).toEqual([uuid(all[1]), uuid(all[3])]);
+  });
+
+  it("lets an assigned device through the device filter and no other, even one the container makes itself", async () => {
+    const script = "cat /dev/nvidia1; mknod /tmp/other c 195 0 && cat /tmp/other";
+    const result = await runWithGpus(runtime, hookKind, [1], script);
+    expect(result.stderr).toContain("/dev/nvidia1': No such device or address");
+    expect(result.stderr).toContain("/tmp/other': Operation not permitted");
+  });
+
+  it("leaves nothing in the writable layer and no mount on the host", async () => {
+    const result = await runWithGpus(runtime, hookKind, [0], "exit 0");
+    expect(result.code).toBe(0);
+    expect(result.written.filter((path) => /nvidia|usr|etc|lib/.test(path))).toEqual([]);
+  });
+
+  it("gives files that can be read and run but not written", async () => {
+    const script = "L=/usr/local/nvidia/lib64/libcuda.so.1; head -c 4 $L | grep -c ELF; echo x > $L; touch /usr/local/nvidia/new; ls /usr/local/nvidia/lib64";
+    const result = await runWithGpus(runtime, hookKind, [0], script);
+    expect(result.stdout).toContain("1\n");
+    expect(result.stdout).toContain("libcuda.so\nlibcuda.so.1\nlibcuda.so.550.163.01\n");
+    expect(result.stderr.match(/Read-only file system/g)).toHaveLength(2);
+  });
+});

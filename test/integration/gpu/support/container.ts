@@ -1,0 +1,63 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { DeviceRule, InjectionPlan } from "../../../../src/node/gpu/index.ts";
+import { exec, type Finished } from "./exec.ts";
+
+export type Runtime = "runc" | "crun";
+
+export interface BundleOptions {
+  bundle: string;
+  rootfs: string;
+  id: string;
+  hook: string;
+  hookKind: "prestart" | "createRuntime";
+  plan: InjectionPlan;
+  deviceRules: DeviceRule[];
+  script: string;
+  /** More of the OCI spec's "linux". */
+  linux?: Record<string, unknown>;
+}
+
+const NAMESPACES = ["pid", "mount", "ipc", "uts", "network"].map((type) => ({ type }));
+const CAPABILITIES = ["CAP_MKNOD", "CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"];
+
+/** Writes config.json and the plan, as the engine does. */
+export async function writeBundle(options: BundleOptions): Promise<void> {
+  const planPath = join(options.bundle, "injection-plan.json");
+  await writeFile(planPath, JSON.stringify(options.plan), { mode: 0o600 });
+  await writeFile(join(options.bundle, "config.json"), JSON.stringify(specOf(options, planPath)));
+}
+
+function specOf(options: BundleOptions, planPath: string): unknown {
+  const capabilities = Object.fromEntries(["bounding", "effective", "permitted"].map((set) => [set, CAPABILITIES]));
+  const hook = { path: options.hook, args: ["gpu-prestart", "--plan", planPath], env: [], timeout: 20 };
+  return {
+    ociVersion: "1.0.2",
+    root: { path: options.rootfs, readonly: false },
+    process: {
+      user: { uid: 0, gid: 0 },
+      args: ["/bin/sh", "-c", options.script],
+      env: Object.entries(options.plan.env).map(([name, value]) => `${name}=${value}`),
+      cwd: "/",
+      capabilities,
+    },
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+    ],
+    hooks: { [options.hookKind]: [hook] },
+    linux: {
+      namespaces: NAMESPACES,
+      cgroupsPath: `/berth-gpu-test/${options.id}`,
+      resources: { devices: [{ allow: false, access: "rwm" }, ...options.deviceRules] },
+      ...options.linux,
+    },
+  };
+}
+
+/** Create, start, wait, delete. crun refuses hybrid cgroup hosts unless it sees no unified mount. */
+export function runContainer(runtime: Runtime, { bundle, id }: { bundle: string; id: string }, stateRoot: string): Promise<Finished> {
+  const run = [runtime, "--root", stateRoot, "run", "--bundle", bundle, id];
+  if (runtime === "runc") return exec(run[0] as string, run.slice(1));
+  return exec("unshare", ["-m", "sh", "-c", 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', "sh", ...run]);
+}
