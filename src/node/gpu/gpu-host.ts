@@ -4,9 +4,10 @@ import { readDriverRoot } from "./driver-files/read-driver-root.ts";
 import { selectDriverFiles } from "./driver-files/select-driver-files.ts";
 import { createInventory } from "./inventory/create-inventory.ts";
 import { findNvml } from "./inventory/find-nvml.ts";
+import { prepareDriverLayer } from "./layer/prepare-driver-layer.ts";
 import { deviceRules } from "./plan/device-rules.ts";
-import { planInjection } from "./plan/plan-injection.ts";
-import type { Capability, DeviceRule, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
+import { DRIVER_FOLDER, planInjection } from "./plan/plan-injection.ts";
+import type { Capability, DeviceRule, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
 
 const CAPABILITIES: readonly Capability[] = ["utility", "compute"];
 const NVML_TIMEOUT_MS = 5000;
@@ -14,6 +15,8 @@ const NVML_TIMEOUT_MS = 5000;
 export interface GpuHostOptions {
   native: { nvml: NativeNvml };
   clock: Clock;
+  /** Folder this may own a sub-folder of (the data dir): driver layers. */
+  stateDir: string;
   /** "/" on a normal machine; what prepareSimulatedGpus returned when simulating. */
   driverRoot: string;
   simulated: boolean;
@@ -24,7 +27,7 @@ export interface GpuHost {
   /** Never rejects for NVML's sake and never blocks: see GpuInventory.problem. */
   inventory(): Promise<GpuInventory>;
   /**
-   * The plan for `hooks/gpu-prestart` and the device rules for the OCI spec.
+   * The plan for `hooks/gpu-prestart`, the device rules for the OCI spec and the layer for the overlay.
    * @throws BerthError gpu_unavailable
    */
   planFor(gpuUuids: readonly string[], rootfs: RootfsFacts): Promise<GpuGrant>;
@@ -33,6 +36,11 @@ export interface GpuHost {
 export interface GpuGrant {
   plan: InjectionPlan;
   deviceRules: DeviceRule[];
+  /**
+   * A folder to put on top of the image's layers as one more lower layer: mount point, merged ld.so.cache, /usr/bin links.
+   * Null when `lowerDirs` was not given; the container works without it, see hooks/README.md for what is lost.
+   */
+  layer: string | null;
 }
 
 /** The GPUs of one machine, read fresh at every call: drivers are updated and GPUs fail under a running agent. */
@@ -50,7 +58,12 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
       const [seen, listing] = await Promise.all([inventory.read(), readDriverRoot(options.driverRoot)]);
       const driverFiles = selectDriverFiles(listing, CAPABILITIES, seen.driverVersion);
       const plan = planInjection({ inventory: seen, driverFiles, gpuUuids, capabilities: CAPABILITIES, rootfs });
-      return { plan, deviceRules: deviceRules(plan) };
+      return { plan, deviceRules: deviceRules(plan), layer: await layerFor(options.stateDir, driverFiles, rootfs) };
     },
   };
+}
+
+async function layerFor(stateDir: string, driverFiles: DriverFiles | null, { lowerDirs }: RootfsFacts): Promise<string | null> {
+  if (driverFiles === null || lowerDirs === undefined) return null;
+  return prepareDriverLayer({ stateDir, lowerDirs, driverFiles, driverFolder: DRIVER_FOLDER, architecture: process.arch });
 }

@@ -21,7 +21,7 @@ export interface InjectionPlan {
   mounts: FileMount[];
   /** `target` is the name of a file in the same folder. */
   symlinks: { target: string; path: string }[];
-  /** Folders whose libraries go into the container's ld.so.cache. */
+  /** Folders whose libraries go into the container's ld.so.cache (by the driver layer; the hook does not read this). */
   libraryFolders: string[];
   env: Record<string, string>;
   /** `ModifyDeviceFiles: 0` view of /proc/driver/nvidia/params. */
@@ -52,6 +52,8 @@ export interface FileMount {
 export interface RootfsFacts {
   /** The environment the process would get without the plan (image, then job): PATH and LD_LIBRARY_PATH are appended to. */
   env: Record<string, string>;
+  /** The image's unpacked layers, top first; without them the plan comes without a driver layer. */
+  lowerDirs?: readonly string[];
 }
 
 /** An entry of the OCI spec's linux.resources.devices (config-linux.md, "Allowed Device list"). */
