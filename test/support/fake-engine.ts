@@ -1,10 +1,10 @@
-import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createReadStream } from "node:fs";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { BerthError } from "../../src/shared/domain/index.ts";
 import type { Container, ContainerExit, ContainerRequest, Engine } from "../../src/node/engine/types.ts";
+import { BerthError } from "../../src/shared/domain/index.ts";
 
 /** A small real engine without a kernel: containers are entries in a map, their logs are files. */
 export interface FakeEngine extends Engine {

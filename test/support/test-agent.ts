@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createAgentMetrics } from "../../src/node/agent/agent-metrics.ts";
 import { runNode } from "../../src/node/agent/agent.ts";
+import { createAgentMetrics } from "../../src/node/agent/agent-metrics.ts";
 import { createControlPlaneClient } from "../../src/node/agent/control-plane-client.ts";
 import { createMembership, type Membership } from "../../src/node/agent/membership.ts";
 import { openReplicaRecords } from "../../src/node/agent/replica-records.ts";
@@ -71,16 +71,30 @@ async function run(agent: TestAgent, engine: FakeEngine, url: string, token: str
   const clock = systemClock();
   const log = silentLogger();
   const client = createControlPlaneClient({ url, credential: () => membership.current()?.credential ?? null, answerMs: 2_000 });
-  const membership: Membership = createMembership({ client, identityPath: join(agent.dataDir, "agent", "identity.json"), name: "test", token, local: false, log });
+  const membership: Membership = createMembership({
+    client,
+    identityPath: join(agent.dataDir, "agent", "identity.json"),
+    name: "test",
+    token,
+    local: false,
+    log,
+  });
   await runNode(
     {
       engine,
-      images: { get: async (reference) => ({ digest: reference }) as Image, unpack: (image, progress, aborted) => agent.unpack(image, progress, aborted) },
+      images: {
+        get: async (reference) => ({ digest: reference }) as Image,
+        unpack: (image, progress, aborted) => agent.unpack(image, progress, aborted),
+      },
       client,
       membership,
       facts: {
         current: () => FACTS,
-        gpuHealth: () => new Map([[HEALTHY_GPU, true], [ILL_GPU, false]]),
+        gpuHealth: () =>
+          new Map([
+            [HEALTHY_GPU, true],
+            [ILL_GPU, false],
+          ]),
         keepFresh: async () => {},
       },
       records: await openReplicaRecords(join(agent.dataDir, "agent", "replicas")),

@@ -5,6 +5,7 @@ import type { Container } from "../engine/index.ts";
 /** A GPU's readings, as NVML gives them; null where it does not say. */
 export interface GpuReading {
   index: number;
+  minor: number;
   uuid: string;
   name: string;
   pciBusId: string;
@@ -37,9 +38,17 @@ const MIB = 1024 * 1024;
 const GPU_GAUGES: { name: string; help: string; read: (gpu: GpuReading) => number | null }[] = [
   { name: "DCGM_FI_DEV_GPU_UTIL", help: "GPU utilization (in %).", read: (gpu) => gpu.utilizationPercent },
   { name: "DCGM_FI_DEV_FB_USED", help: "Framebuffer memory used (in MiB).", read: (gpu) => gpu.memoryUsedBytes / MIB },
-  { name: "DCGM_FI_DEV_FB_FREE", help: "Framebuffer memory free (in MiB).", read: (gpu) => (gpu.memoryTotalBytes - gpu.memoryUsedBytes) / MIB },
+  {
+    name: "DCGM_FI_DEV_FB_FREE",
+    help: "Framebuffer memory free (in MiB).",
+    read: (gpu) => (gpu.memoryTotalBytes - gpu.memoryUsedBytes) / MIB,
+  },
   { name: "DCGM_FI_DEV_GPU_TEMP", help: "GPU temperature (in C).", read: (gpu) => gpu.temperatureCelsius },
-  { name: "DCGM_FI_DEV_POWER_USAGE", help: "Power draw (in W).", read: (gpu) => (gpu.powerMilliwatts === null ? null : gpu.powerMilliwatts / 1000) },
+  {
+    name: "DCGM_FI_DEV_POWER_USAGE",
+    help: "Power draw (in W).",
+    read: (gpu) => (gpu.powerMilliwatts === null ? null : gpu.powerMilliwatts / 1000),
+  },
 ];
 
 export function createAgentMetrics(port: AgentMetricsPort): AgentMetrics {
@@ -109,7 +118,7 @@ function labelsOf(gpu: GpuReading, hostname: string): Record<(typeof GPU_LABELS)
     gpu: String(gpu.index),
     UUID: gpu.uuid,
     pci_bus_id: gpu.pciBusId,
-    device: `nvidia${gpu.index}`,
+    device: `nvidia${gpu.minor}`,
     modelName: gpu.name,
     Hostname: hostname,
   };

@@ -86,7 +86,8 @@ async function wire(parts: AgentParts, signal: AbortSignal): Promise<Wiring> {
     loop: createSyncLoop({
       ...parts,
       sync: (aborted) => syncOnce(wiring, aborted),
-      onFailure: (error, failures) => parts.log[failures === 1 ? "warn" : "debug"]({ err: error, failures }, "sync failed, will be tried again"),
+      onFailure: (error, failures) =>
+        parts.log[failures === 1 ? "warn" : "debug"]({ err: error, failures }, "sync failed, will be tried again"),
     }),
     lastSuccessMs: null,
   };

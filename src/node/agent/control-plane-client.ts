@@ -1,9 +1,9 @@
 import type { Static, TSchema } from "typebox";
 import { Check } from "typebox/value";
 import { Agent, type Dispatcher, request } from "undici";
-import { BerthError, type ErrorCode, ERRORS, errorText } from "../../shared/domain/index.ts";
-import { JoinResponseSchema, LogPushResponseSchema, SyncResponseSchema } from "../../shared/wire/index.ts";
+import { BerthError, ERRORS, type ErrorCode, errorText } from "../../shared/domain/index.ts";
 import type { JoinRequest, JoinResponse, SyncRequest, SyncResponse } from "../../shared/wire/index.ts";
+import { JoinResponseSchema, LogPushResponseSchema, SyncResponseSchema } from "../../shared/wire/index.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import type { ReplicaKey } from "./replica-key.ts";
 
@@ -89,14 +89,12 @@ function sizeIn(body: unknown): number {
   return checked(LogPushResponseSchema, { size: size ?? details?.size }).size;
 }
 
-async function exchange(
-  dispatcher: Agent,
-  url: string,
-  options: ClientOptions,
-  call: Partial<Dispatcher.RequestOptions>,
-): Promise<Answer> {
+async function exchange(dispatcher: Agent, url: string, options: ClientOptions, call: Partial<Dispatcher.RequestOptions>): Promise<Answer> {
   const credential = options.credential();
-  const headers = { ...(call.headers as Record<string, string>), ...(credential === null ? {} : { authorization: `Bearer ${credential}` }) };
+  const headers = {
+    ...(call.headers as Record<string, string>),
+    ...(credential === null ? {} : { authorization: `Bearer ${credential}` }),
+  };
   const answer = await unreachableAs(url, () => request(url, { ...call, headers, dispatcher } as Parameters<typeof request>[1] & object));
   if (answer.statusCode < 300) return answer;
   throw problemError(answer.statusCode, await readJsonBody(answer, ERROR_BYTES).catch(() => null));
@@ -140,5 +138,8 @@ async function readJsonBody(answer: Answer, limit: number): Promise<unknown> {
 
 function checked<S extends TSchema>(schema: S, value: unknown): Static<S> {
   if (Check(schema, value)) return value as Static<S>;
-  throw new BerthError("control_plane_unavailable", "the answer does not fit the agent protocol: not a Berth control plane of this version");
+  throw new BerthError(
+    "control_plane_unavailable",
+    "the answer does not fit the agent protocol: not a Berth control plane of this version",
+  );
 }

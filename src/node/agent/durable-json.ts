@@ -1,21 +1,10 @@
-import { open, readFile, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readFile, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { syncFolder, writeFileDurably } from "../platform/index.ts";
 
-/**
- * Replaces `path` by `value` as JSON so that a power cut leaves the old or the new text, never half of one:
- * temporary file, fsync, rename, fsync of the folder. Permission 0600 from the first byte.
- */
-export async function writeJsonDurably(path: string, value: unknown): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(value)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  await syncFolder(dirname(path));
+/** Replaces `path` by `value` as JSON, permission 0600: after a power cut the old or the new text. */
+export function writeJsonDurably(path: string, value: unknown): Promise<void> {
+  return writeFileDurably(path, `${JSON.stringify(value)}\n`, { mode: 0o600 });
 }
 
 /** Null when the file does not exist. Throws SyntaxError for a damaged one. */
@@ -32,13 +21,4 @@ export async function readJson(path: string): Promise<unknown> {
 export async function removeDurably(path: string): Promise<void> {
   await rm(path, { force: true });
   await syncFolder(dirname(path));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -1,1 +1,2 @@
-export {};
+export type { AgentOptions } from "./agent-options.ts";
+export { runAgent } from "./main.ts";

@@ -2,8 +2,8 @@ import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { createAlarm } from "./alarm.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
-import { type LogStream, shipLog } from "./ship-log.ts";
 import type { ReplicaKey } from "./replica-key.ts";
+import { type LogStream, shipLog } from "./ship-log.ts";
 import { createSlots } from "./slots.ts";
 
 /** `shipped`: every byte is stored (or will never be wanted). `given-up`: the control plane answers, but takes no log bytes. */

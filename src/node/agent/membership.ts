@@ -46,7 +46,9 @@ export function createMembership(port: MembershipPort): Membership {
         return await join(signal);
       } catch (error) {
         if (!isBerthError(error, "unauthorized")) throw error;
-        throw new BerthError("unauthorized", `node ${old} is unknown to the control plane; join again with a new --token`, { cause: error });
+        throw new BerthError("unauthorized", `node ${old} is unknown to the control plane; join again with a new --token`, {
+          cause: error,
+        });
       }
     },
   };

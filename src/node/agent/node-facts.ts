@@ -1,25 +1,26 @@
-import { type Clock, errorText, type NodeFacts } from "../../shared/domain/index.ts";
+import type { Clock, NodeFacts } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import type { GpuInventory } from "../gpu/index.ts";
-import { type HostFacts, readDisk } from "./host-facts.ts";
-import { mergeInventory, silentInventory } from "./merge-inventory.ts";
+import { readDiskSpace } from "../platform/index.ts";
+
+/** What does not change while this agent runs. */
+export type FixedFacts = Omit<NodeFacts, "diskFreeBytes" | "diskTotalBytes" | "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus">;
 
 /** The newest facts, always at hand: a sync never waits for a disk or a driver. */
 export interface NodeFactsSource {
   current(): NodeFacts;
+  /** Why the GPU driver could not be read; null when it could, or there is none. */
+  gpuProblem(): string | null;
   /** GPUs by UUID: true when healthy. */
   gpuHealth(): ReadonlyMap<string, boolean>;
-  /** Asks the driver and the disk again until `signal` aborts. */
+  /** Asks the driver and the disk again until `signal` aborts; `onChange` when a GPU came, went, fell ill or recovered. */
   keepFresh(onChange: () => void, signal: AbortSignal): Promise<void>;
 }
 
 export interface NodeFactsPort {
-  host: HostFacts;
-  /** "crun 1.8.1" */
-  runtime: string;
-  berthVersion: string;
+  fixed: FixedFacts;
   dataDir: string;
-  /** Bounded in time by the gpu room: NVML can hang. */
+  /** Bounded in time by the gpu room (NVML can hang), never rejects. */
   gpuInventory(): Promise<GpuInventory>;
   clock: Clock;
   log: Logger;
@@ -29,28 +30,23 @@ const GPU_MS = 5_000;
 const DISK_MS = 30_000;
 
 export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSource> {
-  let disk = await readDisk(port.dataDir);
+  let disk = await readDiskSpace(port.dataDir);
   let inventory = await port.gpuInventory();
-  const lookAtGpus = async () => {
-    inventory = await port.gpuInventory().then(
-      (found) => mergeInventory(inventory, found),
-      (error: unknown) => silentInventory(inventory, `the driver does not answer: ${errorText(error)}`),
-    );
+  const health = () => new Map(inventory.gpus.map((gpu) => [gpu.uuid, gpu.healthy]));
+  const lookAtGpus = async (onChange: () => void) => {
+    const before = JSON.stringify([...health()]);
+    inventory = await port.gpuInventory();
+    if (JSON.stringify([...health()]) !== before) onChange();
   };
-  const healthNow = () => JSON.stringify(inventory.gpus.map((gpu) => [gpu.uuid, gpu.healthy]));
+  const lookAtDisk = async () => {
+    disk = await readDiskSpace(port.dataDir);
+  };
   return {
-    current: () => ({ ...port.host, ...disk, ...gpuFacts(inventory), runtime: port.runtime, berthVersion: port.berthVersion }),
-    gpuHealth: () => new Map(inventory.gpus.map((gpu) => [gpu.uuid, gpu.healthy])),
+    current: () => ({ ...port.fixed, diskFreeBytes: disk.freeBytes, diskTotalBytes: disk.totalBytes, ...gpuFacts(inventory) }),
+    gpuProblem: () => inventory.problem,
+    gpuHealth: health,
     async keepFresh(onChange, signal) {
-      const gpus = every(port, GPU_MS, signal, async () => {
-        const before = healthNow();
-        await lookAtGpus();
-        if (healthNow() !== before) onChange();
-      });
-      const disks = every(port, DISK_MS, signal, async () => {
-        disk = await readDisk(port.dataDir);
-      });
-      await Promise.all([gpus, disks]);
+      await Promise.all([every(port, GPU_MS, signal, () => lookAtGpus(onChange)), every(port, DISK_MS, signal, lookAtDisk)]);
     },
   };
 }
@@ -60,7 +56,12 @@ function gpuFacts(inventory: GpuInventory): Pick<NodeFacts, "driverVersion" | "c
   return { driverVersion, cudaVersion, gpus, simulatedGpus: simulated };
 }
 
-async function every(port: Pick<NodeFactsPort, "clock" | "log">, milliseconds: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+async function every(
+  port: Pick<NodeFactsPort, "clock" | "log">,
+  milliseconds: number,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
   while (!signal.aborted) {
     await port.clock.sleep(milliseconds, signal).catch(() => undefined);
     if (signal.aborted) return;

@@ -2,9 +2,9 @@ import type { DesiredReplica, ReplicaReport } from "../../shared/wire/index.ts";
 import type { Container, Engine } from "../engine/index.ts";
 import type { GpuHolder } from "./gpu-ledger.ts";
 import type { Activity, LocalReplica } from "./infer-steps.ts";
+import { newEntry, newRecord, phaseOf, type ReplicaEntry } from "./replica-entry.ts";
 import { containerIdOf, keyFromLabels } from "./replica-key.ts";
 import type { ReplicaRecord, ReplicaRecords } from "./replica-records.ts";
-import { newEntry, newRecord, phaseOf, type ReplicaEntry } from "./replica-entry.ts";
 import { reportOf } from "./report.ts";
 
 export interface ReplicaTable {

@@ -1,8 +1,8 @@
 import type { ExitCause } from "../../shared/domain/index.ts";
 import type { ReplicaReport } from "../../shared/wire/index.ts";
 import type { Container, ContainerExit } from "../engine/index.ts";
-import type { ReplicaRecord } from "./replica-records.ts";
 import { phaseOf, type ReplicaEntry } from "./replica-entry.ts";
+import type { ReplicaRecord } from "./replica-records.ts";
 
 /** Limit of ReplicaReportSchema.message. */
 const MESSAGE_CHARACTERS = 8192;

@@ -101,7 +101,8 @@ function settle(port: Port, stream: LogStream, position: Position, result: PushR
 
 async function pause(stream: LogStream, pushed: Pushed, failures: number, watched: boolean, port: Port): Promise<void> {
   const { signal } = stream.stop;
-  if (pushed === "failed") return port.clock.sleep(backoffMs(failures, BACKOFF.baseMs, BACKOFF.maxMs, port.random), signal).catch(() => undefined);
+  if (pushed === "failed")
+    return port.clock.sleep(backoffMs(failures, BACKOFF.baseMs, BACKOFF.maxMs, port.random), signal).catch(() => undefined);
   if (pushed === "nothing") return stream.alarm.wait(watched ? POLL_MS : POLL_UNWATCHED_MS, signal);
   // Gathering is not cut short by more output, only by the end.
   if (pushed === "little" && !stream.finished) await port.clock.sleep(GATHER_MS, signal).catch(() => undefined);

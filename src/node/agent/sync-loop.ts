@@ -1,6 +1,6 @@
 import type { Clock } from "../../shared/domain/index.ts";
-import { backoffMs } from "./backoff.ts";
 import { createAlarm } from "./alarm.ts";
+import { backoffMs } from "./backoff.ts";
 
 export interface SyncLoop {
   /** Sync soon. `change` (something here changed) respects the backoff of an unreachable control plane, `wake` does not. */

@@ -36,10 +36,21 @@ describe("a node with a control plane", () => {
     agent.start(engine);
     await reportIs("running");
     const request = engine.requests.get(ID);
-    expect(request).toMatchObject({ image: "digits:latest", args: ["x"], env: { A: "b" }, labels: { "berth.job": "7", "berth.epoch": "1", "berth.rank": "0" }, hostname: "digits-0" });
+    expect(request).toMatchObject({
+      image: "digits:latest",
+      args: ["x"],
+      env: { A: "b" },
+      labels: { "berth.job": "7", "berth.epoch": "1", "berth.rank": "0" },
+      hostname: "digits-0",
+    });
     await engine.print(ID, "2026-01-01T00:00:00Z stdout F hello\n");
     engine.exit(ID, { exitCode: 3, usage: { cpuSeconds: 1, peakMemoryBytes: 2, peakGpuMemoryBytes: null } });
-    expect(await reportIs("exited")).toMatchObject({ cause: "exited", exitCode: 3, usage: { cpuSeconds: 1 }, startedAt: expect.any(Number) });
+    expect(await reportIs("exited")).toMatchObject({
+      cause: "exited",
+      exitCode: 3,
+      usage: { cpuSeconds: 1 },
+      startedAt: expect.any(Number),
+    });
     expect(plane.logs.get("7/1/0")?.toString()).toContain("hello");
     plane.desired = [];
     await until("the container to be removed", 10, () => engine.get(ID) === null);
@@ -107,7 +118,11 @@ describe("a node with a control plane", () => {
     };
     plane.desired = [desiredReplica()];
     agent.start(engine);
-    expect(await reportIs("exited")).toMatchObject({ cause: "start-failed", exitCode: null, message: "mount_forbidden: /etc is not an allowed folder" });
+    expect(await reportIs("exited")).toMatchObject({
+      cause: "start-failed",
+      exitCode: null,
+      message: "mount_forbidden: /etc is not an allowed folder",
+    });
     const before = plane.syncs.length;
     await until("more syncs", 10, () => plane.syncs.length > before + 3);
     expect(engine.calls).toEqual([`run ${ID}`]);
@@ -117,7 +132,11 @@ describe("a node with a control plane", () => {
     plane.desired = [desiredReplica({ spec: { gpuUuids: [HEALTHY_GPU] } })];
     agent.start(engine);
     await reportIs("running");
-    plane.desired = [...plane.desired, desiredReplica({ jobId: "8", spec: { gpuUuids: [HEALTHY_GPU] } }), desiredReplica({ jobId: "9", spec: { gpuUuids: [ILL_GPU] } })];
+    plane.desired = [
+      ...plane.desired,
+      desiredReplica({ jobId: "8", spec: { gpuUuids: [HEALTHY_GPU] } }),
+      desiredReplica({ jobId: "9", spec: { gpuUuids: [ILL_GPU] } }),
+    ];
     expect((await reportIs("exited", "8")).message).toBe(`gpu_unavailable: GPU ${HEALTHY_GPU} is in use by ${ID}`);
     expect((await reportIs("exited", "9")).message).toBe(`gpu_unavailable: GPU ${ILL_GPU} is not healthy`);
   });

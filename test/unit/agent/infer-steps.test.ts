@@ -94,7 +94,11 @@ describe("inferSteps", () => {
   });
 });
 
-const arbitraryKey = fc.record({ jobId: fc.constantFrom("1", "2"), epoch: fc.integer({ min: 1, max: 3 }), rank: fc.integer({ min: 0, max: 1 }) });
+const arbitraryKey = fc.record({
+  jobId: fc.constantFrom("1", "2"),
+  epoch: fc.integer({ min: 1, max: 3 }),
+  rank: fc.integer({ min: 0, max: 1 }),
+});
 const arbitraryDesired: fc.Arbitrary<DesiredReplica[]> = fc.uniqueArray(
   fc.tuple(arbitraryKey, fc.constantFrom("run" as const, "stop" as const)).map(([key, action]) => desiredReplica({ ...key, action })),
   { selector: containerIdOf, maxLength: 6 },
@@ -111,7 +115,14 @@ const arbitraryLocal = fc.uniqueArray(
       retryAtMs: fc.constantFrom(0, 0, NOW + 5),
     })
     .map(({ key, phase, busy, aborting, limit, lease, retryAtMs }) =>
-      local(key, { phase, activity: phase === "starting" ? "start" : busy, aborting, timeLimitAtMs: limit, leaseDeadlineMs: lease, retryAtMs }),
+      local(key, {
+        phase,
+        activity: phase === "starting" ? "start" : busy,
+        aborting,
+        timeLimitAtMs: limit,
+        leaseDeadlineMs: lease,
+        retryAtMs,
+      }),
     ),
   { selector: (replica) => replica.containerId, maxLength: 6 },
 );
@@ -168,7 +179,9 @@ describe("whatever the state of the node", () => {
         if (step.verb === "remove-replica") expect([replica?.phase, wanted, node.desired === null]).toEqual(["exited", undefined, false]);
         if (step.verb === "enforce-time-limit") expect(replica?.timeLimitAtMs ?? NOW + 1).toBeLessThanOrEqual(NOW);
         if (step.verb === "stop-replica" && wanted?.action === "run") {
-          expect(node.desired?.some(({ jobId, rank, epoch }) => jobId === wanted.jobId && rank === wanted.rank && epoch > wanted.epoch)).toBe(true);
+          expect(
+            node.desired?.some(({ jobId, rank, epoch }) => jobId === wanted.jobId && rank === wanted.rank && epoch > wanted.epoch),
+          ).toBe(true);
         }
       }
     });

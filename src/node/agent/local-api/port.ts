@@ -6,7 +6,8 @@ import type { Image, ImageStore, Progress } from "../../images/index.ts";
 import type { Slots } from "../slots.ts";
 
 export interface BuildCall {
-  tag: string | null;
+  /** The image gets all of them; none is fine. */
+  tags: string[];
   /** Path inside the context. */
   dockerfile: string;
   target: string | null;
@@ -22,6 +23,15 @@ export interface BootstrapCall {
   include: string[];
 }
 
+/** How GPUs get into containers here. */
+export interface GpuInjection {
+  driverRoot: string;
+  simulated: boolean;
+  hook: string;
+  /** Why the driver could not be read; null when it could, or there is none. */
+  problem: string | null;
+}
+
 /** What the routes of node.sock act on. */
 export interface LocalApiPort {
   images: ImageStore;
@@ -31,6 +41,7 @@ export interface LocalApiPort {
   /** Builds and bootstraps: one at a time, they want the whole machine. */
   heavy: Slots;
   facts(): NodeFacts;
+  gpu(): GpuInjection;
   metrics: { text(): Promise<string>; contentType: string };
   log: Logger;
 }

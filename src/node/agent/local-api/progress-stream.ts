@@ -12,7 +12,11 @@ const UNREAD_BYTES = 1024 * 1024;
  * Answers with NDJSON: progress lines while `work` runs, then `{"result":...}` or `{"error":<problem>}`. The status is 200
  * before the outcome is known, so the last line decides. A reader that goes away aborts the work.
  */
-export function answerWithProgress(reply: FastifyReply, log: Logger, work: (progress: Progress, signal: AbortSignal) => Promise<unknown>): FastifyReply {
+export function answerWithProgress(
+  reply: FastifyReply,
+  log: Logger,
+  work: (progress: Progress, signal: AbortSignal) => Promise<unknown>,
+): FastifyReply {
   const lines = new PassThrough();
   const gone = disconnectSignal(reply);
   const progress: Progress = (line) => {

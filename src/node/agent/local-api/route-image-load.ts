@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
+import { bodyStream } from "./body-stream.ts";
 import type { LocalApiPort } from "./port.ts";
 import { answerWithProgress } from "./progress-stream.ts";
-import { bodyStream } from "./body-stream.ts";
 
 /** POST /v1/images/load: an oci-archive or docker-archive tar as the body. */
 export function imageLoadRoute(app: FastifyInstance, { images, log }: LocalApiPort): void {

@@ -2,6 +2,7 @@ import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import Fastify, { type FastifyInstance } from "fastify";
 import { BerthError } from "../../../shared/domain/index.ts";
+import type { Logger } from "../../../shared/observe/index.ts";
 import type { LocalApiPort } from "./port.ts";
 import { problemOf } from "./problem.ts";
 import { bootstrapRoute } from "./route-bootstrap.ts";
@@ -14,18 +15,31 @@ import { nodeRoute } from "./route-node.ts";
 
 /** The agent's own API for the CLI on this machine. The socket's permission is the authority: there is no token. */
 export function createLocalApi(port: LocalApiPort): FastifyInstance {
-  const app = Fastify({ bodyLimit: 1024 * 1024, forceCloseConnections: true, ajv: { customOptions: { removeAdditional: false } } });
+  const app = createServer(port.log);
   // Tars of any size are streamed to the route, never gathered.
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  for (const route of [imageListRoute, imageLoadRoute, imageSaveRoute, bootstrapRoute, buildRoute, nodeRoute, metricsRoute])
+    route(app, port);
+  return app;
+}
+
+/** Only /metrics, for a Prometheus that comes over TCP. */
+export function createMetricsApi(metrics: LocalApiPort["metrics"], log: Logger): FastifyInstance {
+  const app = createServer(log);
+  metricsRoute(app, { metrics });
+  return app;
+}
+
+function createServer(log: Logger): FastifyInstance {
+  const app = Fastify({ bodyLimit: 1024 * 1024, forceCloseConnections: true, ajv: { customOptions: { removeAdditional: false } } });
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(asBerthError(error));
-    if (problem.status >= 500) port.log.error({ err: error, route: request.routeOptions.url }, "request failed");
+    if (problem.status >= 500) log.error({ err: error, route: request.routeOptions.url }, "request failed");
     return reply.code(problem.status).type("application/problem+json").send(problem);
   });
   app.setNotFoundHandler((request) => {
     throw new BerthError("route_not_found", `there is no ${request.method} ${request.url}`);
   });
-  for (const route of [imageListRoute, imageLoadRoute, imageSaveRoute, bootstrapRoute, buildRoute, nodeRoute, metricsRoute]) route(app, port);
   return app;
 }
 
@@ -54,5 +68,7 @@ function asBerthError(error: unknown): unknown {
     return new BerthError("invalid_request", message ?? "the request is not valid", { cause: error, field });
   }
   if (error instanceof BerthError || statusCode === undefined || statusCode >= 500) return error;
-  return new BerthError(statusCode === 413 ? "payload_too_large" : "invalid_request", message ?? "the request is not valid", { cause: error });
+  return new BerthError(statusCode === 413 ? "payload_too_large" : "invalid_request", message ?? "the request is not valid", {
+    cause: error,
+  });
 }

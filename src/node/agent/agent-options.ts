@@ -1,0 +1,58 @@
+import { hostname } from "node:os";
+import { BerthError } from "../../shared/domain/index.ts";
+
+/** What `berth agent` was told. */
+export interface AgentOptions {
+  /** http(s)://host:port or unix:///path of the control plane's socket. */
+  join: string;
+  /** Join token; null takes `tokenFile`, then BERTH_JOIN_TOKEN. Over unix:// none is needed. */
+  token: string | null;
+  tokenFile: string | null;
+  /** Default: the hostname. */
+  name: string | null;
+  /** Where peers reach this node; default: the source address of the route to the control plane. */
+  address: string | null;
+  /** Absolute. */
+  dataDir: string;
+  /** Absolute. */
+  runDir: string;
+  /** 0 for the real ones. */
+  simulateGpus: number;
+  /** Where the NVIDIA driver's files lie; null is "/". */
+  driverRoot: string | null;
+  /** Host folders that jobs may bind; none by default. */
+  allowBind: readonly string[];
+  /** host:port for /metrics over TCP; null serves it on node.sock only. */
+  metricsListen: string | null;
+  runtime: "auto" | "crun" | "runc";
+  logLevel: string;
+}
+
+/** @throws BerthError invalid_request naming the option */
+export function nodeNameOf(option: string | null): string {
+  if (option !== null && !NAME.test(option)) {
+    throw new BerthError("invalid_request", `--name ${JSON.stringify(option)} is not lower-case letters, digits, '-' and '.'`);
+  }
+  return option ?? nameFromHostname(hostname());
+}
+
+/** JoinRequestSchema.name */
+const NAME = /^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/;
+
+/** "GPU_01.example.org" -> "gpu-01.example.org": hostnames may hold what names may not. */
+export function nameFromHostname(host: string): string {
+  const name = host
+    .toLowerCase()
+    .replace(/[^-a-z0-9.]/g, "-")
+    .slice(0, 63)
+    .replace(/^[-.]+|[-.]+$/g, "");
+  return name === "" ? "node" : name;
+}
+
+/** "127.0.0.1:9400" or "[::1]:9400". @throws BerthError invalid_request */
+export function parseListen(text: string): { host: string; port: number } {
+  const [, bracketed, plain, port = ""] = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65_535) throw new BerthError("invalid_request", `${JSON.stringify(text)} is not HOST:PORT`);
+  return { host, port: Number(port) };
+}

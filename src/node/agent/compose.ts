@@ -1,0 +1,160 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../../shared/domain/index.ts";
+import type { Logger } from "../../shared/observe/index.ts";
+import { createEngine, type NodeEngine } from "../engine/index.ts";
+import { createGpuHost, type GpuHost, prepareSimulatedGpus } from "../gpu/index.ts";
+import { createImageStore, createSnapshots, type ImageStore } from "../images/index.ts";
+import { builtFiles, type Native, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
+import type { AgentParts } from "./agent.ts";
+import { type AgentMetrics, createAgentMetrics, type GpuReading } from "./agent-metrics.ts";
+import { type AgentOptions, nodeNameOf } from "./agent-options.ts";
+import { type ControlPlaneClient, createControlPlaneClient } from "./control-plane-client.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import { rememberReadings } from "./gpu-readings.ts";
+import { readJoinToken } from "./join-token.ts";
+import { createMembership, type Membership } from "./membership.ts";
+import { findNodeAddress } from "./node-address.ts";
+import { type NodeFactsSource, openNodeFacts } from "./node-facts.ts";
+import { agentPaths } from "./paths.ts";
+import { openReplicaRecords } from "./replica-records.ts";
+
+const FACTS_MS = 30_000;
+
+/** What one process of the node wing is made of. */
+export interface Ground {
+  options: AgentOptions;
+  native: Native;
+  clock: Clock;
+  log: Logger;
+}
+
+export interface GpuParts {
+  host: GpuHost;
+  driverRoot: string;
+  simulated: boolean;
+  readings(): GpuReading[];
+}
+
+export interface EngineParts {
+  images: ImageStore;
+  engine: NodeEngine;
+  gpu: GpuParts;
+  address: string;
+}
+
+/** The real driver's GPUs, or simulated ones: from here on nothing tells them apart but what is shown. */
+async function composeGpu({ options, native, clock, log }: Ground): Promise<GpuParts> {
+  const simulated = options.simulateGpus > 0;
+  const root = simulated
+    ? (
+        await prepareSimulatedGpus({
+          stateDir: options.dataDir,
+          count: options.simulateGpus,
+          fakeBuildDir: builtFiles(packageRoot()).fakeNvidia,
+        })
+      ).driverRoot
+    : (options.driverRoot ?? "/");
+  if (simulated) log.warn({ gpus: options.simulateGpus }, "GPUs are SIMULATED: jobs get device nodes and libraries that compute nothing");
+  const { nvml, readings } = rememberReadings(native.nvml, clock);
+  return {
+    host: await createGpuHost({ native: { nvml }, clock, driverRoot: root, simulated, stateDir: options.dataDir }),
+    driverRoot: root,
+    simulated,
+    readings,
+  };
+}
+
+export async function composeEngine(ground: Ground): Promise<EngineParts> {
+  const { options, native, clock, log } = ground;
+  const { dataDir, runDir, allowBind, runtime } = options;
+  const gpu = await composeGpu(ground);
+  const address = options.address ?? (await findNodeAddress(options.join));
+  const images = await createImageStore({ dataDir, native, clock });
+  const engine = createEngine({
+    dataDir,
+    runDir,
+    native,
+    images,
+    snapshots: createSnapshots({ dataDir, native, clock }),
+    gpuHost: gpu.host,
+    allowBind,
+    clock,
+    logger: log.child({ room: "engine" }),
+    programs: builtFiles(packageRoot()),
+    runtime,
+    advertiseAddress: address,
+  });
+  return { images, engine, gpu, address };
+}
+
+export interface NodeParts {
+  agent: AgentParts;
+  facts: NodeFactsSource;
+  metrics: AgentMetrics;
+  client: ControlPlaneClient;
+  membership: Membership;
+}
+
+/** Call after `engine.recover()`: only then the runtime is chosen. */
+export async function composeAgent(ground: Ground, parts: EngineParts): Promise<NodeParts> {
+  const { options, native, clock, log } = ground;
+  const { engine, gpu, images, address } = parts;
+  const paths = agentPaths(options.dataDir, options.runDir);
+  const facts = await openNodeFacts({
+    fixed: await readFixedFacts(engine),
+    dataDir: options.dataDir,
+    gpuInventory: () => gpu.host.inventory(),
+    clock,
+    log,
+  });
+  const { client, membership } = await composeMembership(ground, paths.identity);
+  const hostname = facts.current().hostname;
+  const metrics = createAgentMetrics({ hostname, containers: () => engine.list(), gpuReadings: gpu.readings, clock });
+  const agent: AgentParts = {
+    engine,
+    images,
+    client,
+    membership,
+    facts,
+    metrics,
+    records: await openReplicaRecords(paths.replicas),
+    bootTimeMs: () => native.bootTimeMs(),
+    bootId: await readBootId(),
+    incarnation: randomUUID(),
+    address,
+    clock,
+    random: Math.random,
+    log,
+  };
+  return { agent, facts, metrics, client, membership };
+}
+
+async function composeMembership({ options, log }: Ground, identityPath: string) {
+  const local = parseEndpoint(options.join).socketPath !== null;
+  const token = await readJoinToken({ ...options, env: process.env });
+  if (!local && options.join.startsWith("http:")) {
+    log.warn("the control plane is reached without TLS: its network must be trusted, as credentials travel in clear");
+  }
+  const client = createControlPlaneClient({ url: options.join, credential: () => membership.current()?.credential ?? null });
+  const membership: Membership = createMembership({ client, identityPath, name: nodeNameOf(options.name), token, local, log });
+  return { client, membership };
+}
+
+async function readFixedFacts(engine: NodeEngine) {
+  const [host, cgroups, version] = await Promise.all([readHostFacts({ timeoutMs: FACTS_MS }), readCgroupLayout(), readVersion()]);
+  const { hostname, os, kernel, architecture, cpus, memoryBytes } = host;
+  const runtime = engine.runtime();
+  return {
+    ...{ hostname, os, kernel, architecture, cpus, memoryBytes },
+    cgroupMode: cgroups.mode,
+    runtime: `${runtime.name} ${runtime.version}`,
+    berthVersion: version,
+  };
+}
+
+async function readVersion(): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(packageRoot(), "package.json"), "utf8")) as { version: string };
+  return manifest.version;
+}

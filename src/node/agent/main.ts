@@ -1,0 +1,111 @@
+import { mkdir } from "node:fs/promises";
+import type { FastifyInstance } from "fastify";
+import { type Clock, isBerthError, systemClock } from "../../shared/domain/index.ts";
+import { createLogger, type Logger } from "../../shared/observe/index.ts";
+import { builtFiles, type FileLock, loadNative, lockFile, type Native, packageRoot } from "../platform/index.ts";
+import { runNode } from "./agent.ts";
+import { type AgentOptions, parseListen } from "./agent-options.ts";
+import { backoffMs } from "./backoff.ts";
+import { composeAgent, composeEngine, type EngineParts, type Ground, type NodeParts } from "./compose.ts";
+import { composeBuilder } from "./compose-builder.ts";
+import { hardenProcess } from "./harden-process.ts";
+import { createLocalApi, createMetricsApi, listenOnSocket } from "./local-api/server.ts";
+import type { Membership } from "./membership.ts";
+import { agentPaths } from "./paths.ts";
+import { createSlots } from "./slots.ts";
+
+/**
+ * Runs this machine's agent until `signal` aborts, then stops cleanly: log pushes in flight end, containers go on under
+ * their leases and are adopted by the next agent.
+ * @throws BerthError data_dir_locked, missing_requirement, unauthorized (no identity and no valid token)
+ */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const log = createLogger({ name: "agent", level: options.logLevel });
+  const native = loadNative();
+  const locks = await takeLocks(native, options);
+  const ground: Ground = { options, native, clock: systemClock(), log };
+  try {
+    await hardenProcess(native, log);
+    const parts = await composeEngine(ground);
+    try {
+      await parts.engine.recover();
+      await serve(ground, parts, signal);
+    } finally {
+      await parts.engine.close();
+      await parts.images.close();
+    }
+  } finally {
+    for (const lock of locks) await lock.release();
+    log.info("agent stopped");
+  }
+}
+
+async function takeLocks(native: Native, options: AgentOptions): Promise<FileLock[]> {
+  const paths = agentPaths(options.dataDir, options.runDir);
+  for (const folder of [options.dataDir, paths.folder, options.runDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const first = await lockFile(native, paths.lock);
+  try {
+    return [first, await lockFile(native, paths.runLock)];
+  } catch (error) {
+    await first.release();
+    throw error;
+  }
+}
+
+async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): Promise<void> {
+  const node = await composeAgent(ground, parts);
+  const servers: FastifyInstance[] = [];
+  try {
+    await startServers(ground, parts, node, servers);
+    const { address, engine } = parts;
+    ground.log.info({ address, runtime: engine.runtime(), containers: engine.list().length }, "agent ready");
+    await firstJoin(node.membership, ground, signal);
+    if (!signal.aborted) await runNode(node.agent, signal);
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+    await node.client.close();
+  }
+}
+
+async function startServers(ground: Ground, parts: EngineParts, node: NodeParts, servers: FastifyInstance[]): Promise<void> {
+  const { options, log } = ground;
+  const api = createLocalApi({
+    images: parts.images,
+    engine: parts.engine,
+    ...composeBuilder(ground, parts),
+    heavy: createSlots(1),
+    facts: node.facts.current,
+    gpu: () => ({
+      driverRoot: parts.gpu.driverRoot,
+      simulated: parts.gpu.simulated,
+      hook: builtFiles(packageRoot()).gpuPrestart,
+      problem: node.facts.gpuProblem(),
+    }),
+    metrics: node.metrics,
+    log,
+  });
+  servers.push(api);
+  await listenOnSocket(api, agentPaths(options.dataDir, options.runDir).socket);
+  if (options.metricsListen === null) return;
+  const metrics = createMetricsApi(node.metrics, log);
+  servers.push(metrics);
+  await metrics.listen(parseListen(options.metricsListen));
+}
+
+/**
+ * A node that never joined has nothing to look after, so a refused token ends the agent at once, where the operator sees
+ * it. An unreachable control plane is waited for.
+ */
+async function firstJoin(membership: Membership, { clock, log }: { clock: Clock; log: Logger }, signal: AbortSignal): Promise<void> {
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      await membership.ensure(signal);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isBerthError(error) || !error.retryable) throw error;
+      log[failures === 1 ? "warn" : "debug"]({ err: error }, "cannot join yet, will try again");
+      await clock.sleep(backoffMs(failures, 250, 5_000, Math.random), signal).catch(() => undefined);
+    }
+  }
+}

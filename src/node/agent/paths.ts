@@ -1,0 +1,29 @@
+import { join } from "node:path";
+
+/** Everything the agent itself keeps on disk. */
+export interface AgentPaths {
+  /** <data-dir>/agent, 0700 */
+  folder: string;
+  /** <data-dir>/agent/lock: one agent a data dir */
+  lock: string;
+  /** <data-dir>/agent/identity.json: node id and credential */
+  identity: string;
+  /** <data-dir>/agent/replicas/<container id>.json */
+  replicas: string;
+  /** <run-dir>/node.sock: the local API */
+  socket: string;
+  /** <run-dir>/agent.lock: one agent a run dir, whatever its data dir */
+  runLock: string;
+}
+
+export function agentPaths(dataDir: string, runDir: string): AgentPaths {
+  const folder = join(dataDir, "agent");
+  return {
+    folder,
+    lock: join(folder, "lock"),
+    identity: join(folder, "identity.json"),
+    replicas: join(folder, "replicas"),
+    socket: join(runDir, "node.sock"),
+    runLock: join(runDir, "agent.lock"),
+  };
+}
