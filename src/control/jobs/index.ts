@@ -1,4 +1,6 @@
 export { applyChange } from "./apply-change.ts";
+export { applyReports } from "./apply-reports.ts";
+export { DEFAULTS } from "./defaults.ts";
 export { desiredFor } from "./desired-replicas.ts";
 export { followEvents } from "./follow-events.ts";
 export type { JobFilter, JobPage, JobStore, PlacementRevision, QueueView, SubmitRequest } from "./job-store.ts";
@@ -13,7 +15,7 @@ export type { RedisAddress } from "./redis/connection.ts";
 export { createRedisStores } from "./redis/redis-stores.ts";
 export type { RedisStores, RedisStoresOptions } from "./redis/redis-stores.ts";
 export { createScheduleLoop } from "./schedule-loop.ts";
-export type { PassResult, ScheduleLoop, ScheduleLoopOptions } from "./schedule-loop.ts";
+export type { LoopLog, PassResult, ScheduleLoop, ScheduleLoopOptions } from "./schedule-loop.ts";
 export type { Stores } from "./stores.ts";
 export { applyEvent } from "./transition.ts";
 export type { HistoryLine, JobChange, Transition } from "./job-change.ts";

@@ -1,19 +1,23 @@
-import type { Clock } from "../../shared/domain/index.ts";
-import type { SyncRequest, SyncResponse } from "../../shared/wire/index.ts";
+import { BerthError, type Clock, type Job } from "../../shared/domain/index.ts";
+import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type SyncRequest, type SyncResponse } from "../../shared/wire/index.ts";
+import { applyReports, type ChangedJob, endedSomething, tryChange } from "./apply-reports.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { desiredFor } from "./desired-replicas.ts";
+import { nodesOf } from "./job-indexes.ts";
 import type { JobStore } from "./job-store.ts";
+import { absences, concludeAbsence, type NodeMemory, remember, replicaKey } from "./missing-replicas.ts";
 import type { NodeStore } from "./node-store.ts";
 
 export interface NodeSyncOptions {
   store: JobStore;
   nodes: NodeStore;
   clock: Clock;
-  /** Called when the sync may have made room or work: new or returned node, replica ended. */
+  /** Called when a sync may have made room or work: a new or returned node, an ended job. */
   wakeScheduler: (reason: string) => void;
-  /** Called for another node whose desired replicas changed because of this sync (a gang that must stop). */
+  /** Called for the other nodes of a gang that must stop because of this sync. */
   nudgeNode: (nodeId: string) => void;
   leaseSeconds?: number;
   graceSeconds?: number;
-  /** Seconds until the agent's next sync. Default 3. */
   intervalSeconds?: number;
 }
 
@@ -21,11 +25,63 @@ export interface NodeSyncOptions {
 export interface NodeSync {
   /**
    * Records the node, applies its reports and answers what it must run.
-   * @throws BerthError node_not_found; conflict for an outdated sync; redis_unavailable
+   * @throws BerthError node_not_found; conflict for an outdated sync; invalid_request for another protocol; redis_unavailable
    */
   sync(request: SyncRequest): Promise<SyncResponse>;
 }
 
-export function createNodeSync(_options: NodeSyncOptions): NodeSync {
-  throw new Error("not yet");
+export function createNodeSync(options: NodeSyncOptions): NodeSync {
+  const { store, nodes, clock, leaseSeconds = DEFAULTS.lease, graceSeconds = DEFAULTS.grace, intervalSeconds = DEFAULTS.sync } = options;
+  const lostMs = (leaseSeconds + graceSeconds) * 1000;
+  const memories = new Map<string, NodeMemory>();
+
+  /** Ends absent replicas whose time has come. */
+  const concludeAbsences = async (request: SyncRequest, jobs: readonly Job[]): Promise<ChangedJob[]> => {
+    const memory = memoryOf(memories, request);
+    const over = absences(request.nodeId, jobs, request).flatMap((absence) => {
+      const cause = concludeAbsence(absence, memory, clock.monotonic(), lostMs);
+      return cause === null ? [] : [{ absence, cause }];
+    });
+    // The rows were read after this sync was recorded. If it is still the node's last, no later report can have touched
+    // them, and what they say is what this report should have named.
+    if (over.length === 0 || (await nodes.lastSentAt(request.nodeId)) !== request.sentAt) return [];
+    const changes = over.map(({ absence: { jobId, epoch, replica }, cause }) =>
+      tryChange(store, jobId, { type: "replica-missing", epoch, rank: replica.rank, cause, why: `${request.nodeId} has no trace of rank ${replica.rank}` }, clock.now()),
+    );
+    return (await Promise.all(changes)).filter((change) => change !== null);
+  };
+
+  const tellOthers = (request: SyncRequest, changed: readonly ChangedJob[]) => {
+    const ended = changed.filter(endedSomething);
+    for (const { before } of ended) for (const nodeId of nodesOf(before)) if (nodeId !== request.nodeId) options.nudgeNode(nodeId);
+    if (ended.length > 0) options.wakeScheduler(`jobs ended on ${request.nodeId}`);
+  };
+
+  const sync = async (request: SyncRequest): Promise<SyncResponse> => {
+    if (request.protocol !== AGENT_PROTOCOL_VERSION) {
+      throw new BerthError("invalid_request", `agent protocol ${request.protocol} is not ${AGENT_PROTOCOL_VERSION}; install the same version of Berth`);
+    }
+    const node = await nodes.recordSync(request, clock.now());
+    const changed = await applyReports(store, node.id, request.replicas, clock.now());
+    changed.push(...(await concludeAbsences(request, await store.onNode(node.id))));
+    const jobs = await store.onNode(node.id);
+    const absent = absences(node.id, jobs, request);
+    const vanished = new Set(absent.filter(({ replica }) => replica.state === "running").map(({ jobId, epoch, replica }) => replicaKey(jobId, epoch, replica.rank)));
+    const desired = desiredFor(node, jobs).map((replica): DesiredReplica =>
+      vanished.has(replicaKey(replica.jobId, replica.epoch, replica.rank)) ? { ...replica, action: "stop" } : replica,
+    );
+    const known = memoryOf(memories, request);
+    memories.set(node.id, remember(request, known, absent, desired, clock.monotonic()));
+    if (known === undefined || node.state === "lost") options.wakeScheduler(`${node.id} ${node.state === "lost" ? "returned" : "joined"}`);
+    tellOthers(request, changed);
+    return { echo: request.sentAt, leaseSeconds, intervalSeconds, desired };
+  };
+
+  return { sync };
+}
+
+/** Another agent process knows nothing of what its predecessor was told. */
+function memoryOf(memories: ReadonlyMap<string, NodeMemory>, request: SyncRequest): NodeMemory | undefined {
+  const memory = memories.get(request.nodeId);
+  return memory?.incarnation === request.incarnation ? memory : undefined;
 }

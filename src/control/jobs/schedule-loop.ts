@@ -1,7 +1,16 @@
-import type { Clock, Job } from "../../shared/domain/index.ts";
-import type { ClusterSnapshot, Plan } from "../scheduler/index.ts";
-import type { JobStore } from "./job-store.ts";
+import { type Clock, errorText, isBerthError, type Job, type NodeRecord } from "../../shared/domain/index.ts";
+import { type ClusterSnapshot, nodeCapacity, type PendingReason, type Placement, type Plan } from "../scheduler/index.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { nodesOf } from "./job-indexes.ts";
+import type { JobStore, QueueView } from "./job-store.ts";
 import type { NodeStore } from "./node-store.ts";
+import { applyEvent } from "./transition.ts";
+import { createNodeWatch } from "./watch-nodes.ts";
+
+/** Pending jobs a pass looks at: the head of the queue in order. */
+const PENDING_A_PASS = 5000;
+/** Reasons written a pass; the rest follow in the next ones. */
+const REASONS_A_PASS = 500;
 
 /** What the loop needs of a logger (pino fits). */
 export interface LoopLog {
@@ -13,16 +22,13 @@ export interface ScheduleLoopOptions {
   store: JobStore;
   nodes: NodeStore;
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
-  /** Hints only; a failure is logged and forgotten. */
+  /** Hints only: never rejects. */
   queues: { nudgeNode(nodeId: string): Promise<void> };
   clock: Clock;
-  /** Seconds a lease lasts from the sync that it was granted for. Default 60. */
+  /** See DEFAULTS for these. */
   leaseSeconds?: number;
-  /** Seconds more before a silent node's work is given away. Default 10. */
   graceSeconds?: number;
-  /** Seconds of silence after which nothing new is placed on a node. Default 15. */
   suspectSeconds?: number;
-  /** Seconds between passes when nothing wakes it. Default 2. */
   intervalSeconds?: number;
   log?: LoopLog;
 }
@@ -39,10 +45,102 @@ export interface ScheduleLoop {
   run(signal: AbortSignal): Promise<void>;
   /** Asks for a pass soon; many calls make one pass. */
   wake(): void;
-  /** One pass now (run() calls it; tests and the simulator may). */
+  /** One pass now; one at a time. */
   pass(): Promise<PassResult>;
 }
 
-export function createScheduleLoop(_options: ScheduleLoopOptions): ScheduleLoop {
-  throw new Error("not yet");
+/**
+ * Level-triggered: every pass starts from the whole state, so a lost wake-up only delays. Several control planes may run it
+ * at once: a placement is refused when another came in since the snapshot, so they cannot overcommit a node together.
+ */
+export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
+  const { store, clock, queues, log } = options;
+  const { leaseSeconds = DEFAULTS.lease, graceSeconds = DEFAULTS.grace, suspectSeconds = DEFAULTS.suspect, intervalSeconds = DEFAULTS.pass } = options;
+  const patience = { suspectMs: suspectSeconds * 1000, lostMs: (leaseSeconds + graceSeconds) * 1000 };
+  const watch = createNodeWatch(store, options.nodes, clock, patience);
+  let interrupt = new AbortController();
+  let woken = false;
+
+  const wake = () => {
+    woken = true;
+    interrupt.abort();
+  };
+
+  const pass = async (): Promise<PassResult> => {
+    const { nodes, lost, touched } = await watch.look();
+    const now = clock.now();
+    const view = await store.queue(PENDING_A_PASS);
+    const plan = options.decide(snapshotOf(nodes, view), now);
+    const { placed, overtaken } = await commitPlacements(store, view, plan.placements, now, log);
+    const reasonsWritten = await writeReasons(store, view.pending, plan.reasons, now);
+    if (overtaken) wake();
+    const nudged = new Set([...placed, ...touched].flatMap(nodesOf));
+    await Promise.all([...nudged].map((nodeId) => queues.nudgeNode(nodeId)));
+    for (const nodeId of lost) log?.warn({ nodeId }, "node is lost");
+    return { placed, lost, reasonsWritten };
+  };
+
+  const run = async (signal: AbortSignal) => {
+    while (!signal.aborted) {
+      woken = false;
+      try {
+        await pass();
+      } catch (error) {
+        log?.warn({ error: errorText(error) }, "scheduling pass failed");
+      }
+      if (woken || signal.aborted) continue;
+      interrupt = new AbortController();
+      // Ends early by a wake-up or by the end of the loop; both are seen above.
+      await clock.sleep(intervalSeconds * 1000, AbortSignal.any([signal, interrupt.signal])).catch(() => {});
+    }
+  };
+
+  return { run, wake, pass };
+}
+
+function snapshotOf(nodes: readonly NodeRecord[], view: QueueView): ClusterSnapshot {
+  return {
+    nodes: nodes.map(nodeCapacity),
+    pending: view.pending.map(({ id, spec, queuedAt }) => ({ id, queuedAt, priority: spec.priority, replicas: spec.replicas, resources: spec.resources })),
+    active: view.active.map(({ id, spec, attempt }) => ({ id, resources: spec.resources, assignments: attempt?.assignments ?? [] })),
+  };
+}
+
+/** Row by row, each under the revision of the snapshot; stops when somebody else has placed in between. */
+async function commitPlacements(store: JobStore, view: QueueView, placements: readonly Placement[], now: number, log: LoopLog | undefined) {
+  const rows = new Map(view.pending.map((job) => [job.id, job]));
+  const placed: Job[] = [];
+  for (const { jobId, assignments } of placements) {
+    const job = rows.get(jobId);
+    if (job === undefined) continue;
+    try {
+      placed.push(await store.commit(job, applyEvent(job, { type: "placed", assignments }, now), now, view.revision + placed.length));
+    } catch (error) {
+      if (!isBerthError(error, "conflict")) throw error;
+      // Cancelled in the meantime, or the plan is outdated: the next pass starts from what is true then.
+      log?.info({ jobId, reason: error.message }, "placement refused");
+      return { placed, overtaken: true };
+    }
+  }
+  return { placed, overtaken: false };
+}
+
+async function writeReasons(store: JobStore, pending: readonly Job[], reasons: readonly PendingReason[], now: number): Promise<number> {
+  const rows = new Map(pending.map((job) => [job.id, job]));
+  const changed = reasons.flatMap(({ jobId, reason }) => {
+    const job = rows.get(jobId);
+    return job === undefined || job.pendingReason === reason ? [] : [{ job, reason }];
+  });
+  const written = await Promise.all(
+    changed.slice(0, REASONS_A_PASS).map(async ({ job, reason }) => {
+      try {
+        await store.commit(job, applyEvent(job, { type: "pending-reason", reason }, now), now);
+        return 1;
+      } catch (error) {
+        if (isBerthError(error, "conflict")) return 0;
+        throw error;
+      }
+    }),
+  );
+  return written.reduce<number>((sum, one) => sum + one, 0);
 }

@@ -98,8 +98,8 @@ function refusal(code: number, id: string, claim = "", owner = ""): BerthError {
 
 async function readQueue(redis: Redis, rows: JobRows, limit: number) {
   const [revision, members, pendingCount, ...active] = await redisCall(async () => {
-    const reading = redis.multi().get(KEYS.placements).zrange(KEYS.queue, 0, limit - 1).zcard(KEYS.queue);
-    for (const state of ACTIVE_STATES) reading.zrange(KEYS.state(state), 0, -1);
+    const reading = redis.multi().get(KEYS.placements).zrange(KEYS.queue, "0", String(limit - 1)).zcard(KEYS.queue);
+    for (const state of ACTIVE_STATES) reading.zrange(KEYS.state(state), "0", "-1");
     return ((await reading.exec()) ?? []).map(([error, reply]) => {
       if (error !== null) throw error;
       return reply;

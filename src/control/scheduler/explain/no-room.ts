@@ -1,0 +1,70 @@
+import type { ResourceRequest } from "../../../shared/domain/index.ts";
+import type { FreeNode } from "../feasible/free-capacity.ts";
+import { fittingGpus, gpuFits, replicasThatFit } from "../feasible/replica-fit.ts";
+import type { PendingJob } from "../snapshot.ts";
+import { clockTime, count, cpus, gpusAsked, listed, memory } from "./words.ts";
+
+const NODES_NAMED = 3;
+const JOBS_NAMED = 3;
+
+/** The ready nodes are not enough, even empty; with those that are away it would fit. */
+export function explainAbsentNodes(everything: readonly FreeNode[], job: PendingJob): string {
+  const away = everything.filter(({ node }) => node.state !== "ready").filter((entry) => replicasThatFit(entry, job.resources, 1) === 1);
+  return `waiting for ${listed(away.map(({ node }) => `${node.name} to return (${node.state}, not heard of since ${clockTime(node.lastSeenAt)})`), NODES_NAMED)}`;
+}
+
+/** It would fit now, were the nodes not kept for a job that has waited long. */
+export function explainHeldBack(holders: readonly PendingJob[]): string {
+  const ids = [...new Set(holders.map((holder) => holder.id))];
+  return `held back so that ${listed(ids.map((id) => `job ${id}`), JOBS_NAMED)}, which waited long, can start first`;
+}
+
+/** It fits on the nodes when they are empty: who has what now, and who is before it. */
+export function explainNoRoom(free: readonly FreeNode[], job: PendingJob, before: readonly PendingJob[]): string {
+  const { resources, replicas } = job;
+  const room = free.reduce((sum, entry) => sum + replicasThatFit(entry, resources, replicas), 0);
+  const need = replicas === 1 ? `needs ${want(resources)} on one node` : `needs room for ${replicas} replicas of ${want(resources)}, there is room for ${room}`;
+  const candidates = free.filter((entry) => couldServe(entry, resources)).sort(byRoom(resources));
+  const nodes = listed(candidates.map((entry) => lacking(entry, resources)), NODES_NAMED);
+  return `${need}; ${nodes}${queueText(job, before)}`;
+}
+
+function couldServe({ node }: FreeNode, resources: ResourceRequest): boolean {
+  const gpus = node.gpus.filter((gpu) => gpuFits(gpu, resources)).length;
+  return gpus >= resources.gpus && node.cpuMillis >= resources.cpuMillis && node.memoryBytes >= resources.memoryBytes;
+}
+
+/** Nodes with the most fitting GPUs, then CPUs, first. */
+function byRoom(resources: ResourceRequest) {
+  return (left: FreeNode, right: FreeNode): number =>
+    fittingGpus(right, resources).length - fittingGpus(left, resources).length || right.cpuMillis - left.cpuMillis || (left.node.id < right.node.id ? -1 : 1);
+}
+
+function want(resources: ResourceRequest): string {
+  return resources.gpus > 0 ? gpusAsked(resources) : `${cpus(resources.cpuMillis)} CPUs and ${memory(resources.memoryBytes)}`;
+}
+
+/** The first thing the node lacks: GPUs (and who has them), CPUs, memory. */
+function lacking(entry: FreeNode, resources: ResourceRequest): string {
+  const { node } = entry;
+  const gpus = fittingGpus(entry, resources).length;
+  if (gpus < resources.gpus) {
+    return `${node.name} has ${gpus} free of ${node.gpus.filter((gpu) => gpuFits(gpu, resources)).length}${holders(entry)}`;
+  }
+  if (entry.cpuMillis < resources.cpuMillis) return `${node.name} has ${cpus(entry.cpuMillis)} of ${cpus(node.cpuMillis)} CPUs free`;
+  if (entry.memoryBytes < resources.memoryBytes) return `${node.name} has ${memory(entry.memoryBytes)} of ${memory(node.memoryBytes)} memory free`;
+  return `${node.name} has room for ${replicasThatFit(entry, resources, Number.MAX_SAFE_INTEGER)}`;
+}
+
+function holders({ gpuHolders }: FreeNode): string {
+  if (gpuHolders.size === 0) return "";
+  const texts = [...gpuHolders].sort((left, right) => right[1] - left[1] || (left[0] < right[0] ? -1 : 1)).map(([id, gpus]) => `job ${id} uses ${gpus}`);
+  return ` (${listed(texts, JOBS_NAMED)})`;
+}
+
+function queueText(job: PendingJob, before: readonly PendingJob[]): string {
+  if (before.length === 0) return "";
+  const higher = before.filter((other) => other.priority > job.priority).length;
+  const which = higher === before.length ? "of higher priority" : higher === 0 ? "that waited longer" : "of higher priority or longer wait";
+  return `; behind ${count(before.length, "job")} ${which}`;
+}
