@@ -15,8 +15,8 @@ const NVML_TIMEOUT_MS = 5000;
 export interface GpuHostOptions {
   native: { nvml: NativeNvml };
   clock: Clock;
-  /** Folder this may own a sub-folder of (the data dir): driver layers. */
-  stateDir: string;
+  /** Folder this may own a sub-folder of (the data dir), for driver layers; without it there are none. */
+  stateDir?: string;
   /** "/" on a normal machine; what prepareSimulatedGpus returned when simulating. */
   driverRoot: string;
   simulated: boolean;
@@ -38,7 +38,7 @@ export interface GpuGrant {
   deviceRules: DeviceRule[];
   /**
    * A folder to put on top of the image's layers as one more lower layer: mount point, merged ld.so.cache, /usr/bin links.
-   * Null when `lowerDirs` was not given; the container works without it, see hooks/README.md for what is lost.
+   * Null when `stateDir` or `lowerDirs` was not given; the container works without it, see hooks/README.md for what is lost.
    */
   layer: string | null;
 }
@@ -63,7 +63,7 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
   };
 }
 
-async function layerFor(stateDir: string, driverFiles: DriverFiles | null, { lowerDirs }: RootfsFacts): Promise<string | null> {
-  if (driverFiles === null || lowerDirs === undefined) return null;
+async function layerFor(stateDir: string | undefined, driverFiles: DriverFiles | null, { lowerDirs }: RootfsFacts): Promise<string | null> {
+  if (driverFiles === null || lowerDirs === undefined || stateDir === undefined) return null;
   return prepareDriverLayer({ stateDir, lowerDirs, driverFiles, driverFolder: DRIVER_FOLDER, architecture: process.arch });
 }

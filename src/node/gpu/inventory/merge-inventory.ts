@@ -1,9 +1,6 @@
 import type { Gpu } from "../../../shared/domain/index.ts";
-import type { NativeNvml } from "../../platform/index.ts";
+import type { NvmlGpu, NvmlReport } from "../../platform/index.ts";
 import type { GpuInventory } from "../types.ts";
-
-type NvmlReport = NonNullable<Awaited<ReturnType<NativeNvml["query"]>>>;
-type NvmlGpu = NvmlReport["gpus"][number];
 
 /** What a look at NVML came to. */
 export type NvmlAnswer = { report: NvmlReport | null } | { problem: string };

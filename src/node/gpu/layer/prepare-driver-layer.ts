@@ -71,7 +71,7 @@ async function loaderConfig({ lowerDirs, driverFolder }: DriverLayerOptions): Pr
 
 /** Scripts call /usr/bin/nvidia-smi by its path. */
 function commandLinks({ lowerDirs, driverFiles, driverFolder }: DriverLayerOptions): Promise<Part>[] {
-  return driverFiles.binaries.map(async ({ name }) => {
+  return driverFiles.binaries.map(async ({ name }): Promise<Part> => {
     const folder = await imageEntry(lowerDirs, "usr/bin");
     const { kind } = await imageEntry(lowerDirs, `usr/bin/${name}`);
     return folder.kind === "folder" && kind === "absent" ? [[`usr/bin/${name}`, `->${driverFolder}/bin/${name}`]] : [];
