@@ -1,3 +1,5 @@
+export { platformArchitecture } from "./archive/load-oci-layout.ts";
+export { bootstrapImage } from "./bootstrap/bootstrap-image.ts";
 export { createImageStore } from "./image-store.ts";
 export { storePaths } from "./paths.ts";
 export type { StorePaths } from "./paths.ts";

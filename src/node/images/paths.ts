@@ -14,6 +14,7 @@ import { digestHex } from "../../shared/oci/index.ts";
  *   ingest/<session>/pins/<hex>     blobs taken in but not yet part of an image: prune keeps them
  *   ingest/<session>/<n>            files and folders being written
  *   cache/apt/archives/*.deb        packages that earlier bootstraps fetched
+ *   bootstrap/{lock,runs/<id>}      flock of the one bootstrap that runs, and its chroot
  *
  * The data dir is 0700: layers hold setuid programs that nobody on the host may reach (CVE-2024-25621).
  */
