@@ -1,0 +1,270 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { applyChange, applyEvent, createMemoryStores, createRedisStores, followEvents, type JobChange, type RedisStores, type Stores } from "../../src/control/jobs/index.ts";
+import type { Assignment, Job, JobEvent } from "../../src/shared/domain/index.ts";
+import { factsOf, specOf } from "../support/control-samples.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+
+/** What every adapter of the control plane's stores promises. */
+const adapters: { name: string; open: () => Promise<Stores>; close: () => Promise<void> }[] = [memoryAdapter(), redisAdapter()];
+
+function memoryAdapter() {
+  return { name: "memory", open: async () => createMemoryStores(), close: async () => {} };
+}
+
+function redisAdapter() {
+  let server: TestRedis;
+  const opened: RedisStores[] = [];
+  return {
+    name: "redis",
+    open: async () => {
+      server ??= await startRedis();
+      const stores = await createRedisStores({ address: { unixPath: server.socketPath } });
+      opened.push(stores);
+      await stores.redis.flushall();
+      return stores;
+    },
+    close: async () => {
+      for (const stores of opened) await stores.close();
+      await server.stop();
+    },
+  };
+}
+
+const T = 1_700_000_000_000;
+
+function at(nodeId: string, ...gpuUuids: string[]): Assignment[] {
+  return [{ rank: 0, nodeId, nodeAddress: "10.0.0.1", gpuUuids }];
+}
+
+async function submit(stores: Stores, changes: Parameters<typeof specOf>[0] = {}, user = "ada"): Promise<Job> {
+  return (await stores.jobs.submit({ spec: specOf(changes), user, idempotencyKey: null }, T)).job;
+}
+
+async function place(stores: Stores, job: Job, assignments: Assignment[], revision?: number): Promise<Job> {
+  return stores.jobs.commit(job, applyEvent(job, { type: "placed", assignments }, T), T, revision);
+}
+
+function exitReport(job: Job, nodeId: string, exitCode: number): JobChange {
+  const report = { jobId: job.id, epoch: job.epoch, rank: 0, state: "exited" as const, message: null, cause: "exited" as const, exitCode, startedAt: T, finishedAt: T, usage: null };
+  return { type: "replica-report", nodeId, report };
+}
+
+describe.each(adapters)("stores over $name", ({ open, close }) => {
+  let stores: Stores;
+  beforeAll(async () => {
+    stores = await open();
+  });
+  afterAll(close);
+
+  test("ids count up and a submitted job reads back as it was", async () => {
+    const first = await submit(stores, { env: { GREETING: "grüß Gott ☃" }, labels: { team: "vision" } });
+    const second = await submit(stores);
+    expect(Number(second.id)).toBe(Number(first.id) + 1);
+    expect(await stores.jobs.get(first.id)).toEqual(first);
+    expect(await stores.jobs.get("999999")).toBeNull();
+  });
+
+  test("an idempotency key makes one job for one spec and user", async () => {
+    const request = { spec: specOf({ name: "once" }), user: "ada", idempotencyKey: "k1" };
+    const first = await stores.jobs.submit(request, T);
+    const again = await stores.jobs.submit(request, T + 5);
+    expect([first.replayed, again.replayed]).toEqual([false, true]);
+    expect(again.job).toEqual(first.job);
+    await expect(stores.jobs.submit({ ...request, spec: specOf({ name: "other" }) }, T)).rejects.toMatchObject({ code: "idempotency_conflict" });
+    expect((await stores.jobs.submit({ ...request, user: "bob" }, T)).job.id).not.toBe(first.job.id);
+  });
+
+  test("many submissions with one key at once make one job", async () => {
+    const request = { spec: specOf({ name: "race" }), user: "ada", idempotencyKey: "k2" };
+    const results = await Promise.all(Array.from({ length: 20 }, () => stores.jobs.submit(request, T)));
+    expect(new Set(results.map(({ job }) => job.id)).size).toBe(1);
+    expect(results.filter(({ replayed }) => !replayed)).toHaveLength(1);
+  });
+
+  test("a row that changed in the meantime refuses the write", async () => {
+    const job = await submit(stores);
+    await applyChange(stores.jobs, job.id, { type: "pending-reason", reason: "no node has joined yet" }, T);
+    await expect(place(stores, job, at("n1"))).rejects.toMatchObject({ code: "conflict" });
+    expect((await stores.jobs.get(job.id))?.state).toBe("pending");
+  });
+
+  test("of many writers at once exactly one wins", async () => {
+    const job = await submit(stores);
+    const results = await Promise.allSettled(Array.from({ length: 10 }, (_, index) => place(stores, job, at(`w${index}`))));
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+
+  test("a GPU that another job owns refuses the whole placement, and is free when the attempt has ended", async () => {
+    const [owner, other] = [await submit(stores), await submit(stores)];
+    const running = await place(stores, owner, at("gpu-node", "GPU-1", "GPU-2"));
+    await expect(place(stores, other, at("gpu-node", "GPU-0", "GPU-2"))).rejects.toMatchObject({ code: "conflict", details: { claim: "gpu-node/GPU-2", owner: owner.id } });
+    expect((await stores.jobs.get(other.id))?.state).toBe("pending");
+    const third = await submit(stores);
+    await place(stores, third, at("gpu-node", "GPU-0"));
+    await applyChange(stores.jobs, owner.id, exitReport(running, "gpu-node", 0), T);
+    expect((await place(stores, other, at("gpu-node", "GPU-2"))).state).toBe("starting");
+  });
+
+  test("a placement made from an outdated view is refused", async () => {
+    const [left, right] = [await submit(stores), await submit(stores)];
+    const { revision } = await stores.jobs.queue(100);
+    await place(stores, left, at("n7"), revision);
+    await expect(place(stores, right, at("n7"), revision)).rejects.toMatchObject({ code: "conflict" });
+    expect((await place(stores, right, at("n7"), revision + 1)).state).toBe("starting");
+  });
+
+  test("the queue gives pending jobs by priority, age and id, and active ones apart", async () => {
+    const fresh = await open();
+    const low = await submit(fresh, { priority: -5 });
+    const first = await submit(fresh);
+    const second = await submit(fresh);
+    const high = await submit(fresh, { priority: 7 });
+    const active = await submit(fresh);
+    await place(fresh, active, at("n1"));
+    const view = await fresh.jobs.queue(3);
+    expect(view.pending.map(({ id }) => id)).toEqual([high.id, first.id, second.id]);
+    expect(view.pendingBeyond).toBe(1);
+    expect(view.active.map(({ id }) => id)).toEqual([active.id]);
+    expect((await fresh.jobs.queue(100)).pending.at(-1)?.id).toBe(low.id);
+    expect(await fresh.jobs.counts()).toEqual({ pending: 4, starting: 1, running: 0, stopping: 0, succeeded: 0, failed: 0, cancelled: 0 });
+  });
+
+  test("more than ten jobs of equal age keep the order of their ids", async () => {
+    const fresh = await open();
+    const ids = [];
+    for (let index = 0; index < 12; index += 1) ids.push((await submit(fresh)).id);
+    expect((await fresh.jobs.queue(100)).pending.map(({ id }) => id)).toEqual(ids);
+  });
+
+  test("a node's jobs are those with an active attempt on it", async () => {
+    const job = await submit(stores);
+    const placed = await place(stores, job, at("n-index"));
+    expect((await stores.jobs.onNode("n-index")).map(({ id }) => id)).toEqual([job.id]);
+    await applyChange(stores.jobs, job.id, exitReport(placed, "n-index", 3), T);
+    expect(await stores.jobs.onNode("n-index")).toEqual([]);
+    expect((await stores.jobs.get(job.id))?.outcome).toMatchObject({ cause: "exited", exitCode: 3 });
+  });
+
+  test("lists newest first, in pages, by every filter", async () => {
+    const fresh = await open();
+    const jobs: Job[] = [];
+    for (let index = 0; index < 7; index += 1) {
+      jobs.push(await submit(fresh, { name: index % 2 ? "odd" : "even", project: index < 4 ? "a" : "b", labels: { n: String(index) } }, index === 0 ? "bob" : "ada"));
+    }
+    const ids = async (filter: Parameters<Stores["jobs"]["list"]>[0], limit = 100) =>
+      (await fresh.jobs.list(filter, { limit, cursor: null })).items.map(({ id }) => Number(id) - Number(jobs[0]?.id));
+    expect(await ids({})).toEqual([6, 5, 4, 3, 2, 1, 0]);
+    expect(await ids({ name: "odd" })).toEqual([5, 3, 1]);
+    expect(await ids({ project: "a", name: "even" })).toEqual([2, 0]);
+    expect(await ids({ user: "bob" })).toEqual([0]);
+    expect(await ids({ labels: { n: "4" } })).toEqual([4]);
+    expect(await ids({ labels: { toString: "4" } })).toEqual([]);
+    await applyChange(fresh.jobs, jobs[2]?.id ?? "", { type: "cancel-requested", by: "ada" }, T);
+    expect(await ids({ states: ["cancelled"] })).toEqual([2]);
+    expect(await ids({ states: ["pending", "cancelled"], project: "a" })).toEqual([3, 2, 1, 0]);
+    const seen = [];
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<Stores["jobs"]["list"]>> = await fresh.jobs.list({}, { limit: 3, cursor });
+      seen.push(...page.items.map(({ id }) => id));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(jobs.map(({ id }) => id).reverse());
+    await expect(fresh.jobs.list({}, { limit: 3, cursor: "0; FLUSHALL" })).rejects.toMatchObject({ code: "invalid_request" });
+  });
+
+  test("finds by id, or the newest of a name, also when the name looks like an id", async () => {
+    const old = await submit(stores, { name: "lookup" });
+    const young = await submit(stores, { name: "lookup" });
+    const digits = await submit(stores, { name: "777777" });
+    expect((await stores.jobs.find("lookup"))?.id).toBe(young.id);
+    expect((await stores.jobs.find(old.id))?.id).toBe(old.id);
+    expect((await stores.jobs.find("777777"))?.id).toBe(digits.id);
+    expect(await stores.jobs.find("nobody")).toBeNull();
+  });
+
+  test("the history tells the job's life in order, and can be read from where one left off", async () => {
+    const job = await submit(stores);
+    const placed = await place(stores, job, at("n1"));
+    await applyChange(stores.jobs, job.id, exitReport(placed, "n1", 0), T + 9);
+    const events = await stores.jobs.events(job.id, null);
+    expect(events.map(({ type }) => type)).toEqual(["submitted", "placed", "replica-exited", "succeeded"]);
+    expect(events[1]).toMatchObject({ jobId: job.id, epoch: 1, at: T, message: "placed on n1" });
+    expect((await stores.jobs.events(job.id, events[1]?.id ?? null)).map(({ type }) => type)).toEqual(["replica-exited", "succeeded"]);
+  });
+
+  test("a followed history ends with the job and misses nothing", async () => {
+    const job = await submit(stores);
+    const seen: JobEvent[] = [];
+    const following = (async () => {
+      for await (const event of followEvents(stores.jobs, job.id, null, new AbortController().signal)) seen.push(event);
+    })();
+    const placed = await place(stores, job, at("n-follow"));
+    await applyChange(stores.jobs, job.id, exitReport(placed, "n-follow", 1), T);
+    await following;
+    expect(seen.map(({ type }) => type)).toEqual(["submitted", "placed", "replica-exited", "failed"]);
+  });
+
+  test("a wait for a change ends with the change or the signal", async () => {
+    const job = await submit(stores);
+    const controller = new AbortController();
+    const change = stores.jobs.changed(job.id, 60_000, new AbortController().signal);
+    const aborted = stores.jobs.changed(job.id, 60_000, controller.signal);
+    controller.abort();
+    await aborted;
+    await applyChange(stores.jobs, job.id, { type: "cancel-requested", by: "ada" }, T);
+    await change;
+  });
+
+  test("a name is admitted once, and again only when its node is lost", async () => {
+    const joined = await stores.nodes.join("node-a", T);
+    expect(await stores.nodes.authenticate("node-a", joined.credential)).toBe(true);
+    expect(await stores.nodes.authenticate("node-a", `${joined.credential}x`)).toBe(false);
+    expect(await stores.nodes.authenticate("nobody", joined.credential)).toBe(false);
+    const again = await stores.nodes.join("node-a", T);
+    expect(await stores.nodes.authenticate("node-a", joined.credential)).toBe(false);
+    const record = await stores.nodes.recordSync(nodeReport("node-a", "boot-1", 1), T);
+    await expect(stores.nodes.join("node-a", T)).rejects.toMatchObject({ code: "conflict" });
+    expect(await stores.nodes.setState(record, "lost")).toBe(true);
+    expect((await stores.nodes.join("node-a", T)).credential).not.toBe(again.credential);
+  });
+
+  test("a node is listed after its first sync, and keeps to the order of its own clock", async () => {
+    await expect(stores.nodes.recordSync(nodeReport("stranger", "boot-1", 1), T)).rejects.toMatchObject({ code: "node_not_found" });
+    await stores.nodes.join("node-b", T);
+    expect(await stores.nodes.get("node-b")).toBeNull();
+    const record = await stores.nodes.recordSync(nodeReport("node-b", "boot-1", 100.5), T + 1);
+    expect(record).toMatchObject({ id: "node-b", state: "ready", joinedAt: T, lastSeenAt: T + 1 });
+    expect(await stores.nodes.get("node-b")).toEqual(record);
+    expect((await stores.nodes.list()).map(({ id }) => id)).toContain("node-b");
+    expect(await stores.nodes.lastSentAt("node-b")).toBe(100.5);
+    await expect(stores.nodes.recordSync(nodeReport("node-b", "boot-1", 100.5), T)).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("a new boot makes the node lost until it is readmitted, and the old boot cannot speak again", async () => {
+    await stores.nodes.join("node-c", T);
+    await stores.nodes.recordSync(nodeReport("node-c", "boot-1", 500), T);
+    const rebooted = await stores.nodes.recordSync(nodeReport("node-c", "boot-2", 3), T + 1);
+    expect(rebooted.state).toBe("lost");
+    await expect(stores.nodes.recordSync(nodeReport("node-c", "boot-1", 501), T)).rejects.toMatchObject({ code: "conflict" });
+    expect((await stores.nodes.recordSync(nodeReport("node-c", "boot-2", 4), T + 2)).state).toBe("lost");
+    expect(await stores.nodes.setState(rebooted, "ready")).toBe(false);
+    const current = await stores.nodes.get("node-c");
+    expect(current !== null && (await stores.nodes.setState(current, "ready"))).toBe(true);
+    expect((await stores.nodes.recordSync(nodeReport("node-c", "boot-2", 5), T + 3)).state).toBe("ready");
+  });
+
+  test("tokens serve one purpose and end", async () => {
+    const now = Date.now();
+    const { token, expiresAt } = await stores.tokens.create("join", 60, now);
+    expect(expiresAt).toBe(now + 60_000);
+    expect(await stores.tokens.verify("join", token, now)).toBe(true);
+    expect(await stores.tokens.verify("api", token, now)).toBe(false);
+    expect(await stores.tokens.verify("join", `${token}x`, now)).toBe(false);
+    expect(await stores.tokens.verify("join", token, expiresAt)).toBe(false);
+  });
+});
+
+function nodeReport(nodeId: string, bootId: string, sentAt: number) {
+  return { nodeId, bootId, sentAt, incarnation: "i1", address: "10.0.0.5", facts: factsOf(nodeId, 2) };
+}
