@@ -6,12 +6,13 @@ export type { ProbeResult, RuntimeCandidate, Selection } from "./drivers/select-
 export { describe, needsV1View, selectRuntime } from "./drivers/select-runtime.ts";
 export { findHostMaskedPaths } from "./host-masked-paths.ts";
 export { DEFAULT_CAPABILITIES, grantedCapabilities } from "./modifiers/capabilities.ts";
-export { mergeEnv, resolveArgv, resolveCwd } from "./modifiers/process.ts";
+export { environmentOf, mergeEnv, resolveArgv, resolveCwd } from "./modifiers/process.ts";
 export type { OciDeviceRule, OciHook, OciSeccomp, OciSpec } from "./oci-spec.ts";
 export type { OciRuntime } from "./oci-runtime.ts";
 export type { ConvertTarget, SeccompProfile } from "./seccomp/convert-profile.ts";
 export { convertProfile } from "./seccomp/convert-profile.ts";
 export { loadSeccomp } from "./seccomp/load-profile.ts";
+export { tighten } from "./seccomp/tighten.ts";
 export type { MountInput, ProcessInput, ResolvedUser, ResourceInput, SpecInput } from "./spec-input.ts";
 export type { ConmonOptions } from "./supervision/conmon.ts";
 export { createConmonMonitor } from "./supervision/conmon.ts";

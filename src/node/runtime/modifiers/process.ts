@@ -42,21 +42,22 @@ export function resolveArgv(process: ProcessInput): string[] {
 }
 
 /**
- * "KEY=value" lines, later wins: defaults, image, request. Sorted by first appearance.
+ * "KEY=value" lines. Home and hostname are what the image and the request do not say otherwise.
  * @throws BerthError invalid_request for a name that no program could read back
  */
 export function mergeEnv(process: ProcessInput, defaults: { home: string | null; hostname: string }): string[] {
-  const merged = new Map<string, string>([
-    ["PATH", DEFAULT_PATH],
-    ["HOSTNAME", defaults.hostname],
-    ["HOME", defaults.home ?? "/"],
-  ]);
-  for (const line of process.image.env) {
+  const merged = { HOSTNAME: defaults.hostname, HOME: defaults.home ?? "/", ...environmentOf(process) };
+  return Object.entries(merged).map(([name, value]) => envLine(name, value));
+}
+
+/** A default PATH, the image's environment, the request's: later wins. */
+export function environmentOf(process: ProcessInput): Record<string, string> {
+  const ofImage = process.image.env.flatMap((line): [string, string][] => {
     const equals = line.indexOf("=");
-    if (equals > 0) merged.set(line.slice(0, equals), line.slice(equals + 1));
-  }
-  for (const [name, value] of Object.entries(process.env)) merged.set(name, value);
-  return [...merged].map(([name, value]) => envLine(name, value));
+    return equals > 0 ? [[line.slice(0, equals), line.slice(equals + 1)]] : [];
+  });
+  // fromEntries makes plain properties, also of "__proto__".
+  return Object.fromEntries([["PATH", DEFAULT_PATH], ...ofImage, ...Object.entries(process.env)]);
 }
 
 function envLine(name: string, value: string): string {
