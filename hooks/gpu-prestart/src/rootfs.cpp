@@ -37,6 +37,15 @@ void enter_mount_namespace(pid_t pid) {
   if (setns(theirs.get(), CLONE_NEWNS) != 0) fail_errno("setns", path);
 }
 
+/** `shown` is the path for the error, where `path` is only its last part. */
+Fd open_named(int folder, const std::string& path, int flags, const std::string& shown) {
+  // No O_NOFOLLOW: with O_PATH it would open a link itself instead of failing.
+  Fd fd(sys::openat2(folder, path.c_str(), static_cast<uint64_t>(flags | O_PATH), kStrict));
+  if (!fd && errno == ELOOP) throw Failure("rootfs: /" + shown + " leads through a symbolic link; refused");
+  if (!fd) fail_errno("open", "/" + shown);
+  return fd;
+}
+
 }  // namespace
 
 Fd enter_rootfs(const Container& container) {
@@ -50,12 +59,7 @@ Fd enter_rootfs(const Container& container) {
   return root;
 }
 
-Fd open_below(int folder, const std::string& path, int flags) {
-  Fd fd(sys::openat2(folder, path.c_str(), static_cast<uint64_t>(flags | O_PATH | O_NOFOLLOW), kStrict));
-  if (!fd && errno == ELOOP) throw Failure("rootfs: /" + path + " leads through a symbolic link; refused");
-  if (!fd) fail_errno("open", path);
-  return fd;
-}
+Fd open_below(int folder, const std::string& path, int flags) { return open_named(folder, path, flags, path); }
 
 Fd make_folder(int folder, const std::string& path, Undo& undo) {
   auto at = std::make_shared<Fd>(open_below(folder, ".", O_DIRECTORY));
@@ -65,8 +69,8 @@ Fd make_folder(int folder, const std::string& path, Undo& undo) {
     if (mkdirat(at->get(), part.c_str(), 0755) == 0)
       undo.add([at, part] { unlinkat(at->get(), part.c_str(), AT_REMOVEDIR); });
     else if (errno != EEXIST)
-      fail_errno("mkdir", path);
-    at = std::make_shared<Fd>(open_below(at->get(), part, O_DIRECTORY));
+      fail_errno("mkdir", "/" + path);
+    at = std::make_shared<Fd>(open_named(at->get(), part, O_DIRECTORY, path));
   }
   return open_below(at->get(), ".", O_DIRECTORY);
 }

@@ -6,8 +6,12 @@ export const FAKE_BUILD = `${ROOT}test/support/fake-nvidia/build`;
 export const HOOK = `${ROOT}hooks/gpu-prestart/build/gpu-prestart`;
 export const HOOK_ASAN = `${HOOK}-asan`;
 
-/** make does nothing when they are up to date. */
+/** make does nothing when they are up to date; the lock is for test files that run at the same time. */
 export async function buildFakeAndHook(target: "all" | "asan"): Promise<void> {
-  await must("make", ["-s", "-C", `${ROOT}test/support/fake-nvidia`]);
-  await must("make", ["-s", "-j2", "-C", `${ROOT}hooks/gpu-prestart`, target]);
+  await make("test/support/fake-nvidia", "all");
+  await make("hooks/gpu-prestart", target);
+}
+
+async function make(folder: string, target: string): Promise<void> {
+  await must("flock", [`${ROOT}${folder}/Makefile`, "make", "-s", "-j2", "-C", `${ROOT}${folder}`, target]);
 }

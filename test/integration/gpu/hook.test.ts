@@ -1,0 +1,164 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { InjectionPlan } from "../../../src/node/gpu/index.ts";
+import { buildFakeAndHook, HOOK, HOOK_ASAN } from "./support/builds.ts";
+import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
+import { callHook, type HookCall, holdNamespace, type NamespaceHolder } from "./support/namespace-holder.ts";
+import { tree } from "./support/rootfs.ts";
+
+let machine: GpuMachine;
+let plan: InjectionPlan;
+let bundle: string;
+let rootfs: string;
+let holders: NamespaceHolder[];
+
+beforeAll(async () => {
+  await buildFakeAndHook("all");
+  await buildFakeAndHook("asan");
+  machine = await makeGpuMachine(2);
+  plan = (await machine.planFor(machine.uuids)).plan;
+}, 180_000);
+
+afterAll(() => machine.remove());
+
+beforeEach(async () => {
+  bundle = await mkdtemp(join(machine.folder, "bundle-"));
+  rootfs = join(bundle, "rootfs");
+  for (const name of ["dev", "proc", "etc", "usr"]) await mkdir(join(rootfs, name), { recursive: true });
+  await mkdir(join(bundle, "host"));
+  await writeFile(join(bundle, "host/canary"), "untouched");
+  holders = [];
+});
+
+afterEach(async () => {
+  for (const holder of holders) await holder.release();
+  expect(await readFile(join(bundle, "host/canary"), "utf8")).toBe("untouched");
+  expect(await tree(join(bundle, "host"))).toEqual(["canary"]);
+  expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(bundle);
+  await rm(bundle, { recursive: true, force: true });
+});
+
+async function hold(options: Parameters<typeof holdNamespace>[1] = {}): Promise<NamespaceHolder> {
+  const holder = await holdNamespace(rootfs, options);
+  holders.push(holder);
+  return holder;
+}
+
+function call(holder: NamespaceHolder, changes: Partial<HookCall> = {}): ReturnType<typeof callHook> {
+  return callHook({ hook: HOOK, bundle, pid: holder.pid, rootfs, plan, ...changes });
+}
+
+// The same cases with the sanitized build: a silent memory error would show as another exit code or text.
+describe.each([
+  ["the hook", HOOK],
+  ["the hook under AddressSanitizer", HOOK_ASAN],
+])("%s", (_name, hook) => {
+  it("makes the nodes, one read-only folder of files and nothing else", async () => {
+    const holder = await hold();
+    const result = await call(holder, { hook });
+    expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await holder.names("dev")).toEqual(["nvidia-uvm", "nvidia-uvm-tools", "nvidia0", "nvidia1", "nvidiactl"]);
+    const mounts = (await holder.mounts()).filter((path) => path !== "/dev" && path !== "/proc");
+    expect(mounts).toEqual(["/usr/local/nvidia", ...plan.mounts.map((mount) => mount.containerPath)].sort());
+    expect(await holder.names("usr/local/nvidia/bin")).toEqual(["nvidia-smi"]);
+  });
+
+  it("takes everything back when a late step fails", async () => {
+    const holder = await hold({ proc: false });
+    const result = await call(holder, { hook });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toBe("gpu-prestart: rootfs: /proc is not procfs\n");
+    expect(await holder.names("dev")).toEqual([]);
+    expect(await holder.mounts()).toEqual(["/dev"]);
+    expect(await tree(rootfs)).toEqual(["dev/", "etc/", "proc/", "usr/"]);
+  });
+
+  it.each(["../../../host", "/proc/self/cwd", "/"])("refuses an image whose /usr/local is a link to %s", async (target) => {
+    await symlink(target, join(rootfs, "usr/local"));
+    const holder = await hold();
+    const result = await call(holder, { hook });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toBe("gpu-prestart: rootfs: /usr/local/nvidia leads through a symbolic link; refused\n");
+    expect(await holder.names("dev")).toEqual([]);
+  });
+
+  it("refuses an image whose driver folder is a link to a host folder", async () => {
+    await mkdir(join(rootfs, "usr/local"));
+    await symlink(join(bundle, "host"), join(rootfs, "usr/local/nvidia"));
+    const result = await call(await hold(), { hook });
+    expect(result.stderr).toMatch(/leads through a symbolic link; refused\n$/);
+  });
+
+  it("refuses a /dev that is a folder of the image", async () => {
+    const result = await call(await hold({ dev: false }), { hook });
+    expect(result.stderr).toBe("gpu-prestart: rootfs: /dev is not a tmpfs of its own\n");
+    expect(await tree(join(rootfs, "dev"))).toEqual([]);
+  });
+
+  it("refuses to work in the host's own mount namespace", async () => {
+    const result = await call(await hold(), { hook, pid: process.pid });
+    expect(result.stderr).toBe("gpu-prestart: container shares the host's mount namespace\n");
+  });
+
+  it.each([
+    ["climbs out of the driver folder", (p: InjectionPlan) => (p.mounts[0] = { hostPath: "/etc/passwd", containerPath: "/usr/local/nvidia/../../../etc/passwd", options: [] })],
+    ["covers a file of the image", (p: InjectionPlan) => (p.mounts[0] = { hostPath: "/etc/passwd", containerPath: "/etc/passwd", options: [] })],
+    ["makes a node outside /dev", (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), path: "/tmp/x" })],
+    ["has a link to another folder", (p: InjectionPlan) => (p.symlinks[0] = { path: "/usr/local/nvidia/x", target: "../../../etc" })],
+    ["has a device number too large", (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), minor: 2 ** 20 })],
+    ["has a negative device number", (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), minor: -1 })],
+  ])("refuses a plan that %s", async (_what, change) => {
+    const changed = structuredClone(plan);
+    change(changed);
+    const holder = await hold();
+    const result = await call(holder, { hook, plan: changed });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/^gpu-prestart: plan: [^\n]+\n$/);
+    expect(await holder.mounts()).toEqual(["/dev", "/proc"]);
+  });
+
+  it.each([
+    ["an empty file", ""],
+    ["null", "null"],
+    ["a list", "[]"],
+    ["a cut one", "{"],
+    ["another version", '{"version":2}'],
+    ["one without its parts", '{"version":1}'],
+    ["binary", "\u0000"],
+    ["deep nesting", "[".repeat(100_000)],
+  ])("refuses %s as a plan with one clear line", async (_what, text) => {
+    const result = await call(await hold(), { hook, plan: text });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/^gpu-prestart: [^\n]+\n$/);
+  });
+
+  it("refuses a plan that others could have written", async () => {
+    const result = await call(await hold(), { hook, planMode: 0o666 });
+    expect(result.stderr).toMatch(/is not a regular file that only its owner can write\n$/);
+  });
+
+  it("refuses a container whose mounts would spread to the host", async () => {
+    const result = await call(await hold(), { hook, linux: { rootfsPropagation: "shared" } });
+    expect(result.stderr).toBe("gpu-prestart: rootfsPropagation shared would spread the mounts to the host\n");
+  });
+
+  it("names the host file that is missing and changes nothing", async () => {
+    const changed = structuredClone(plan);
+    changed.mounts.push({ hostPath: "/nonexistent/libcuda.so.1", containerPath: "/usr/local/nvidia/lib64/x", options: [] });
+    const holder = await hold();
+    const result = await call(holder, { hook, plan: changed });
+    expect(result.stderr).toBe("gpu-prestart: open_tree /nonexistent/libcuda.so.1: No such file or directory\n");
+    expect(await holder.names("dev")).toEqual([]);
+  });
+});
+
+it("accepts a node that the runtime made already, and refuses another device under its name", async () => {
+  const holder = await hold();
+  const again = { ...plan, mounts: [], symlinks: [] };
+  expect((await call(holder, { plan: again })).code).toBe(0);
+  expect((await call(holder, { plan: again })).code).toBe(0);
+  const other = structuredClone(again);
+  (other.deviceNodes[0] as InjectionPlan["deviceNodes"][0]).minor = 77;
+  expect((await call(holder, { plan: other })).stderr).toMatch(/^gpu-prestart: mknod \/dev\/\S+: File exists\n$/);
+});
