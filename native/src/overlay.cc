@@ -61,14 +61,19 @@ std::string kernelMessages(int context) {
   return all;
 }
 
+/// errno is read before the messages are: reading them changes it.
+Failure contextFailure(int context, const char* call, const std::string& path) {
+  const int number = errno;
+  return systemFailure(number, call, path, kernelMessages(context));
+}
+
 void setLayer(int context, const char* key, const UniqueFd& folder, Method method) {
   const std::string path = "/proc/self/fd/" + std::to_string(folder.get());
   const int result = method == Method::Descriptor ? configure(context, FSCONFIG_SET_FD, key, nullptr, folder.get())
                                                   : configure(context, FSCONFIG_SET_STRING, key, path.c_str(), 0);
   if (result == 0) return;
-  const int number = errno;
-  Failure failure = systemFailure(number, "fsconfig", key, kernelMessages(context));
-  if (number == EINVAL) throw Unsupported{failure};
+  const Failure failure = contextFailure(context, "fsconfig", key);
+  if (failure.number == EINVAL) throw Unsupported{failure};
   throw failure;
 }
 
@@ -86,13 +91,11 @@ void mountByContext(const Layers& layers, const std::string& target, Method meth
     setLayer(fs, "workdir", layers.work, method);
   }
   for (const auto& [key, value] : kOptions) {
-    if (configure(fs, FSCONFIG_SET_STRING, key, value, 0) != 0) throw systemFailure(errno, "fsconfig", key, kernelMessages(fs));
+    if (configure(fs, FSCONFIG_SET_STRING, key, value, 0) != 0) throw contextFailure(fs, "fsconfig", key);
   }
-  if (configure(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    throw systemFailure(errno, "fsconfig", target, kernelMessages(fs));
-  }
+  if (configure(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) throw contextFailure(fs, "fsconfig", target);
   const UniqueFd mounted(static_cast<int>(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, 0)));
-  if (!mounted.valid()) throw systemFailure(errno, "fsmount", target, kernelMessages(fs));
+  if (!mounted.valid()) throw contextFailure(fs, "fsmount", target);
   if (syscall(SYS_move_mount, mounted.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) {
     throw systemFailure(errno, "move_mount", target);
   }

@@ -1,0 +1,161 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import {
+  builtFiles,
+  identifyProcess,
+  isProcessAlive,
+  packageRoot,
+  startLeaseGuard,
+  writeFileAtomically,
+} from "../../../src/node/platform/index.ts";
+import { until } from "../../support/poll.ts";
+import { processes } from "../../support/processes.ts";
+import { native, temporaryFolder } from "./temporary-folder.ts";
+import { exists, makeCgroup, startIn } from "./test-cgroup.ts";
+
+const program = builtFiles(packageRoot()).leaseGuard;
+
+async function makeLeases() {
+  const folder = await temporaryFolder();
+  const leasesDir = join(folder, "leases");
+  const logFile = join(folder, "lease-guard.log");
+  await mkdir(leasesDir);
+  // The guard ends with its folder.
+  onTestFinished(() => rm(leasesDir, { recursive: true, force: true }));
+  return {
+    leasesDir,
+    guards: () => processes().filter(({ commandLine }) => commandLine.includes(leasesDir) && commandLine.includes("lease-guard")),
+    log: () => readFile(logFile, "utf8"),
+    start: () => startLeaseGuard({ program, leasesDir, logFile }),
+    write: (id: string, deadline: number | string, folders: readonly string[]) =>
+      writeFileAtomically(
+        join(leasesDir, id),
+        `${[typeof deadline === "number" ? Math.round(deadline) : deadline, ...folders].join("\n")}\n`,
+      ),
+    isMarked: (id: string) =>
+      readFile(join(leasesDir, `${id}.expired`)).then(
+        () => true,
+        () => false,
+      ),
+  };
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  return (await identifyProcess(pid)) !== null;
+}
+
+describe("lease guard", () => {
+  test("kills the processes of the lease that is over, marks it, and leaves the others alone", async () => {
+    const leases = await makeLeases();
+    const [over, valid] = [await makeCgroup("job-1-1-0"), await makeCgroup("job-2-1-0")];
+    const killed = await startIn(over.folders, "sleep 600 & exec sleep 600");
+    const kept = await startIn(valid.folders);
+    await leases.write("job-1-1-0", native.bootTimeMs() + 300, over.folders);
+    await leases.write("job-2-1-0", native.bootTimeMs() + 600_000, valid.folders);
+    await leases.start();
+    expect(await killed.ended).toEqual([null, "SIGKILL"]);
+    expect(await leases.isMarked("job-1-1-0")).toBe(true);
+    await until("the whole cgroup to be empty", 20, async () => (await readFile(`${over.folders[0]}/cgroup.procs`, "utf8")) === "");
+    expect(await isAlive(kept.pid)).toBe(true);
+    expect(await leases.isMarked("job-2-1-0")).toBe(false);
+  });
+
+  test("a renewed lease lives on; renewing stops, it dies", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    const container = await startIn(folders);
+    await leases.write("job-1-1-0", native.bootTimeMs() + 60_000, folders);
+    await leases.start();
+    await leases.write("job-1-1-0", native.bootTimeMs() + 120_000, folders);
+    expect(await isAlive(container.pid)).toBe(true);
+    await leases.write("job-1-1-0", native.bootTimeMs() + 1, folders);
+    expect(await container.ended).toEqual([null, "SIGKILL"]);
+  });
+
+  test("a lease renewed after its end stays over", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    await leases.write("job-1-1-0", 1, folders);
+    await leases.start();
+    await until("the mark", 20, () => leases.isMarked("job-1-1-0"));
+    const late = await startIn(folders);
+    await leases.write("job-1-1-0", native.bootTimeMs() + 600_000, folders);
+    expect(await late.ended).toEqual([null, "SIGKILL"]);
+  });
+
+  test("survives whoever started it, killed with its whole process group", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    const container = await startIn(folders);
+    await leases.write("job-1-1-0", native.bootTimeMs() + 600_000, folders);
+    const parent = spawn("sh", ["-c", '"$1" "$2"; echo started; sleep 600', "sh", program, leases.leasesDir], {
+      detached: true,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    await once(parent.stdout, "data");
+    process.kill(-(parent.pid as number), "SIGKILL");
+    await once(parent, "exit");
+    expect(leases.guards()).toHaveLength(1);
+    await leases.write("job-1-1-0", native.bootTimeMs() + 1, folders);
+    expect(await container.ended).toEqual([null, "SIGKILL"]);
+  });
+
+  test("there is one for each folder, however often it is started", async () => {
+    const leases = await makeLeases();
+    await leases.write("job-1-1-0", native.bootTimeMs() + 600_000, []);
+    await Promise.all([leases.start(), leases.start(), leases.start(), leases.start()]);
+    await leases.start();
+    expect(leases.guards()).toHaveLength(1);
+  });
+
+  test("a damaged lease kills nothing and is complained about", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    const container = await startIn(folders);
+    await leases.write("job-1-1-0", "soon", folders);
+    await leases.write("job-9-1-0", 1, [...folders, "/sys/fs/cgroup", "/", "/sys/fs/cgroup/../..", "relative", "/tmp/job-9-1-0"]);
+    await leases.start();
+    await until(
+      "complaints",
+      20,
+      async () => /job-1-1-0: no deadline/.test(await leases.log()) && /job-9-1-0: not a cgroup/.test(await leases.log()),
+    );
+    expect(await isAlive(container.pid)).toBe(true);
+    await leases.write("job-1-1-0", 1, folders);
+    expect(await container.ended).toEqual([null, "SIGKILL"]);
+  });
+
+  test("kills a cgroup in the unified tree, and one that is frozen", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    const container = await startIn(folders);
+    const freezer = folders.find((folder) => folder.includes("/freezer/"));
+    if (freezer !== undefined) await writeFile(`${freezer}/freezer.state`, "FROZEN");
+    else await writeFile(`${folders[0]}/cgroup.freeze`, "1");
+    await leases.write("job-1-1-0", 1, folders);
+    await leases.start();
+    expect(await container.ended).toEqual([null, "SIGKILL"]);
+  });
+
+  test("ends by itself when there has been no lease for a while", async () => {
+    const leases = await makeLeases();
+    await leases.start();
+    const [guard] = leases.guards();
+    const identity = await identifyProcess(guard?.pid as number);
+    await until("the guard to end", 40, async () => identity !== null && !(await isProcessAlive(identity)));
+    await leases.write("job-1-1-0", native.bootTimeMs() + 600_000, []);
+    await leases.start();
+    expect(leases.guards()).toHaveLength(1);
+  });
+
+  test("a folder that does not exist is an error to whoever starts it", async () => {
+    const leases = await makeLeases();
+    await rm(leases.leasesDir, { recursive: true });
+    await expect(leases.start()).rejects.toThrow(/did not start/);
+    expect(await leases.log()).toContain("No such file or directory");
+    expect(await exists(leases.leasesDir)).toBe(false);
+  });
+});

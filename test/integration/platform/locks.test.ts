@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { lockFile } from "../../../src/node/platform/index.ts";
+import { isBerthError } from "../../../src/shared/domain/index.ts";
+import { native, temporaryFolder } from "./temporary-folder.ts";
+
+/** Another process that holds the flock of `path` until it is killed. */
+async function otherHolder(path: string): Promise<() => Promise<void>> {
+  const holder = spawn("flock", ["--no-fork", path, "sh", "-c", "echo held; exec sleep 600"], { stdio: ["ignore", "pipe", "ignore"] });
+  onTestFinished(() => void holder.kill("SIGKILL"));
+  await once(holder.stdout, "data");
+  return async () => {
+    holder.kill("SIGKILL");
+    await once(holder, "exit");
+  };
+}
+
+test("a lock held by another process is not taken, and is free as soon as that process is killed", async () => {
+  const path = join(await temporaryFolder(), "lock");
+  const kill = await otherHolder(path);
+  const file = await open(path, "a");
+  expect(native.tryLock(file.fd)).toBe(false);
+  await kill();
+  expect(native.tryLock(file.fd)).toBe(true);
+  await file.close();
+});
+
+test("a lock on a closed descriptor is an error, not a refusal", () => {
+  expect(() => native.tryLock(1_000_000)).toThrow(/EBADF/);
+});
+
+test("the lock file names its holder to whoever comes second", async () => {
+  const path = join(await temporaryFolder(), "berth.lock");
+  const lock = await lockFile(native, path);
+  expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: process.pid });
+  const refused = await lockFile(native, path).catch((error: unknown) => error);
+  expect(isBerthError(refused, "data_dir_locked")).toBe(true);
+  expect(String(refused)).toContain(`process ${process.pid}`);
+  await lock.release();
+  await (await lockFile(native, path)).release();
+});
+
+test("a holder that has not written its name yet is still a holder", async () => {
+  const path = join(await temporaryFolder(), "berth.lock");
+  await otherHolder(path);
+  await expect(lockFile(native, path)).rejects.toThrow(/another process/);
+});
