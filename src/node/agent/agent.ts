@@ -76,6 +76,7 @@ async function wire(parts: AgentParts, signal: AbortSignal): Promise<Wiring> {
     signal,
     gpuHealth: () => parts.facts.gpuHealth(),
     leaseDeadlineMs: () => wiring.reconciler.leaseDeadlineMs(),
+    forgetLog: (containerId) => wiring.shipper.forget(containerId),
   };
   await noteStartTimes(context);
   const wiring: Wiring = {
@@ -88,6 +89,7 @@ async function wire(parts: AgentParts, signal: AbortSignal): Promise<Wiring> {
       sync: (aborted) => syncOnce(wiring, aborted),
       onFailure: (error, failures) =>
         parts.log[failures === 1 ? "warn" : "debug"]({ err: error, failures }, "sync failed, will be tried again"),
+      onRecovery: (failures) => parts.log.info({ failures }, "syncing again"),
     }),
     lastSuccessMs: null,
   };

@@ -1,4 +1,5 @@
 import type { Clock } from "../../shared/domain/index.ts";
+import { linkSignal } from "./linked-signal.ts";
 
 /** A sleep that can be cut short. A ring while nobody sleeps is kept for the next sleep, however many there were. */
 export interface Alarm {
@@ -19,10 +20,11 @@ export function createAlarm(clock: Clock): Alarm {
     },
     async wait(milliseconds, signal, urgency = 0) {
       if (rung < urgency && !signal.aborted) {
-        const cut = new AbortController();
+        const linked = linkSignal(signal);
         needed = urgency;
-        wakeUp = () => cut.abort();
-        await clock.sleep(milliseconds, AbortSignal.any([cut.signal, signal])).catch(() => undefined);
+        wakeUp = () => linked.abort();
+        await clock.sleep(milliseconds, linked.signal).catch(() => undefined);
+        linked.unlink();
         wakeUp = null;
       }
       rung = -1;

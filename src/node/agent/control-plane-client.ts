@@ -5,6 +5,7 @@ import { BerthError, ERRORS, type ErrorCode, errorText } from "../../shared/doma
 import type { JoinRequest, JoinResponse, SyncRequest, SyncResponse } from "../../shared/wire/index.ts";
 import { JoinResponseSchema, LogPushResponseSchema, SyncResponseSchema } from "../../shared/wire/index.ts";
 import { parseEndpoint } from "./endpoint.ts";
+import { withTimeLimit } from "./linked-signal.ts";
 import type { ReplicaKey } from "./replica-key.ts";
 
 /** What became of pushed log bytes. `refused`: the control plane will never take them (job or attempt is over). */
@@ -51,11 +52,12 @@ export function createControlPlaneClient(options: ClientOptions): ControlPlaneCl
   });
   const send = (path: string, call: Partial<Dispatcher.RequestOptions>, signal: AbortSignal) =>
     exchange(dispatcher, `${endpoint.origin}${path}`, options, { ...call, signal });
-  const post = async <T>(path: string, body: unknown, signal: AbortSignal): Promise<T> => {
-    const timed = AbortSignal.any([signal, AbortSignal.timeout(2 * answerMs)]);
-    const answer = await send(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } }, timed);
-    return (await readJsonBody(answer, ANSWER_BYTES)) as T;
-  };
+  const post = <T>(path: string, body: unknown, signal: AbortSignal): Promise<T> =>
+    // The dispatcher's limits are between bytes; this one is for an answer that trickles.
+    withTimeLimit(signal, 2 * answerMs, async (timed) => {
+      const headers = { "content-type": "application/json" };
+      return (await readJsonBody(await send(path, { method: "POST", body: JSON.stringify(body), headers }, timed), ANSWER_BYTES)) as T;
+    });
   return {
     join: async (body, signal) => checked(JoinResponseSchema, await post("/agent/v1/join", body, signal)),
     localJoinToken: async (signal) => (await post<{ token: string }>("/v1/tokens", { kind: "join", ttlSeconds: 60 }, signal)).token,

@@ -13,7 +13,7 @@ export interface ReplicaKey {
  */
 export function containerIdOf(key: ReplicaKey): string {
   const id = `job-${key.jobId}-${key.epoch}-${key.rank}`;
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(id)) {
+  if (!/^job-[a-z0-9][a-z0-9-]{0,58}$/.test(id)) {
     throw new BerthError("invalid_request", `job id ${JSON.stringify(key.jobId)} cannot be part of a container id`);
   }
   return id;

@@ -13,6 +13,8 @@ export interface SyncLoopPort {
   /** One exchange. Resolves with the milliseconds until the next; rejects when it failed. */
   sync(signal: AbortSignal): Promise<number>;
   onFailure(error: unknown, failures: number): void;
+  /** The first success after `failures` failed syncs. */
+  onRecovery(failures: number): void;
   clock: Clock;
   random: () => number;
 }
@@ -26,6 +28,7 @@ export function createSyncLoop(port: SyncLoopPort): SyncLoop {
   const attempt = async (signal: AbortSignal): Promise<number> => {
     try {
       const intervalMs = await port.sync(signal);
+      if (failures > 0) port.onRecovery(failures);
       failures = 0;
       return intervalMs;
     } catch (error) {

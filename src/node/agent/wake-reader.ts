@@ -22,7 +22,9 @@ export async function readWakes(port: WakeReaderPort, signal: AbortSignal): Prom
   let failures = 0;
   while (!signal.aborted) {
     try {
-      for await (const chunk of await port.client.wake(signal)) {
+      const lines = await port.client.wake(signal);
+      port.onWake();
+      for await (const chunk of lines) {
         // Only whole lines count; which line it was does not matter.
         if (!chunk.includes("\n")) continue;
         failures = 0;

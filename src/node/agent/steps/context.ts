@@ -16,6 +16,8 @@ export interface StepContext {
   leaseDeadlineMs(): number | null;
   /** GPUs of this node by UUID: true when healthy. */
   gpuHealth(): ReadonlyMap<string, boolean>;
+  /** Nobody wants more of this container's log. */
+  forgetLog(containerId: string): void;
   log: Logger;
   /** Aborts when the agent stops: containers go on, and what was not finished is left for the next agent. */
   signal: AbortSignal;

@@ -5,6 +5,7 @@ import type { StepContext } from "./context.ts";
 export async function removeReplica(context: StepContext, entry: ReplicaEntry): Promise<void> {
   entry.activity = "remove";
   try {
+    context.forgetLog(entry.containerId);
     await context.engine.remove(entry.containerId);
     await context.table.drop(entry.containerId);
   } finally {

@@ -3,6 +3,7 @@ import type { DesiredReplica } from "../../../shared/wire/index.ts";
 import type { Container } from "../../engine/index.ts";
 import { containerRequest } from "../container-request.ts";
 import { claimGpus } from "../gpu-ledger.ts";
+import { linkSignal } from "../linked-signal.ts";
 import type { ReplicaEntry } from "../replica-entry.ts";
 import type { StepContext } from "./context.ts";
 
@@ -13,9 +14,11 @@ import type { StepContext } from "./context.ts";
 export async function startReplica(context: StepContext, desired: DesiredReplica): Promise<void> {
   const entry = await context.table.add(desired, { activity: "start", ending: null });
   const abort = new AbortController();
+  const either = linkSignal(context.signal);
+  abort.signal.addEventListener("abort", () => either.abort());
   entry.startAbort = abort;
   try {
-    const container = await runContainer(context, desired, entry, AbortSignal.any([abort.signal, context.signal]));
+    const container = await runContainer(context, desired, entry, either.signal);
     await context.table.update(entry, { runningSinceMs: runningSince(context, container) });
     entry.message = null;
   } catch (error) {
@@ -23,6 +26,7 @@ export async function startReplica(context: StepContext, desired: DesiredReplica
   } finally {
     entry.activity = null;
     entry.startAbort = null;
+    either.unlink();
   }
 }
 

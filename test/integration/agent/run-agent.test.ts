@@ -1,0 +1,111 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Agent, request } from "undici";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { AgentOptions } from "../../../src/node/agent/agent-options.ts";
+import { runAgent } from "../../../src/node/agent/index.ts";
+import { desiredReplica } from "../../support/desired-replica.ts";
+import { createFakeControlPlane, type FakeControlPlane } from "../../support/fake-control-plane.ts";
+import { freePort } from "../../support/free-port.ts";
+import { until } from "../../support/poll.ts";
+import { writeTinyImageArchive } from "../../support/tiny-image.ts";
+
+let plane: FakeControlPlane;
+let folder: string;
+let options: AgentOptions;
+let running: { abort: AbortController; done: Promise<void> } | null = null;
+
+beforeEach(async () => {
+  plane = await createFakeControlPlane();
+  folder = await mkdtemp(join(tmpdir(), "berth-agent-"));
+  options = {
+    join: plane.url,
+    token: "join-me",
+    tokenFile: null,
+    name: "test",
+    address: null,
+    dataDir: folder,
+    runDir: join(folder, "run"),
+    simulateGpus: 2,
+    driverRoot: null,
+    allowBind: [],
+    metricsListen: `127.0.0.1:${await freePort()}`,
+    runtime: "auto",
+    logLevel: "error",
+  };
+});
+
+afterEach(async () => {
+  plane.desired = [];
+  if (running) await until("no container to be left", 30, () => plane.syncs.at(-1)?.replicas.length === 0);
+  await stop();
+  await plane.stop();
+  await rm(folder, { recursive: true });
+});
+
+function start(): void {
+  const abort = new AbortController();
+  running = { abort, done: runAgent(options, abort.signal) };
+}
+
+async function stop(): Promise<void> {
+  running?.abort.abort();
+  await running?.done;
+  running = null;
+}
+
+async function loadTinyImage(): Promise<void> {
+  const dispatcher = new Agent({ connect: { socketPath: join(options.runDir, "node.sock") } });
+  try {
+    const archive = await readFile(await writeTinyImageArchive(join(folder, "tiny.tar")));
+    const headers = { "content-type": "application/x-tar" };
+    const answer = await request("http://node/v1/images/load", { method: "POST", dispatcher, headers, body: archive });
+    expect(await answer.body.text()).toContain('"result"');
+  } finally {
+    await dispatcher.close();
+  }
+}
+
+const reported = (state: string) =>
+  until(`the replica to be ${state}`, 60, () => (plane.report("7")?.state === state ? plane.report("7") : null));
+
+const shell = (script: string, gpuUuids: string[] = []) =>
+  desiredReplica({ spec: { image: "tiny", command: ["/bin/sh", "-c", script], memoryBytes: 64 * 2 ** 20, gpuUuids } });
+
+test("runs a real container on a simulated GPU and adopts one that outlived its agent", async () => {
+  start();
+  const facts = await until("the first sync", 60, () => plane.syncs.at(-1)?.facts);
+  expect(facts).toMatchObject({ simulatedGpus: true, gpus: [{ healthy: true }, { healthy: true }] });
+  await loadTinyImage();
+  const gpu = facts.gpus[1]?.uuid ?? "";
+  plane.desired = [
+    shell("ls /dev/nvidia*; echo begun; while [ ! -e /tmp/go ]; do sleep 0.2; [ $((i=i+1)) -gt 20 ] && break; done; echo ended; exit 3", [
+      gpu,
+    ]),
+  ];
+  await reported("running");
+  await until("the first lines", 20, () => plane.logs.get("7/1/0")?.includes("begun"));
+  await stop();
+  await expect(request(`http://${options.metricsListen}/metrics`)).rejects.toThrow();
+  start();
+  expect(await reported("exited")).toMatchObject({ cause: "exited", exitCode: 3 });
+  const log = plane.logs.get("7/1/0")?.toString() ?? "";
+  expect(log.match(/ended/g)).toHaveLength(1);
+  expect(log).toContain("/dev/nvidia1");
+  expect(log).not.toContain("/dev/nvidia0");
+  const metrics = await (await request(`http://${options.metricsListen}/metrics`)).body.text();
+  expect(metrics).toContain('berth_agent_containers{state="exited"} 1');
+  expect(metrics).toMatch(/DCGM_FI_DEV_FB_USED\{gpu="1",UUID="GPU-/);
+});
+
+test("a second agent on the same data dir is told who holds it", async () => {
+  start();
+  await until("the first sync", 60, () => plane.syncs.length > 0);
+  await expect(runAgent(options, new AbortController().signal)).rejects.toMatchObject({ code: "data_dir_locked" });
+});
+
+test("a refused token ends an agent that never joined", async () => {
+  options = { ...options, token: "wrong" };
+  await expect(runAgent(options, new AbortController().signal)).rejects.toMatchObject({ code: "unauthorized" });
+});

@@ -1,0 +1,107 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { nameFromHostname, nodeNameOf, parseListen } from "../../../src/node/agent/agent-options.ts";
+import { parseEndpoint } from "../../../src/node/agent/endpoint.ts";
+import { claimGpus } from "../../../src/node/agent/gpu-ledger.ts";
+import { readIdentity, writeIdentity } from "../../../src/node/agent/identity.ts";
+import { readJoinToken } from "../../../src/node/agent/join-token.ts";
+import { findNodeAddress } from "../../../src/node/agent/node-address.ts";
+import { containerIdOf } from "../../../src/node/agent/replica-key.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "berth-agent-unit-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test("a node's name comes from the hostname, made fit", () => {
+  expect(["GPU_01.Example.org", "-x-", "___", "a".repeat(80)].map(nameFromHostname)).toEqual([
+    "gpu-01.example.org",
+    "x",
+    "node",
+    "a".repeat(63),
+  ]);
+  expect(() => nodeNameOf("Not A Name")).toThrow(/--name "Not A Name"/);
+});
+
+test("control plane addresses are http, https or a socket, without path or password", () => {
+  expect(parseEndpoint("unix:///run/berth/api.sock")).toEqual({ origin: "http://localhost", socketPath: "/run/berth/api.sock" });
+  expect(parseEndpoint("http://head:8470")).toEqual({ origin: "http://head:8470", socketPath: null });
+  for (const bad of ["head:8470", "ftp://head", "unix://relative", "http://head/path", "http://user:secret@head:1"]) {
+    expect(() => parseEndpoint(bad)).toThrow(/^(?!.*secret).*http:\/\/host:8470/);
+  }
+});
+
+test("--metrics-listen is HOST:PORT", () => {
+  expect(parseListen("127.0.0.1:9400")).toEqual({ host: "127.0.0.1", port: 9400 });
+  expect(parseListen("[::1]:9400")).toEqual({ host: "::1", port: 9400 });
+  for (const bad of ["9400", "a:b", "host:70000"]) expect(() => parseListen(bad)).toThrow(/HOST:PORT/);
+});
+
+test("a node beside its control plane is at 127.0.0.1, by socket and by loopback", async () => {
+  expect(await findNodeAddress("unix:///run/berth/api.sock")).toBe("127.0.0.1");
+  expect(await findNodeAddress("http://127.0.0.1:8470")).toBe("127.0.0.1");
+});
+
+describe("the join token", () => {
+  const none = { token: null, tokenFile: null, env: {} };
+  test("comes from option, file or environment, in this order", async () => {
+    const tokenFile = join(folder, "token");
+    await writeFile(tokenFile, "from-file\n");
+    const env = { BERTH_JOIN_TOKEN: "from-env" };
+    expect(await readJoinToken({ token: "given", tokenFile, env })).toBe("given");
+    expect(await readJoinToken({ ...none, tokenFile, env })).toBe("from-file");
+    expect(await readJoinToken({ ...none, env })).toBe("from-env");
+    expect(await readJoinToken(none)).toBeNull();
+  });
+
+  test("from a file that cannot be read is an error with its path", async () => {
+    await expect(readJoinToken({ ...none, tokenFile: join(folder, "none") })).rejects.toThrow(join(folder, "none"));
+  });
+});
+
+describe("the identity file", () => {
+  test("is read back as written, and absent before", async () => {
+    const path = join(folder, "agent", "identity.json");
+    expect(await readIdentity(path)).toBeNull();
+    await writeIdentity(path, { nodeId: "n1", credential: "n1~secret" });
+    expect(await readIdentity(path)).toEqual({ nodeId: "n1", credential: "n1~secret" });
+  });
+
+  test("damaged is not overwritten by a new join", async () => {
+    const path = join(folder, "identity.json");
+    for (const text of ["{", "{}", "[]", '{"nodeId":1}']) {
+      await writeFile(path, text);
+      await expect(readIdentity(path)).rejects.toMatchObject({ code: "conflict" });
+    }
+  });
+});
+
+test("a job id that would be a path cannot become a container id", () => {
+  for (const jobId of ["../x", "a/b", "", "A", "x".repeat(80)])
+    expect(() => containerIdOf({ jobId, epoch: 1, rank: 0 })).toThrow(/container id/);
+});
+
+describe("the GPU ledger", () => {
+  const healthy = new Map([
+    ["GPU-a", true],
+    ["GPU-b", false],
+  ] as const);
+  const refusal =
+    (wanted: string[], holders: { containerId: string; gpuUuids: string[] }[] = []) =>
+    () =>
+      claimGpus("me", wanted, holders, healthy);
+
+  test("grants a free, healthy GPU, also to the holder itself", () => {
+    expect(refusal(["GPU-a"], [{ containerId: "me", gpuUuids: ["GPU-a"] }])).not.toThrow();
+  });
+
+  test("refuses one that is held, ill, unknown or named twice", () => {
+    expect(refusal(["GPU-a"], [{ containerId: "other", gpuUuids: ["GPU-a"] }])).toThrow("in use by other");
+    expect(refusal(["GPU-b"])).toThrow("not healthy");
+    expect(refusal(["GPU-c"])).toThrow("not on this node");
+    expect(refusal(["GPU-a", "GPU-a"])).toThrow("assigned twice");
+  });
+});
