@@ -8,23 +8,23 @@ import { type GpuMachine, listGpus, makeGpuMachine } from "./support/gpu-machine
 import { makeTinyRootfs, mountOverlay, type Overlay } from "./support/rootfs.ts";
 
 let machine: GpuMachine;
+let driverLayer: string;
 let counter = 0;
 
 beforeAll(async () => {
   await buildFakeAndHook("all");
   machine = await makeGpuMachine(4);
   await makeTinyRootfs(join(machine.folder, "image"));
-  await mkdir(join(machine.folder, "init/usr/local/nvidia"), { recursive: true });
+  driverLayer = await machine.layerFor([join(machine.folder, "image")]);
 }, 120_000);
 
 afterAll(() => machine.remove());
 
-async function runWithGpus(runtime: Runtime, hookKind: "prestart" | "createRuntime", gpus: number[], script: string, init = true): Promise<Finished & { written: string[] }> {
+async function runWithGpus(runtime: Runtime, hookKind: "prestart" | "createRuntime", gpus: number[], script: string): Promise<Finished & { written: string[] }> {
   const id = `gpu-test-${process.pid}-${counter++}`;
   const bundle = join(machine.folder, id);
-  const lowers = [...(init ? [join(machine.folder, "init")] : []), join(machine.folder, "image")];
   await mkdir(bundle);
-  const overlay: Overlay = await mountOverlay(lowers, bundle);
+  const overlay: Overlay = await mountOverlay([driverLayer, join(machine.folder, "image")], bundle);
   try {
     const { plan, rules } = await machine.planFor(gpus.map((gpu) => machine.uuids[gpu] as string));
     await writeBundle({ bundle, rootfs: overlay.merged, id, hook: HOOK, hookKind, plan, deviceRules: rules, script });
@@ -55,6 +55,18 @@ describe.each(WAYS)("%s with a %s hook", (runtime, hookKind) => {
     expect(result.stderr).toBe("");
     const uuid = (line: string | undefined): string => /GPU-[0-9a-f-]+/.exec(line ?? "")?.[0] ?? "none";
     expect(result.stdout.trim().split("\n").map(uuid)).toEqual([uuid(all[1]), uuid(all[3])]);
+  });
+
+  it("finds the libraries through ld.so.cache where a script has dropped every environment variable", async () => {
+    const result = await runWithGpus(runtime, hookKind, [2], "unset LD_LIBRARY_PATH PATH; /bin/env -i /usr/bin/nvidia-smi -L");
+    expect(result.stderr).toBe("");
+    expect(result.stdout).toContain(`(UUID: ${machine.uuids[2]})`);
+  });
+
+  it("lets ldconfig run in the container, as installing a package does, and keeps the driver's libraries", async () => {
+    const result = await runWithGpus(runtime, hookKind, [2], "ldconfig && /bin/env -i /usr/bin/nvidia-smi -L");
+    expect(result.stderr).toBe("");
+    expect(result.stdout).toContain(`(UUID: ${machine.uuids[2]})`);
   });
 
   it("lets an assigned device through the device filter and no other, even one the container makes itself", async () => {

@@ -3,10 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type DeviceRule,
+  type DriverFiles,
+  DRIVER_FOLDER,
   deviceRules,
   type GpuInventory,
   type InjectionPlan,
   planInjection,
+  prepareDriverLayer,
   prepareSimulatedGpus,
   readDriverRoot,
   selectDriverFiles,
@@ -20,6 +23,8 @@ export interface GpuMachine {
   driverRoot: string;
   uuids: string[];
   planFor(uuids: string[]): Promise<{ plan: InjectionPlan; rules: DeviceRule[] }>;
+  /** The driver layer for an image of these layers. */
+  layerFor(lowerDirs: string[]): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -27,13 +32,15 @@ export async function makeGpuMachine(count: number): Promise<GpuMachine> {
   const folder = await mkdtemp(join(tmpdir(), "berth-gpu-"));
   const { driverRoot } = await prepareSimulatedGpus({ stateDir: folder, count, fakeBuildDir: FAKE_BUILD });
   const inventory = await inventoryOf(driverRoot);
+  const filesOf = async (): Promise<DriverFiles | null> => selectDriverFiles(await readDriverRoot(driverRoot), ["utility", "compute"], inventory.driverVersion);
   return {
     folder,
     driverRoot,
+    layerFor: async (lowerDirs) =>
+      prepareDriverLayer({ stateDir: folder, lowerDirs, driverFiles: (await filesOf()) as DriverFiles, driverFolder: DRIVER_FOLDER, architecture: process.arch }),
     uuids: inventory.gpus.map((gpu) => gpu.uuid),
     planFor: async (gpuUuids) => {
-      const driverFiles = selectDriverFiles(await readDriverRoot(driverRoot), ["utility", "compute"], inventory.driverVersion);
-      const plan = planInjection({ inventory, driverFiles, gpuUuids, capabilities: ["utility", "compute"], rootfs: { env: { PATH: "/bin" } } });
+      const plan = planInjection({ inventory, driverFiles: await filesOf(), gpuUuids, capabilities: ["utility", "compute"], rootfs: { env: { PATH: "/bin" } } });
       return { plan, rules: deviceRules(plan) };
     },
     remove: () => rm(folder, { recursive: true, force: true }),

@@ -1,12 +1,15 @@
-import { copyFile, mkdir, readdir, symlink } from "node:fs/promises";
+import { copyFile, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { must } from "./exec.ts";
 
-const APPLETS = ["sh", "ls", "cat", "mknod", "mount", "touch", "grep", "echo", "head"];
+const APPLETS = ["sh", "ls", "cat", "mknod", "touch", "grep", "head", "env"];
 
 /** A rootfs just large enough for a shell and for nvidia-smi, which needs a dynamic loader. */
 export async function makeTinyRootfs(folder: string): Promise<void> {
-  for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp", "usr/lib/x86_64-linux-gnu", "lib64"]) await mkdir(join(folder, name), { recursive: true });
+  for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp", "usr/bin", "usr/lib/x86_64-linux-gnu", "lib64"]) await mkdir(join(folder, name), { recursive: true });
+  await mkdir(join(folder, "etc/ld.so.conf.d"));
+  await writeFile(join(folder, "etc/ld.so.conf"), "include /etc/ld.so.conf.d/*.conf\n");
+  await copyFile("/sbin/ldconfig", join(folder, "bin/ldconfig"));
   await copyFile("/usr/bin/busybox", join(folder, "bin/busybox"));
   for (const name of APPLETS) await symlink("busybox", join(folder, "bin", name));
   await copyFile("/lib64/ld-linux-x86-64.so.2", join(folder, "lib64/ld-linux-x86-64.so.2"));
