@@ -40,7 +40,6 @@ export function decide(snapshot: ClusterSnapshot, now: number): Plan {
 }
 
 interface Pass {
-  snapshot: ClusterSnapshot;
   /** Ready nodes with what is left of them. */
   free: FreeNode[];
   /** Ready nodes as if nothing ran. */
@@ -59,7 +58,6 @@ interface Pass {
 function startPass(snapshot: ClusterSnapshot): Pass {
   const ready = snapshot.nodes.filter((node) => node.state === "ready");
   return {
-    snapshot,
     free: freeNodes(ready, snapshot.active),
     empty: emptyNodes(ready),
     everything: emptyNodes(snapshot.nodes),
@@ -98,7 +96,7 @@ function holdBack(pass: Pass, job: PendingJob): void {
 
 /** The first of these that is true: it can never run; its nodes are away; its nodes are held for another; no room now. */
 function explain(pass: Pass, job: PendingJob, position: number): string {
-  if (!fitsOn(pass, "everything", job)) return explainCannotEver(pass.snapshot.nodes, pass.everything, job);
+  if (!fitsOn(pass, "everything", job)) return explainCannotEver(pass.everything, job);
   if (!fitsOn(pass, "empty", job)) return explainAbsentNodes(pass.everything, job);
   if (position >= PRECISE_REASONS) return `behind more than ${PRECISE_REASONS} jobs of the same or higher priority`;
   if (gangFits(pass.free, job.resources, job.replicas)) return explainHeldBack([...pass.held.values()]);

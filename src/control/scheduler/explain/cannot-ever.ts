@@ -2,10 +2,11 @@ import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { gpuFits, gpuMemoryFits, modelMatches, replicasThatFit } from "../feasible/replica-fit.ts";
 import type { NodeCapacity, PendingJob } from "../snapshot.ts";
-import { count, cpus, gpusAsked, listed, memory } from "./words.ts";
+import { count, cpus, cpusAsked, gpusAsked, listed, memory } from "./words.ts";
 
 /** Why no state of the known nodes could run the job: what to change in it, or which machine to add or repair. */
-export function explainCannotEver(nodes: readonly NodeCapacity[], everything: readonly FreeNode[], job: PendingJob): string {
+export function explainCannotEver(everything: readonly FreeNode[], job: PendingJob): string {
+  const nodes = everything.map(({ node }) => node);
   if (nodes.length === 0) return "no node has joined yet";
   const { resources, replicas } = job;
   const single = oneReplica(nodes, resources);
@@ -23,7 +24,7 @@ function oneReplica(nodes: readonly NodeCapacity[], resources: ResourceRequest):
     const gpus = gpuShortage(nodes, resources);
     if (gpus !== null) return gpus;
   }
-  if (resources.cpuMillis > mostCpus) return `can never fit: ${cpus(resources.cpuMillis)} CPUs asked, the largest node has ${cpus(mostCpus)}`;
+  if (resources.cpuMillis > mostCpus) return `can never fit: ${cpusAsked(resources.cpuMillis)} asked, the largest node has ${cpus(mostCpus)}`;
   if (resources.memoryBytes > mostMemory) {
     return `can never fit: ${memory(resources.memoryBytes)} of memory asked, the largest node has ${memory(mostMemory)}`;
   }
@@ -66,5 +67,5 @@ function models(gpus: readonly Gpu[]): string {
 
 function shape(resources: ResourceRequest): string {
   const gpus = resources.gpus === 0 ? "" : `${gpusAsked(resources)}, `;
-  return `${gpus}${cpus(resources.cpuMillis)} CPUs and ${memory(resources.memoryBytes)}`;
+  return `${gpus}${cpusAsked(resources.cpuMillis)} and ${memory(resources.memoryBytes)}`;
 }

@@ -2,7 +2,7 @@ import type { ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { fittingGpus, gpuFits, replicasThatFit } from "../feasible/replica-fit.ts";
 import type { PendingJob } from "../snapshot.ts";
-import { clockTime, count, cpus, gpusAsked, listed, memory } from "./words.ts";
+import { clockTime, count, cpus, cpusAsked, gpusAsked, listed, memory } from "./words.ts";
 
 const NODES_NAMED = 3;
 const JOBS_NAMED = 3;
@@ -41,7 +41,7 @@ function byRoom(resources: ResourceRequest) {
 }
 
 function want(resources: ResourceRequest): string {
-  return resources.gpus > 0 ? gpusAsked(resources) : `${cpus(resources.cpuMillis)} CPUs and ${memory(resources.memoryBytes)}`;
+  return resources.gpus > 0 ? gpusAsked(resources) : `${cpusAsked(resources.cpuMillis)} and ${memory(resources.memoryBytes)}`;
 }
 
 /** The first thing the node lacks: GPUs (and who has them), CPUs, memory. */
@@ -65,6 +65,6 @@ function holders({ gpuHolders }: FreeNode): string {
 function queueText(job: PendingJob, before: readonly PendingJob[]): string {
   if (before.length === 0) return "";
   const higher = before.filter((other) => other.priority > job.priority).length;
-  const which = higher === before.length ? "of higher priority" : higher === 0 ? "that waited longer" : "of higher priority or longer wait";
+  const which = higher === before.length ? "of higher priority" : higher === 0 ? "queued earlier" : "of higher priority or queued earlier";
   return `; behind ${count(before.length, "job")} ${which}`;
 }

@@ -9,6 +9,11 @@ export function cpus(millis: number): string {
   return String(Math.round(Math.max(0, millis)) / 1000);
 }
 
+/** 1000 -> "1 CPU", 1500 -> "1.5 CPUs". */
+export function cpusAsked(millis: number): string {
+  return `${cpus(millis)} CPU${millis === 1000 ? "" : "s"}`;
+}
+
 export function memory(bytes: number): string {
   return formatBytes(Math.max(0, bytes));
 }

@@ -1,0 +1,24 @@
+import { describe, expect, test } from "vitest";
+import { decide } from "../../src/control/scheduler/index.ts";
+import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
+import { PLACEMENT_CASES } from "./placement-cases.ts";
+import { WAITING_CASES } from "./waiting-cases.ts";
+
+function outcomeOf(cluster: ClusterCase) {
+  const plan = decide(snapshotOf(cluster), NOW);
+  const place = ({ nodeId, gpuUuids }: { nodeId: string; gpuUuids: string[] }) =>
+    [nodeId, gpuUuids.map((uuid) => uuid.split("-").at(-1)).join(",")].filter(Boolean).join(":");
+  return {
+    placed: Object.fromEntries(plan.placements.map(({ jobId, assignments }) => [jobId, assignments.map(place)])),
+    waits: Object.fromEntries(plan.reasons.map(({ jobId, reason }) => [jobId, reason])),
+  };
+}
+
+describe.each([
+  { title: "who is placed where", cases: PLACEMENT_CASES },
+  { title: "why a job waits", cases: WAITING_CASES },
+])("$title", ({ cases }) => {
+  test.each(cases)("$name", (cluster) => {
+    expect(outcomeOf(cluster)).toEqual({ placed: cluster.placed ?? {}, waits: cluster.waits ?? {} });
+  });
+});

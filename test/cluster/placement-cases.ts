@@ -1,0 +1,90 @@
+import type { ClusterCase } from "./cluster-case.ts";
+
+export const PLACEMENT_CASES: ClusterCase[] = [
+  {
+    name: "a job gets the lowest free GPUs of its node",
+    nodes: { a: { gpus: 4 } },
+    running: { 1: { on: ["a:0"] } },
+    queue: { 2: { gpus: 2 } },
+    placed: { 2: ["a:1,2"] },
+  },
+  {
+    name: "best fit fills the fuller node and keeps whole nodes for large jobs",
+    nodes: { a: { gpus: 8 }, b: { gpus: 8 } },
+    running: { 1: { on: ["b:0,1,2,3,4,5"] } },
+    queue: { 2: { gpus: 2 }, 3: { gpus: 8 } },
+    placed: { 2: ["b:6,7"], 3: ["a:0,1,2,3,4,5,6,7"] },
+  },
+  {
+    name: "a job without GPUs stays away from free GPUs",
+    nodes: { a: { gpus: 8 }, b: {} },
+    queue: { 1: { cpus: 4 } },
+    placed: { 1: ["b"] },
+  },
+  {
+    name: "between equal GPUs the node with less CPU left is taken",
+    nodes: { a: { gpus: 1, cpus: 32 }, b: { gpus: 1, cpus: 8 } },
+    queue: { 1: { gpus: 1 } },
+    placed: { 1: ["b:0"] },
+  },
+  {
+    name: "priority goes before age, age before id",
+    nodes: { a: { gpus: 2 } },
+    queue: { 1: { gpus: 1 }, 2: { gpus: 1, priority: 5 }, 3: { gpus: 1, waitedSeconds: 60 } },
+    placed: { 2: ["a:0"], 3: ["a:1"] },
+    waits: { 1: "needs 1 GPU on one node; a has 0 free of 2 (job 2 uses 1, job 3 uses 1)" },
+  },
+  {
+    name: "ids are compared as numbers",
+    nodes: { a: { gpus: 1 } },
+    queue: { 10: { gpus: 1 }, 9: { gpus: 1 } },
+    placed: { 9: ["a:0"] },
+    waits: { 10: "needs 1 GPU on one node; a has 0 free of 1 (job 9 uses 1)" },
+  },
+  {
+    name: "a gang is spread over the nodes that have room, neighbouring ranks together",
+    nodes: { a: { gpus: 4 }, b: { gpus: 4 } },
+    queue: { 1: { gpus: 2, replicas: 4 } },
+    placed: { 1: ["a:0,1", "a:2,3", "b:0,1", "b:2,3"] },
+  },
+  {
+    name: "a gang starts whole or not at all, and a smaller job may pass it",
+    nodes: { a: { gpus: 2 }, b: { gpus: 2 } },
+    running: { 1: { on: ["b:0"] } },
+    queue: { 2: { gpus: 2, replicas: 2 }, 3: { gpus: 1 } },
+    placed: { 3: ["b:1"] },
+    waits: { 2: "needs room for 2 replicas of 2 GPUs, there is room for 1; a has room for 1, b has 1 free of 2 (job 1 uses 1)" },
+  },
+  {
+    name: "two hosts with room for one replica each run one each",
+    nodes: { a: { cpus: 2 }, b: { cpus: 2 } },
+    queue: { 1: { cpus: 2, replicas: 2 } },
+    placed: { 1: ["a", "b"] },
+  },
+  {
+    name: "a GPU model is matched by part of its name in any case",
+    nodes: { a: { gpus: 2 }, b: { gpus: 2, gpu: { model: "NVIDIA H100 80GB HBM3" } } },
+    queue: { 1: { gpus: 1, model: "h100" } },
+    placed: { 1: ["b:0"] },
+  },
+  {
+    name: "GPU memory is asked of every GPU",
+    nodes: { a: { gpus: 1, gpu: { memoryBytes: 24 * 2 ** 30 } }, b: { gpus: 8 } },
+    queue: { 1: { gpus: 1, gpuMemoryGi: 40 } },
+    placed: { 1: ["b:0"] },
+  },
+  {
+    name: "a sick GPU is passed over",
+    nodes: { a: { gpus: 3, sick: { 0: "XID 79: fallen off the bus" } } },
+    queue: { 1: { gpus: 2 } },
+    placed: { 1: ["a:1,2"] },
+  },
+  {
+    name: "CPU and memory in use are counted",
+    nodes: { a: { cpus: 8, memoryGi: 16 }, b: { cpus: 8, memoryGi: 16 } },
+    running: { 1: { on: ["a"], cpus: 7 }, 2: { on: ["b"], memoryGi: 12 } },
+    queue: { 3: { cpus: 2, memoryGi: 2 }, 4: { memoryGi: 8 }, 5: { cpus: 1, memoryGi: 8 } },
+    placed: { 3: ["b"], 4: ["a"] },
+    waits: { 5: "needs 1 CPU and 8.0 GiB on one node; b has 2.0 GiB of 16.0 GiB memory free, a has 0 of 8 CPUs free" },
+  },
+];
