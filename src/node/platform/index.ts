@@ -3,6 +3,7 @@ export { createCgroup } from "./cgroup/create.ts";
 export { type CgroupLayout, cgroupFolders, detectCgroupLayout, readCgroupLayout } from "./cgroup/layout.ts";
 export { killCgroup, listCgroupPids, removeCgroup } from "./cgroup/processes.ts";
 export { type CgroupUsage, readCgroupUsage } from "./cgroup/usage.ts";
+export { type Check, type CheckLevel, judgeMachine, type MachineFacts, type RedisFacts, readMachine } from "./doctor/index.ts";
 export { type FileLock, lockFile } from "./files/lock-file.ts";
 export { syncFolder, type WriteOptions, writeFileAtomically, writeFileDurably } from "./files/write-file.ts";
 export { readBootId } from "./host/boot-id.ts";

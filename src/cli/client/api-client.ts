@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import type { Readable } from "node:stream";
+import type { Job, JobEvent, NodeRecord } from "../../shared/domain/index.ts";
+import type { JobSpecInput, LogEntry } from "../../shared/wire/index.ts";
+import type { HttpClient, HttpRequest } from "./http.ts";
+
+/** A node and how much of it is taken. */
+export interface NodeView extends NodeRecord {
+  allocated?: { gpuUuids: string[]; cpuMillis: number; memoryBytes: number };
+}
+
+export interface JobFilter {
+  states: readonly string[];
+  project?: string | undefined;
+  name?: string | undefined;
+  label?: readonly string[] | undefined;
+  user?: string | undefined;
+  /** At most this many; undefined for all. */
+  limit?: number | undefined;
+}
+
+export interface LogQuery {
+  follow: boolean;
+  rank?: number | undefined;
+  epoch?: number | undefined;
+  tail?: number | undefined;
+  /** RFC 3339; lines at or after it. */
+  since?: string | undefined;
+}
+
+/** One piece of a log; `note` is Berth itself speaking. */
+export type LogRecord = LogEntry;
+
+export interface ServerVersion {
+  version: string;
+  [field: string]: unknown;
+}
+
+export interface Token {
+  token: string;
+  expiresAt: number | string;
+}
+
+/** The control plane's REST API. */
+export interface ApiClient {
+  readonly label: string;
+  submit(spec: JobSpecInput, idempotencyKey?: string): Promise<Job>;
+  list(filter: JobFilter, signal?: AbortSignal): Promise<Job[]>;
+  get(job: string, signal?: AbortSignal): Promise<Job>;
+  cancel(job: string): Promise<Job>;
+  logs(job: string, query: LogQuery, signal?: AbortSignal): Promise<Readable>;
+  events(job: string): Promise<JobEvent[]>;
+  followEvents(job: string, signal?: AbortSignal): Promise<Readable>;
+  nodes(signal?: AbortSignal): Promise<NodeView[]>;
+  node(id: string): Promise<NodeView>;
+  version(signal?: AbortSignal): Promise<ServerVersion>;
+  createToken(kind: "join" | "api", ttlSeconds: number): Promise<Token>;
+}
+
+const PAGE = 200;
+const NDJSON = { accept: "application/x-ndjson" };
+
+export function apiClient(http: HttpClient): ApiClient {
+  const job = (id: string) => `/v1/jobs/${encodeURIComponent(id)}`;
+  return {
+    label: http.endpoint.label,
+    submit: (spec, idempotencyKey = randomUUID()) =>
+      http.json<Job>({ method: "POST", path: "/v1/jobs", body: spec, headers: { "idempotency-key": idempotencyKey } }),
+    list: (filter, signal) => listJobs(http, filter, signal),
+    get: (id, signal) => http.json<Job>({ path: job(id), ...withSignal(signal) }),
+    cancel: (id) => http.json<Job>({ method: "POST", path: `${job(id)}/cancel`, body: {} }),
+    logs: (id, query, signal) => http.open({ path: `${job(id)}/logs`, query: { ...query }, headers: NDJSON, ...withSignal(signal) }),
+    events: async (id) => (await http.json<{ items: JobEvent[] }>({ path: `${job(id)}/events` })).items,
+    followEvents: (id, signal) => http.open({ path: `${job(id)}/events`, query: { follow: true }, headers: NDJSON, ...withSignal(signal) }),
+    nodes: async (signal) => itemsOf(await http.json<NodeView[] | { items: NodeView[] }>({ path: "/v1/nodes", ...withSignal(signal) })),
+    node: (id) => http.json<NodeView>({ path: `/v1/nodes/${encodeURIComponent(id)}` }),
+    version: (signal) => http.json<ServerVersion>({ path: "/v1/version", ...withSignal(signal) }),
+    createToken: (kind, ttlSeconds) => http.json<Token>({ method: "POST", path: "/v1/tokens", body: { kind, ttlSeconds } }),
+  };
+}
+
+async function listJobs(http: HttpClient, filter: JobFilter, signal?: AbortSignal): Promise<Job[]> {
+  const { states, limit, ...rest } = filter;
+  const jobs: Job[] = [];
+  let cursor: string | undefined;
+  do {
+    const size = Math.min(PAGE, (limit ?? Number.POSITIVE_INFINITY) - jobs.length);
+    const query = { ...rest, ...(states.length > 0 ? { state: states.join(",") } : {}), limit: size, cursor };
+    const page = await http.json<{ items: Job[]; nextCursor: string | null }>({ path: "/v1/jobs", query, ...withSignal(signal) });
+    jobs.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && (limit === undefined || jobs.length < limit));
+  return jobs;
+}
+
+function itemsOf<T>(answer: T[] | { items: T[] }): T[] {
+  return Array.isArray(answer) ? answer : answer.items;
+}
+
+function withSignal(signal: AbortSignal | undefined): Pick<HttpRequest, "signal"> {
+  return signal ? { signal } : {};
+}

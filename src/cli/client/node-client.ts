@@ -1,0 +1,80 @@
+import type { Readable } from "node:stream";
+import { BerthError } from "../../shared/domain/index.ts";
+import type { HttpClient, HttpRequest } from "./http.ts";
+import { readNdjson } from "./ndjson.ts";
+import { errorOfProblem, type Problem } from "./problem.ts";
+
+/** An image as the node shows it; `config` is the OCI image config. */
+export interface ImageView {
+  digest: string;
+  references: string[];
+  sizeBytes: number;
+  createdAt: string | null;
+  [field: string]: unknown;
+}
+
+export interface ProgressLine {
+  step: string;
+  detail?: string;
+  current?: number;
+  total?: number;
+}
+
+type StreamLine = Partial<ProgressLine> & { result?: unknown; error?: Problem };
+
+export interface BuildQuery {
+  tag: readonly string[];
+  dockerfile: string;
+  target: string | undefined;
+  buildArg: readonly string[];
+  noCache: boolean;
+}
+
+type OnProgress = (line: ProgressLine) => void;
+
+/** The agent's local API: images and builds. */
+export interface NodeClient {
+  images(): Promise<ImageView[]>;
+  inspect(reference: string): Promise<ImageView>;
+  remove(reference: string): Promise<{ untagged: string[]; deleted: string[] }>;
+  tag(source: string, reference: string): Promise<ImageView>;
+  prune(): Promise<{ freedBytes: number }>;
+  bootstrap(reference: string, include: readonly string[], onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
+  load(archive: Readable, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView[]>;
+  save(references: readonly string[], signal?: AbortSignal): Promise<Readable>;
+  build(context: Readable, query: BuildQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
+  facts(): Promise<Record<string, unknown>>;
+}
+
+export function nodeClient(http: HttpClient): NodeClient {
+  const long = <T>(request: HttpRequest, onProgress: OnProgress, signal?: AbortSignal): Promise<T> =>
+    readResult<T>(http, { ...request, method: "POST", ...(signal ? { signal } : {}) }, onProgress);
+  return {
+    images: async () => listOf(await http.json<ImageView[] | { items: ImageView[] }>({ path: "/v1/images" })),
+    inspect: (reference) => http.json({ path: "/v1/images/inspect", query: { ref: reference } }),
+    remove: (reference) => http.json({ method: "DELETE", path: "/v1/images", query: { ref: reference } }),
+    tag: (source, reference) => http.json({ method: "POST", path: "/v1/images/tag", body: { source, reference } }),
+    prune: () => http.json({ method: "POST", path: "/v1/images/prune", body: {} }),
+    bootstrap: (reference, include, onProgress, signal) =>
+      long({ path: "/v1/images/bootstrap", body: { reference, include } }, onProgress, signal),
+    load: async (archive, onProgress, signal) =>
+      listOf(await long<ImageView[] | { items: ImageView[] }>({ path: "/v1/images/load", stream: archive }, onProgress, signal)),
+    save: (references, signal) => http.open({ path: "/v1/images/save", query: { ref: references }, ...(signal ? { signal } : {}) }),
+    build: (context, query, onProgress, signal) => long({ path: "/v1/build", query: { ...query }, stream: context }, onProgress, signal),
+    facts: () => http.json({ path: "/v1/node" }),
+  };
+}
+
+async function readResult<T>(http: HttpClient, request: HttpRequest, onProgress: OnProgress): Promise<T> {
+  const stream = await http.open(request);
+  for await (const line of readNdjson<StreamLine>(stream)) {
+    if (line.error) throw errorOfProblem(line.error);
+    if ("result" in line) return line.result as T;
+    if (typeof line.step === "string") onProgress(line as ProgressLine);
+  }
+  throw new BerthError("node_unavailable", `${http.endpoint.label} ended before the work was done`);
+}
+
+function listOf<T>(answer: T[] | { items: T[] }): T[] {
+  return Array.isArray(answer) ? answer : answer.items;
+}

@@ -1,0 +1,42 @@
+import { CommanderError } from "commander";
+import { isBerthError } from "../shared/domain/index.ts";
+import { type CliIo, processIo } from "./cli-io.ts";
+import { EXIT } from "./exit-codes.ts";
+import { printError } from "./output/errors.ts";
+import { buildProgram, verbOf } from "./program.ts";
+
+/** Runs one command line and returns what to exit with. Never throws. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  try {
+    const verb = verbOf(argv);
+    const program = await buildProgram(io, verb ? [verb] : []);
+    await program.parseAsync(argv, { from: "user" });
+    return io.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return usageExit(io, error, argv);
+    printError(io, error);
+    return isBerthError(error) && verbOf(argv)?.name === "run" && error.status >= 500 ? EXIT.infrastructure : EXIT.error;
+  }
+}
+
+function usageExit(io: CliIo, error: CommanderError, argv: readonly string[]): number {
+  if (error.exitCode === 0) return EXIT.ok;
+  // Commander's own way of "print the help because there is no verb": the help is already out.
+  if (error.code === "commander.help") return EXIT.usage;
+  const verb = verbOf(argv);
+  io.stderr.write(`error: ${error.message.replace(/^error: /, "")}\n`);
+  io.stderr.write(`hint: \`berth ${verb ? `${verb.name} ` : ""}--help\` shows how to write it\n`);
+  return EXIT.usage;
+}
+
+/** The process's entry, called by bin/berth.mjs. */
+export async function main(argv: readonly string[]): Promise<void> {
+  // `berth ps | head`: a reader that has seen enough is no error.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") process.exit(EXIT.ok);
+      throw error;
+    });
+  }
+  process.exit(await runCli(argv, processIo()));
+}

@@ -1,0 +1,117 @@
+import { formatBytes, formatDuration, type Job, type JobEvent, type MountRequest, type ReplicaStatus, type ResourceRequest } from "../../shared/domain/index.ts";
+import { stateStyle } from "./job-listing.ts";
+import { paint, printable } from "./style.ts";
+import { type Column, renderTable } from "./table.ts";
+import { between, runtimeOf, timestamp } from "./time.ts";
+
+export interface JobDescription {
+  job: Job;
+  /** Oldest first. */
+  events: readonly JobEvent[];
+  nodeNames: ReadonlyMap<string, string>;
+  /** Ids of nodes whose GPUs are simulated. */
+  simulated: ReadonlySet<string>;
+  now: number;
+  colour: boolean;
+}
+
+/** A job as text for people. */
+export function describeJob(description: JobDescription): string {
+  const { job, events, colour } = description;
+  const sections = [fields(summary(description), colour), section("Asks for", fields(asked(job), colour), colour)];
+  if (job.attempt) sections.push(section("Replicas", replicaTable(description), colour));
+  if (events.length > 0) sections.push(section("Last events", eventLines(events), colour));
+  return sections.join("\n");
+}
+
+type Field = [name: string, value: string | null];
+
+function summary({ job, now, colour }: JobDescription): Field[] {
+  const { outcome } = job;
+  return [
+    ["Job", `${job.id} (${printable(job.spec.name)})`],
+    ["State", paint(job.state, stateStyle(job.state), colour)],
+    ["Reason", job.pendingReason && printable(job.pendingReason)],
+    ["Outcome", outcome && `${printable(outcome.message)} (${outcome.cause}, exit code ${outcome.exitCode ?? "unknown"})`],
+    ["User", `${printable(job.user)}, project ${job.spec.project}`],
+    ["Submitted", `${timestamp(job.submittedAt)} (${between(job.submittedAt, now)} ago)`],
+    ["Started", job.startedAt === null ? null : timestamp(job.startedAt)],
+    ["Finished", job.finishedAt === null ? null : timestamp(job.finishedAt)],
+    ["Runtime", runtimeOf(job, now)],
+    ["Attempt", job.epoch === 0 ? null : `${job.epoch} (${job.retriesUsed} of ${job.spec.retries} retries used)`],
+  ];
+}
+
+function asked({ spec }: Job): Field[] {
+  const labels = Object.entries(spec.labels).map(([name, value]) => `${name}=${value}`);
+  return [
+    ["Image", spec.image],
+    ["Command", spec.command && quoted(spec.command)],
+    ["Args", spec.args && quoted(spec.args)],
+    ["Replicas", spec.replicas > 1 ? `${spec.replicas}` : null],
+    ["Resources", resourceText(spec.resources)],
+    ["Priority", spec.priority === 0 ? null : `${spec.priority}`],
+    ["Time limit", spec.timeLimitSeconds === null ? null : formatDuration(spec.timeLimitSeconds)],
+    ["Network", spec.network],
+    ["Mounts", spec.mounts.length > 0 ? spec.mounts.map(mountText).join(", ") : null],
+    ["Environment", names(Object.keys(spec.env))],
+    ["Labels", names(labels)],
+  ];
+}
+
+function resourceText(resources: ResourceRequest): string {
+  const gpuNeeds = [resources.gpuModel, resources.gpuMemoryBytes && `${formatBytes(resources.gpuMemoryBytes)} each`].filter(Boolean).join(", ");
+  const gpus = resources.gpus > 0 ? `${resources.gpus} GPUs${gpuNeeds ? ` (${gpuNeeds})` : ""}, ` : "";
+  return `${gpus}${resources.cpuMillis / 1000} CPUs, ${formatBytes(resources.memoryBytes)} memory`;
+}
+
+function mountText(mount: MountRequest): string {
+  return `${mount.source}:${mount.target}${mount.readOnly ? ":ro" : ""}`;
+}
+
+function replicaTable({ job, nodeNames, simulated, now, colour }: JobDescription): string {
+  const assignments = new Map(job.attempt?.assignments.map((assignment) => [assignment.rank, assignment]));
+  const node = (replica: ReplicaStatus) => assignments.get(replica.rank)?.nodeId ?? "";
+  const gpus = (replica: ReplicaStatus) => (assignments.get(replica.rank)?.gpuUuids ?? []).join(",");
+  const columns: Column<ReplicaStatus>[] = [
+    { title: "RANK", value: (replica) => replica.rank, align: "right" },
+    { title: "NODE", value: (replica) => nodeNames.get(node(replica)) ?? node(replica) },
+    { title: "STATE", value: (replica) => replica.state },
+    { title: "EXIT", value: (replica) => replica.exitCode, align: "right" },
+    { title: "RUNTIME", value: (replica) => between(replica.startedAt, replica.finishedAt ?? now), align: "right" },
+    { title: "CPU", value: (replica) => (replica.usage ? formatDuration(replica.usage.cpuSeconds) : null), align: "right" },
+    { title: "PEAK MEMORY", value: (replica) => bytesOrNull(replica.usage?.peakMemoryBytes), align: "right" },
+    { title: "PEAK GPU MEMORY", value: (replica) => bytesOrNull(replica.usage?.peakGpuMemoryBytes), align: "right" },
+    { title: "GPUS", value: (replica) => (gpus(replica) !== "" && simulated.has(node(replica)) ? `SIMULATED ${gpus(replica)}` : gpus(replica)) },
+    { title: "MESSAGE", value: (replica) => replica.message },
+  ];
+  return renderTable(columns, job.attempt?.replicas ?? [], { headers: true, colour });
+}
+
+function eventLines(events: readonly JobEvent[]): string {
+  return events.map((event) => `${timestamp(event.at)}  ${event.type}  ${printable(event.message)}\n`).join("");
+}
+
+function bytesOrNull(bytes: number | null | undefined): string | null {
+  return bytes === null || bytes === undefined ? null : formatBytes(bytes);
+}
+
+function fields(all: readonly Field[], colour: boolean): string {
+  const shown = all.filter((field): field is [string, string] => field[1] !== null);
+  const width = Math.max(...shown.map(([name]) => name.length)) + 1;
+  return shown.map(([name, value]) => `${paint(`${name}:`.padEnd(width), "bold", colour)} ${value}\n`).join("");
+}
+
+function section(title: string, body: string, colour: boolean): string {
+  const indented = body.split("\n").map((line) => (line === "" ? "" : `  ${line}`)).join("\n");
+  return `${paint(title, "bold", colour)}\n${indented}`;
+}
+
+function names(values: readonly string[]): string | null {
+  return values.length > 0 ? values.map(printable).join(", ") : null;
+}
+
+/** Words as a shell would need them. */
+function quoted(words: readonly string[]): string {
+  return words.map((word) => (/^[A-Za-z0-9_./:=@%+-]+$/.test(word) ? word : JSON.stringify(word))).join(" ");
+}

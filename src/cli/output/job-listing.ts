@@ -1,0 +1,58 @@
+import type { Job, JobState } from "../../shared/domain/index.ts";
+import type { Listing } from "./formats.ts";
+import type { Style } from "./style.ts";
+import type { Column } from "./table.ts";
+import { between, runtimeOf } from "./time.ts";
+
+const STATE_STYLES: Record<JobState, Style> = {
+  pending: "yellow",
+  starting: "cyan",
+  running: "green",
+  stopping: "magenta",
+  succeeded: "dim",
+  failed: "red",
+  cancelled: "dim",
+};
+
+export function stateStyle(state: JobState): Style | null {
+  return STATE_STYLES[state] ?? null;
+}
+
+/** The table of `berth ps`. `nodeNames` maps node ids to names. */
+export function jobListing(now: number, nodeNames: ReadonlyMap<string, string>): Listing<Job> {
+  const columns: Column<Job>[] = [
+    { title: "ID", value: (job) => job.id, align: "right" },
+    { title: "NAME", value: (job) => job.spec.name },
+    { title: "STATE", value: (job) => ({ text: job.state, style: stateStyle(job.state) }) },
+    { title: "REPLICAS", value: replicasOf, align: "right" },
+    { title: "GPUS", value: (job) => job.spec.resources.gpus * job.spec.replicas, align: "right" },
+    { title: "AGE", value: (job) => between(job.submittedAt, now), align: "right" },
+    { title: "RUNTIME", value: (job) => runtimeOf(job, now), align: "right" },
+    { title: "NODES/REASON", value: (job) => nodesOrReason(job, nodeNames) },
+  ];
+  const wide: Column<Job>[] = [
+    { title: "IMAGE", value: (job) => job.spec.image },
+    { title: "USER", value: (job) => job.user },
+    { title: "PROJECT", value: (job) => job.spec.project },
+    { title: "PRIORITY", value: (job) => job.spec.priority, align: "right" },
+    { title: "EPOCH", value: (job) => job.epoch, align: "right" },
+    { title: "EXIT", value: (job) => job.outcome?.exitCode ?? null, align: "right" },
+  ];
+  return { columns, wide, name: (job) => `job/${job.id}`, empty: "no jobs (`berth ps -a` shows ended ones too)" };
+}
+
+/** "1", or "2/4" while not all of a gang run. */
+function replicasOf(job: Job): string {
+  const wanted = job.spec.replicas;
+  const running = job.attempt?.replicas.filter((replica) => replica.state === "running").length ?? 0;
+  return wanted > 1 && job.state !== "pending" && job.finishedAt === null ? `${running}/${wanted}` : `${wanted}`;
+}
+
+/** Where it runs, why it waits, or how it ended. */
+export function nodesOrReason(job: Job, nodeNames: ReadonlyMap<string, string>): string {
+  if (job.state === "pending") return job.pendingReason ?? "waiting for the scheduler";
+  if (job.outcome && job.state !== "succeeded") return job.outcome.message;
+  const names = new Set(job.attempt?.assignments.map(({ nodeId }) => nodeNames.get(nodeId) ?? nodeId) ?? []);
+  const starting = job.state === "starting" ? job.attempt?.replicas.find((replica) => replica.message)?.message : null;
+  return [...names].join(",") + (starting ? ` (${starting})` : "");
+}

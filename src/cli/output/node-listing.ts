@@ -1,0 +1,82 @@
+import { formatBytes, type Gpu } from "../../shared/domain/index.ts";
+import type { NodeView } from "../client/api-client.ts";
+import type { Listing } from "./formats.ts";
+import type { Style } from "./style.ts";
+import { between } from "./time.ts";
+
+const NODE_STYLES: Record<NodeView["state"], Style> = { ready: "green", suspect: "yellow", lost: "red" };
+
+/** The table of `berth nodes`. */
+export function nodeListing(now: number): Listing<NodeView> {
+  return {
+    columns: [
+      { title: "NAME", value: (node) => node.name },
+      { title: "STATE", value: (node) => ({ text: node.state, style: NODE_STYLES[node.state] ?? null }) },
+      { title: "GPUS", value: (node) => gpuCount(node), align: "right" },
+      { title: "MODEL", value: gpuModels },
+      { title: "CPUS", value: (node) => `${used((node.allocated?.cpuMillis ?? 0) / 1000)}/${node.facts.cpus}`, align: "right" },
+      { title: "MEMORY", value: memory, align: "right" },
+      { title: "ADDRESS", value: (node) => node.address },
+      { title: "SEEN", value: (node) => `${between(node.lastSeenAt, now)} ago` },
+    ],
+    wide: [
+      { title: "ID", value: (node) => node.id },
+      { title: "OS", value: (node) => node.facts.os },
+      { title: "KERNEL", value: (node) => node.facts.kernel },
+      { title: "CGROUPS", value: (node) => node.facts.cgroupMode },
+      { title: "RUNTIME", value: (node) => node.facts.runtime },
+      { title: "DRIVER", value: (node) => node.facts.driverVersion },
+      { title: "CUDA", value: (node) => node.facts.cudaVersion },
+      { title: "DISK FREE", value: (node) => formatBytes(node.facts.diskFreeBytes), align: "right" },
+      { title: "BERTH", value: (node) => node.facts.berthVersion },
+    ],
+    name: (node) => `node/${node.name}`,
+    empty: "no nodes have joined (`berth agent --join` adds one)",
+  };
+}
+
+/** "1/4": taken and all; simulated ones are said so in the model column. */
+function gpuCount(node: NodeView): string {
+  const all = node.facts.gpus.length;
+  return all === 0 ? "0" : `${node.allocated?.gpuUuids.length ?? 0}/${all}`;
+}
+
+function gpuModels(node: NodeView) {
+  const counts = new Map<string, number>();
+  for (const { model } of node.facts.gpus) counts.set(model, (counts.get(model) ?? 0) + 1);
+  const models = [...counts].map(([model, count]) => (count > 1 ? `${count} x ${model}` : model)).join(", ");
+  const broken = node.facts.gpus.filter((gpu) => !gpu.healthy).length;
+  const text = models + (broken > 0 ? ` (${broken} unhealthy)` : "");
+  if (!node.facts.simulatedGpus) return { text, style: broken > 0 ? ("red" as const) : null };
+  return { text: `SIMULATED ${text}`.trim(), style: "yellow" as const };
+}
+
+function memory(node: NodeView): string {
+  return `${formatBytes(node.allocated?.memoryBytes ?? 0)}/${formatBytes(node.facts.memoryBytes)}`;
+}
+
+function used(cpus: number): string {
+  return String(Math.round(cpus * 10) / 10);
+}
+
+/** The GPUs of one node, for `berth nodes NAME`. */
+export function gpuListing(node: NodeView): Listing<Gpu> {
+  const taken = new Set(node.allocated?.gpuUuids ?? []);
+  return {
+    columns: [
+      { title: "GPU", value: (gpu) => gpu.index, align: "right" },
+      { title: "UUID", value: (gpu) => gpu.uuid },
+      { title: "MODEL", value: (gpu) => (node.facts.simulatedGpus ? { text: `SIMULATED ${gpu.model}`, style: "yellow" } : gpu.model) },
+      { title: "MEMORY", value: (gpu) => formatBytes(gpu.memoryBytes), align: "right" },
+      { title: "CC", value: (gpu) => gpu.computeCapability },
+      { title: "USE", value: (gpu) => (taken.has(gpu.uuid) ? "allocated" : "free") },
+      { title: "HEALTH", value: (gpu) => (gpu.healthy ? { text: "ok", style: "green" } : { text: gpu.problem ?? "unhealthy", style: "red" }) },
+    ],
+    wide: [
+      { title: "PCI", value: (gpu) => gpu.pciBusId },
+      { title: "MINOR", value: (gpu) => gpu.minor, align: "right" },
+    ],
+    name: (gpu) => `gpu/${gpu.uuid}`,
+    empty: "this node has no GPU",
+  };
+}

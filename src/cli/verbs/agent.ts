@@ -1,0 +1,76 @@
+import { Command, Option } from "commander";
+import { BerthError } from "../../shared/domain/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import { EXIT } from "../exit-codes.ts";
+import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
+import { collect, positiveInteger } from "../submit/option-values.ts";
+import { berthPaths, DEFAULT_DATA_DIR } from "../supervise/berth-paths.ts";
+import { makePrivateFolder } from "../supervise/private-folder.ts";
+import { runUntilStopped } from "../supervise/run-until-stopped.ts";
+import { action, examples } from "../verb.ts";
+
+interface Options {
+  join?: string;
+  token?: string;
+  tokenFile?: string;
+  dataDir: string;
+  runDir?: string;
+  name?: string;
+  address?: string;
+  simulateGpus?: number;
+  driverRoot?: string;
+  allowBind?: string[];
+  metricsListen?: string;
+  runtime: "auto" | "crun" | "runc";
+  logLevel: string;
+  exitWithStdin?: boolean;
+}
+
+export function agentVerb(io: CliIo): Command {
+  const command = new Command("agent")
+    .description("Join this machine to a control plane and run its jobs.")
+    .option("--join <url>", "the control plane (BERTH_HOST): http://host:8470")
+    .option("--token <token>", "join token, only for the first start; prefer BERTH_JOIN_TOKEN or --token-file")
+    .option("--token-file <path>", "file holding the join token (BERTH_JOIN_TOKEN_FILE)")
+    .option("--data-dir <folder>", "images, volumes, identity (BERTH_DATA_DIR)", io.env["BERTH_DATA_DIR"] || DEFAULT_DATA_DIR)
+    .option("--run-dir <folder>", "sockets and leases")
+    .option("--name <name>", "name of this node (default: the host's)")
+    .option("--address <ip>", "where other nodes reach this one (default: found out)")
+    .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
+    .option("--driver-root <folder>", "where the NVIDIA driver's files lie (default: /)")
+    .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
+    .option("--metrics-listen <host:port>", "serve metrics here")
+    .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
+    .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
+    .addOption(new Option("--exit-with-stdin").hideHelp())
+    .action(action(io, (options: Options, self: Command) => runAgentVerb(io, options, self)));
+  return examples(command, ["BERTH_JOIN_TOKEN=$(ssh head berth token create) berth agent --join http://head:8470", "berth agent --join http://head:8470 --token-file join.token"]);
+}
+
+async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise<number> {
+  const join = options.join ?? io.env["BERTH_HOST"];
+  if (!join) throw new BerthError("invalid_request", "no control plane is named", { details: { hint: "add --join http://HOST:8470" } });
+  const paths = berthPaths(options.dataDir, options.runDir);
+  await makePrivateFolder(paths.runDir);
+  if (options.simulateGpus !== undefined) warnSimulatedGpus(io, `this node will show ${options.simulateGpus}`);
+  // --token and --token-file also exist before the verb, where they mean the API's: commander hands those here too.
+  const { token, tokenFile } = self.optsWithGlobals<{ token?: string; tokenFile?: string }>();
+  const agentOptions = {
+    join,
+    token: token ?? null,
+    tokenFile: tokenFile ?? (io.env["BERTH_JOIN_TOKEN_FILE"] || null),
+    name: options.name ?? null,
+    address: options.address ?? null,
+    dataDir: paths.dataDir,
+    runDir: paths.runDir,
+    simulateGpus: options.simulateGpus ?? 0,
+    driverRoot: options.driverRoot ?? null,
+    allowBind: options.allowBind ?? [],
+    metricsListen: options.metricsListen ?? null,
+    runtime: options.runtime,
+    logLevel: options.logLevel,
+  };
+  const { runAgent } = await import("../../node/agent/index.ts");
+  await runUntilStopped(io, options.exitWithStdin ?? false, (signal) => runAgent(agentOptions, signal));
+  return EXIT.ok;
+}

@@ -1,0 +1,32 @@
+import type { DefineVerb } from "../verb.ts";
+
+export interface VerbEntry {
+  name: string;
+  summary: string;
+  hidden?: true;
+  /** Only the verb that runs is loaded: `berth version` must not pay for the others. */
+  load(): Promise<DefineVerb>;
+}
+
+export const VERBS: readonly VerbEntry[] = [
+  { name: "up", summary: "start Berth on this machine: Redis, control plane and agent", load: async () => (await import("./up.ts")).upVerb },
+  { name: "down", summary: "stop what `berth up` started", load: async () => (await import("./down.ts")).downVerb },
+  { name: "doctor", summary: "check what Berth needs of this machine", load: async () => (await import("./doctor.ts")).doctorVerb },
+  { name: "submit", summary: "queue the jobs of a file", load: async () => (await import("./submit.ts")).submitVerb },
+  { name: "run", summary: "run one job and follow it", load: async () => (await import("./run.ts")).runVerb },
+  { name: "ps", summary: "list jobs", load: async () => (await import("./ps.ts")).psVerb },
+  { name: "get", summary: "describe a job", load: async () => (await import("./get.ts")).getVerb },
+  { name: "logs", summary: "show or follow a job's output", load: async () => (await import("./logs.ts")).logsVerb },
+  { name: "events", summary: "show or follow a job's history", load: async () => (await import("./events.ts")).eventsVerb },
+  { name: "wait", summary: "wait for jobs to end", load: async () => (await import("./wait.ts")).waitVerb },
+  { name: "cancel", summary: "end jobs", load: async () => (await import("./cancel.ts")).cancelVerb },
+  { name: "nodes", summary: "list machines and their GPUs", load: async () => (await import("./nodes.ts")).nodesVerb },
+  { name: "images", summary: "list and manage this machine's images", load: async () => (await import("./images.ts")).imagesVerb },
+  { name: "image", summary: "bootstrap a base image; as `berth images`", load: async () => (await import("./images.ts")).imageVerb },
+  { name: "build", summary: "build an image from a Dockerfile", load: async () => (await import("./build.ts")).buildVerb },
+  { name: "token", summary: "make tokens for agents and clients", load: async () => (await import("./token.ts")).tokenVerb },
+  { name: "agent", summary: "join this machine to a control plane", load: async () => (await import("./agent.ts")).agentVerb },
+  { name: "version", summary: "show the versions of client and server", load: async () => (await import("./version.ts")).versionVerb },
+  { name: "completion", summary: "print a shell completion script", load: async () => (await import("./completion.ts")).completionVerb },
+  { name: "control-plane", summary: "run the control plane", hidden: true, load: async () => (await import("./control-plane.ts")).controlPlaneVerb },
+];

@@ -1,0 +1,24 @@
+import { Argument, Command } from "commander";
+import type { CliIo } from "../cli-io.ts";
+import { bashScript } from "../completion/bash.ts";
+import { fishScript } from "../completion/fish.ts";
+import { describeCommands } from "../completion/command-tree.ts";
+import { zshScript } from "../completion/zsh.ts";
+import { action, examples } from "../verb.ts";
+
+const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
+
+export function completionVerb(io: CliIo): Command {
+  const command = new Command("completion")
+    .description("Print a completion script for a shell.")
+    .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
+    .action(action(io, (shell: keyof typeof SCRIPTS) => printScript(io, shell)));
+  return examples(command, ["berth completion bash > /etc/bash_completion.d/berth", "berth completion zsh > \"${fpath[1]}/_berth\"", "berth completion fish > ~/.config/fish/completions/berth.fish"]);
+}
+
+async function printScript(io: CliIo, shell: keyof typeof SCRIPTS): Promise<void> {
+  // Late, because the program imports the catalogue that imports this verb.
+  const [{ buildProgram }, { VERBS }] = await Promise.all([import("../program.ts"), import("./catalogue.ts")]);
+  const program = await buildProgram(io, VERBS);
+  io.stdout.write(SCRIPTS[shell](describeCommands(program)));
+}

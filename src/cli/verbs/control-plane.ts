@@ -1,0 +1,45 @@
+import { resolve } from "node:path";
+import { Command, Option } from "commander";
+import { BerthError, parseDurationSeconds } from "../../shared/domain/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import { EXIT } from "../exit-codes.ts";
+import { duration } from "../submit/option-values.ts";
+import { berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
+import { makePrivateFolder } from "../supervise/private-folder.ts";
+import { runUntilStopped } from "../supervise/run-until-stopped.ts";
+import { action, examples } from "../verb.ts";
+
+interface Options {
+  dataDir: string;
+  runDir?: string;
+  listen: string;
+  lease?: string;
+  embedded?: boolean;
+  exitWithStdin?: boolean;
+}
+
+export function controlPlaneVerb(io: CliIo): Command {
+  const command = new Command("control-plane")
+    .description("Run the control plane alone; BERTH_REDIS_URL names its Redis. `berth up` starts it for one machine.")
+    .option("--data-dir <folder>", "logs of jobs, admin token (BERTH_DATA_DIR)", io.env["BERTH_DATA_DIR"] || DEFAULT_DATA_DIR)
+    .option("--run-dir <folder>", "folder of api.sock")
+    .option("--listen <host:port>", "address of the API", DEFAULT_LISTEN)
+    .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
+    .option("--embedded", "the Redis is this Berth's own: refuse wrong settings instead of warning")
+    .addOption(new Option("--exit-with-stdin").hideHelp())
+    .action(action(io, (options: Options) => runAlone(io, options)));
+  return examples(command, ["BERTH_REDIS_URL=redis://redis:6379 berth control-plane --listen 0.0.0.0:8470"]);
+}
+
+async function runAlone(io: CliIo, options: Options): Promise<number> {
+  const redis = io.env["BERTH_REDIS_URL"];
+  if (!redis) throw new BerthError("invalid_request", "BERTH_REDIS_URL is not set", { details: { hint: "set it to redis://host:6379 or unix:///path; `berth up` brings a Redis of its own" } });
+  const paths = berthPaths(options.dataDir, options.runDir);
+  await makePrivateFolder(paths.runDir);
+  const lease = options.lease === undefined ? {} : { leaseSeconds: parseDurationSeconds(options.lease) };
+  const { runControlPlane } = await import("../../control/api/index.ts");
+  await runUntilStopped(io, options.exitWithStdin ?? false, (signal) =>
+    runControlPlane({ dataDir: resolve(options.dataDir), runDir: paths.runDir, listen: options.listen, redis, embedded: options.embedded ?? false, ...lease }, signal),
+  );
+  return EXIT.ok;
+}

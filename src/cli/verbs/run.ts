@@ -1,0 +1,57 @@
+import { Command, Option } from "commander";
+import type { CliIo } from "../cli-io.ts";
+import { connectApi, withHost } from "../client/connect.ts";
+import { EXIT } from "../exit-codes.ts";
+import { followJob } from "../follow/follow-job.ts";
+import { mergeEnvironment } from "../submit/environment.ts";
+import { collect, cpus, duration, integer, naturalNumber, positiveInteger, size } from "../submit/option-values.ts";
+import { type RunOptions, specOfRun } from "../submit/spec-of-run.ts";
+import { submitReliably } from "../submit/submit-reliably.ts";
+import { action, examples } from "../verb.ts";
+
+export function runVerb(io: CliIo): Command {
+  const command = withHost(new Command("run"))
+    .description("Run one job and follow it: its output here, its exit code returned. Ctrl-C detaches, twice cancels.")
+    .argument("<image>")
+    .argument("[command...]", "replaces the image's CMD")
+    .passThroughOptions()
+    .option("-J, --name <name>", "name of the job (default: from the image)")
+    .option("-G, --gpus <n>", "GPUs of each replica", naturalNumber)
+    .option("--gpu-model <text>", "part of the GPU's name, any case: h100")
+    .option("--gpu-memory <size>", "least memory of each GPU: 40Gi", size)
+    .option("-c, --cpus <n>", "CPUs of each replica: 2, 0.5 or 500m", cpus)
+    .option("-m, --memory <size>", "memory of each replica: 8Gi", size)
+    .option("--shm-size <size>", "size of /dev/shm (default: the memory)", size)
+    .option("-e, --env <name[=value]>", "environment; without a value, your own (repeatable)", collect)
+    .option("--env-file <path>", "file of NAME=value lines (repeatable)", collect)
+    .option("-v, --volume <source:target[:ro]>", "volume, or absolute host folder (repeatable)", collect)
+    .option("-w, --workdir <path>", "working folder in the container")
+    .option("--entrypoint <program>", "replaces the image's ENTRYPOINT")
+    .option("-n, --replicas <n>", "containers that start together or not at all", positiveInteger)
+    .option("-t, --time <duration>", "time limit: 90s, 2h30m, 1-12:00:00", duration)
+    .option("--priority <n>", "higher goes first; -1000..1000", integer)
+    .option("--project <name>", "who pays")
+    .option("--retries <n>", "tries after a failure", naturalNumber)
+    .addOption(new Option("--network <mode>", "network of the container").choices(["bridge", "host", "none"]))
+    .option("-l, --label <name=value>", "label (repeatable)", collect)
+    .option("-d, --detach", "only queue it and print its id")
+    .action(action(io, (image: string, args: string[], options: RunOptions & { detach?: boolean }, self: Command) => run(io, image, args, options, self)));
+  return examples(command, [
+    "berth run --gpus 1 trainer:v2 python3 train.py --epochs 3",
+    "berth run -G 8 -n 2 -t 12:00:00 -v checkpoints:/checkpoints trainer:v2",
+    "id=$(berth run -d debian:bookworm sleep 60) && berth wait $id",
+  ]);
+}
+
+async function run(io: CliIo, image: string, args: readonly string[], options: RunOptions & { detach?: boolean }, self: Command): Promise<number> {
+  const env = await mergeEnvironment(options.env ?? [], options.envFile ?? [], io.env);
+  const spec = specOfRun(image, args, options, env);
+  const api = await connectApi(io, self);
+  const job = await submitReliably(api, spec, io.clock);
+  if (options.detach) {
+    io.stdout.write(`job/${job.id}\n`);
+    return EXIT.ok;
+  }
+  io.stderr.write(`job ${job.id} (${job.spec.name}) submitted\n`);
+  return followJob(io, api, job);
+}

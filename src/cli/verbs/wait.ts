@@ -1,0 +1,48 @@
+import { Command, InvalidArgumentError } from "commander";
+import { isTerminal, type Job, parseDurationSeconds } from "../../shared/domain/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import type { ApiClient } from "../client/api-client.ts";
+import { connectApi, withHost } from "../client/connect.ts";
+import { EXIT, exitCodeOfJob, worstExitCode } from "../exit-codes.ts";
+import { printable } from "../output/style.ts";
+import { duration } from "../submit/option-values.ts";
+import { action, examples } from "../verb.ts";
+import { jobId } from "./cancel.ts";
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
+
+export function waitVerb(io: CliIo): Command {
+  const command = withHost(new Command("wait"))
+    .description("Wait for jobs to end. Returns the first exit code that is not 0, or 124 when the time is over.")
+    .argument("<job...>", "ids or names")
+    .option("--timeout <duration>", "give up after this long (90s, 2h)", duration)
+    .action(action(io, (jobs: string[], options: { timeout?: string }, self: Command) => waitForJobs(io, jobs, options, self)));
+  return examples(command, ["berth wait 7 8", "berth wait --timeout 2h $(berth submit sweep.yaml -o name)"]);
+}
+
+async function waitForJobs(io: CliIo, names: readonly string[], options: { timeout?: string }, self: Command): Promise<number> {
+  const api = await connectApi(io, self);
+  const seconds = options.timeout === undefined ? Number.POSITIVE_INFINITY : parseDurationSeconds(options.timeout);
+  if (seconds <= 0) throw new InvalidArgumentError("--timeout must be more than 0.");
+  const deadline = io.clock.monotonic() + seconds * 1000;
+  const codes = await Promise.all(names.map((name) => waitForJob(io, api, jobId(name), deadline)));
+  return worstExitCode(codes);
+}
+
+async function waitForJob(io: CliIo, api: ApiClient, id: string, deadline: number): Promise<number> {
+  // A name means the newest job of that name: settled once, so that a later one is not waited for.
+  let job: Job = await api.get(id);
+  for (let pause = FIRST_PAUSE_MS; !isTerminal(job.state); pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+    const left = deadline - io.clock.monotonic();
+    if (left <= 0) {
+      io.stderr.write(`job ${job.id} is still ${job.state}\n`);
+      return EXIT.timeout;
+    }
+    await io.clock.sleep(Math.min(pause, left));
+    job = await api.get(job.id);
+  }
+  io.stdout.write(`job/${job.id} ${job.state}\n`);
+  if (job.state !== "succeeded") io.stderr.write(`job ${job.id} ${job.state}: ${printable(job.outcome?.message ?? "")}\n`);
+  return exitCodeOfJob(job);
+}
