@@ -1,11 +1,13 @@
 #include "device-nodes.hpp"
 
 #include <linux/magic.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include <memory>
+#include <optional>
 
 #include "failure.hpp"
 #include "rootfs.hpp"
@@ -48,10 +50,32 @@ void bind_node(const std::shared_ptr<Fd>& folder, const std::string& name, const
   undo.add([mounted] { sys::umount2(mounted.c_str(), sys::kDetach); });
 }
 
+/**
+ * A tmpfs that a user namespace owns takes no files from ids which that namespace does not map (EOVERFLOW), so files are made as
+ * the owner of its /dev: the container's root. The kernel drops our file capabilities meanwhile, which we do not need there.
+ */
+class AsOwner {
+ public:
+  explicit AsOwner(int folder) {
+    struct stat st;
+    if (fstat(folder, &st) != 0) fail_errno("stat", "/dev");
+    setfsgid(st.st_gid);
+    setfsuid(st.st_uid);
+  }
+  AsOwner(const AsOwner&) = delete;
+  AsOwner& operator=(const AsOwner&) = delete;
+  ~AsOwner() {
+    setfsuid(geteuid());
+    setfsgid(getegid());
+  }
+};
+
 }  // namespace
 
 void make_device_nodes(int root, const Plan& plan, const HostFiles& host, Undo& undo) {
   const Fd dev = open_dev(root);
+  std::optional<AsOwner> as_owner;
+  if (!host.nodes.empty()) as_owner.emplace(dev.get());
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     const DeviceNode& node = plan.nodes[i];
     const std::size_t slash = node.name.rfind('/');

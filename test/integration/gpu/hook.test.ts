@@ -64,6 +64,12 @@ describe.each([
     expect(await holder.names("usr/local/nvidia/bin")).toEqual(["nvidia-smi"]);
   });
 
+  it("shows the driver's params with ModifyDeviceFiles off", async () => {
+    const holder = await hold({ params: "ModifyDeviceFiles: 1" });
+    expect((await call(holder, { hook })).code).toBe(0);
+    expect(await holder.read("proc/driver/nvidia/params")).toMatch(/^ModifyDeviceFiles: 0\n/);
+  });
+
   it("takes everything back when a late step fails", async () => {
     const holder = await hold({ proc: false });
     const result = await call(holder, { hook });

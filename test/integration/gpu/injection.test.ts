@@ -1,4 +1,4 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildFakeAndHook, HOOK } from "./support/builds.ts";
@@ -15,19 +15,20 @@ beforeAll(async () => {
   await buildFakeAndHook("all");
   machine = await makeGpuMachine(4);
   await makeTinyRootfs(join(machine.folder, "image"));
+  await chmod(machine.folder, 0o755); // a remapped root must reach the rootfs
   driverLayer = await machine.layerFor([join(machine.folder, "image")]);
 }, 120_000);
 
 afterAll(() => machine.remove());
 
-async function runWithGpus(runtime: Runtime, hookKind: "prestart" | "createRuntime", gpus: number[], script: string): Promise<Finished & { written: string[] }> {
+async function runWithGpus(runtime: Runtime, hookKind: "prestart" | "createRuntime", gpus: number[], script: string, userNamespace = false): Promise<Finished & { written: string[] }> {
   const id = `gpu-test-${process.pid}-${counter++}`;
   const bundle = join(machine.folder, id);
   await mkdir(bundle);
   const overlay: Overlay = await mountOverlay([driverLayer, join(machine.folder, "image")], bundle);
   try {
     const { plan, rules } = await machine.planFor(gpus.map((gpu) => machine.uuids[gpu] as string));
-    await writeBundle({ bundle, rootfs: overlay.merged, id, hook: HOOK, hookKind, plan, deviceRules: rules, script });
+    await writeBundle({ bundle, rootfs: overlay.merged, id, hook: HOOK, hookKind, plan, deviceRules: rules, script, userNamespace });
     const finished = await runContainer(runtime, { bundle, id }, join(machine.folder, `state-${runtime}`));
     return { ...finished, written: await overlay.written() };
   } finally {
@@ -74,6 +75,12 @@ describe.each(WAYS)("%s with a %s hook", (runtime, hookKind) => {
     const result = await runWithGpus(runtime, hookKind, [1], script);
     expect(result.stderr).toContain("/dev/nvidia1': No such device or address");
     expect(result.stderr).toContain("/tmp/other': Operation not permitted");
+  });
+
+  it("binds the host's nodes where a user namespace forbids making them", async () => {
+    const result = await runWithGpus(runtime, hookKind, [1], "cat /dev/nvidia1; ls /dev | grep -c nvidia; nvidia-smi -L", true);
+    expect(result.stderr).toContain("/dev/nvidia1': No such device or address");
+    expect(result.stdout).toMatch(new RegExp(`^4\nGPU 0: .*\\(UUID: ${machine.uuids[1]}\\)\n$`));
   });
 
   it("leaves nothing in the writable layer and no mount on the host", async () => {

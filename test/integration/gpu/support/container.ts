@@ -14,11 +14,12 @@ export interface BundleOptions {
   plan: InjectionPlan;
   deviceRules: DeviceRule[];
   script: string;
-  /** More of the OCI spec's "linux". */
-  linux?: Record<string, unknown>;
+  userNamespace: boolean;
 }
 
 const NAMESPACES = ["pid", "mount", "ipc", "uts", "network"].map((type) => ({ type }));
+const MAPPING = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+const USER_NAMESPACE = { namespaces: [...NAMESPACES, { type: "user" }], uidMappings: MAPPING, gidMappings: MAPPING };
 const CAPABILITIES = ["CAP_MKNOD", "CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"];
 
 /** Writes config.json and the plan, as the engine does. */
@@ -50,7 +51,7 @@ function specOf(options: BundleOptions, planPath: string): unknown {
       namespaces: NAMESPACES,
       cgroupsPath: `/berth-gpu-test/${options.id}`,
       resources: { devices: [{ allow: false, access: "rwm" }, ...options.deviceRules] },
-      ...options.linux,
+      ...(options.userNamespace ? USER_NAMESPACE : {}),
     },
   };
 }

@@ -12,16 +12,19 @@ export interface NamespaceHolder {
   pid: number;
   /** Mount points below the rootfs, seen from inside. */
   mounts(): Promise<string[]>;
-  /** `ls -la`-free look: names in a folder of the rootfs, seen from inside. */
+  /** Names in a folder, and the text of a file, of the rootfs, seen from inside. */
   names(path: string): Promise<string[]>;
+  read(path: string): Promise<string>;
   release(): Promise<void>;
 }
 
-export async function holdNamespace(rootfs: string, options: { dev?: boolean; proc?: boolean } = {}): Promise<NamespaceHolder> {
+export async function holdNamespace(rootfs: string, options: { dev?: boolean; proc?: boolean; params?: string } = {}): Promise<NamespaceHolder> {
   const { dev = true, proc = true } = options;
   const steps = [`mount --bind '${rootfs}' '${rootfs}'`];
   if (dev) steps.push(`mount -t tmpfs tmpfs '${rootfs}/dev'`);
   if (proc) steps.push(`mount -t proc proc '${rootfs}/proc'`);
+  // Stands for a loaded driver's /proc/driver/nvidia.
+  if (options.params) steps.push(`mount -t tmpfs tmpfs '${rootfs}/proc/driver' && mkdir '${rootfs}/proc/driver/nvidia' && echo '${options.params}' > '${rootfs}/proc/driver/nvidia/params'`);
   const child = spawn("unshare", ["-m", "--propagation", "private", "sh", "-c", `${steps.join(" && ")} && echo ready && exec cat`], { stdio: ["pipe", "pipe", "inherit"] });
   const pid = child.pid as number;
   await new Promise<void>((resolve, reject) => {
@@ -33,6 +36,7 @@ export async function holdNamespace(rootfs: string, options: { dev?: boolean; pr
     pid,
     mounts: async () => (await inside("cat", "/proc/self/mountinfo")).split("\n").map((line) => line.split(" ")[4] ?? "").filter((path) => path.startsWith(`${rootfs}/`)).map((path) => path.slice(rootfs.length)).sort(),
     names: async (path) => (await inside("ls", "-A", join(rootfs, path))).split("\n").filter((name) => name !== "").sort(),
+    read: (path) => inside("cat", join(rootfs, path)),
     release: () =>
       new Promise((resolve) => {
         child.once("exit", () => resolve());
