@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,6 +34,14 @@ static void lowerOomScore() {
   }
 }
 
+/// A descriptor is held for each process while it is killed.
+static void raiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void detach() {
   setsid();
   signal(SIGHUP, SIG_IGN);
@@ -40,6 +49,7 @@ void detach() {
   umask(077);
   if (chdir("/") != 0) return;
   lowerOomScore();
+  raiseFileLimit();
   // Under memory pressure the guard must not wait for its own pages. Best effort: it works without.
   mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }

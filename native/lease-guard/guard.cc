@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "cgroup-kill.h"
 #include "watch.h"
@@ -34,18 +36,21 @@ void Guard::load(const std::string& name) {
     leases_.erase(name);
     return;
   }
+  const bool isNew = leases_.count(name) == 0;
   Lease& lease = leases_[name];
-  if (!file->deadlineMs) complain(name, "no deadline in its first line: it will not expire until it is written again");
-  if (file->cgroups.empty()) complain(name, "names no cgroup");
+  // A lease is written every few seconds: each complaint is made once.
+  if (!file->deadlineMs && (isNew || lease.file.deadlineMs)) complain(name, "no deadline in its first line: it cannot expire");
+  if (file->cgroups.empty() && (isNew || !lease.file.cgroups.empty())) complain(name, "names no cgroup");
   lease.file = std::move(*file);
   lease.expired = lease.expired || isMarkedExpired(folder_, name);
   lease.wakeAtMs = lease.expired ? 0 : lease.file.deadlineMs;
 }
 
 void Guard::loadAll() {
-  const UniqueFd copy(openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(copy.valid() ? fdopendir(dup(copy.get())) : nullptr, closedir);
+  UniqueFd folder(openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(folder.valid() ? fdopendir(folder.get()) : nullptr, closedir);
   if (!entries) throw std::system_error(errno, std::generic_category(), "open leases folder");
+  folder.release();
   std::map<std::string, Lease> before;
   std::swap(before, leases_);
   while (const dirent* entry = readdir(entries.get())) {

@@ -1,4 +1,6 @@
 #include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "arguments.h"

@@ -4,9 +4,11 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
-#include <functional>
 #include <optional>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "arguments.h"
 #include "topics.h"

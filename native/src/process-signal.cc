@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <string>
 
 #include "arguments.h"
 #include "failure.h"

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <variant>
 

@@ -17,7 +17,7 @@ export interface Native {
   bootTimeMs(): number;
   /** flock(LOCK_EX|LOCK_NB) on an open descriptor; false when somebody else holds it. */
   tryLock(fd: number): boolean;
-  /** Effective capability mask and bounding set of this process ("0x1fffeffffff"), from /proc; rlimits by prlimit(2). */
+  /** getrlimit(2); Infinity for no limit. */
   rlimit(resource: "nofile" | "memlock" | "nproc" | "core"): { soft: number; hard: number };
   /** pidfd_open + pidfd_send_signal: no signal can reach a recycled pid. False when the process is gone. */
   signalProcess(pid: number, startTimeTicks: string, signal: number): boolean;
@@ -47,30 +47,34 @@ export interface EntryMetadata {
  */
 export interface NativeRoot {
   mkdir(path: string, mode: number): Promise<void>;
-  /** O_CREAT|O_EXCL; the caller writes to and closes the descriptor. */
+  /** O_WRONLY|O_CREAT|O_EXCL; the umask applies; the caller writes to and closes the descriptor. */
   createFile(path: string, mode: number): Promise<number>;
-  /** O_RDONLY, last component followed inside the root when `follow`. Regular files only. */
+  /** O_RDONLY, last component followed inside the root when `follow`. Regular files only: else EISDIR, ELOOP, ENXIO. */
   openFile(path: string, follow: boolean): Promise<number>;
   symlink(target: string, path: string): Promise<void>;
   link(existing: string, path: string): Promise<void>;
   /** `mode` includes the file type (S_IFCHR, S_IFBLK, S_IFIFO). */
   mknod(path: string, mode: number, major: number, minor: number): Promise<void>;
-  /** Removes a file or a whole folder; missing is fine. */
+  /** Removes a file or a whole folder; missing is fine. EBUSY when something is mounted inside: that is never emptied. */
   remove(path: string): Promise<void>;
-  /** Empties a folder but keeps it. */
+  /** Extended attributes not named stay. */
   setMetadata(path: string, metadata: EntryMetadata): Promise<void>;
+  /** Null when there is no such entry. */
   stat(path: string): Promise<EntryStat | null>;
   /** Names and values of extended attributes of the entry itself. */
   xattrs(path: string): Promise<Record<string, Buffer>>;
+  /** Names as UTF-8; what is not UTF-8 shows U+FFFD and cannot be named here (`remove` of its folder takes it along). */
   list(path: string): Promise<string[]>;
   readlink(path: string): Promise<string>;
   close(): void;
 }
 
 export interface EntryStat {
+  /** Of the entry itself, a symbolic link not followed. */
   kind: "file" | "directory" | "symlink" | "character" | "block" | "fifo" | "socket";
   uid: number;
   gid: number;
+  /** Permission bits with setuid, setgid and sticky. */
   mode: number;
   size: number;
   mtimeNs: bigint;

@@ -128,7 +128,19 @@ describe("lease guard", () => {
     expect(await container.ended).toEqual([null, "SIGKILL"]);
   });
 
-  test("kills a cgroup in the unified tree, and one that is frozen", async () => {
+  test("kills a whole cgroup that only the unified tree has, forks included", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    // On a v1 machine the last folder stands for itself: one hierarchy is enough.
+    const only = folders.slice(-1);
+    const container = await startIn(only, "while :; do sleep 600 & sleep 0.01; done");
+    await leases.write("job-1-1-0", native.bootTimeMs() + 200, only);
+    await leases.start();
+    expect(await container.ended).toEqual([null, "SIGKILL"]);
+    await until("the whole cgroup to be empty", 20, async () => (await readFile(`${only[0]}/cgroup.procs`, "utf8")) === "");
+  });
+
+  test("kills what is frozen", async () => {
     const leases = await makeLeases();
     const { folders } = await makeCgroup("job-1-1-0");
     const container = await startIn(folders);

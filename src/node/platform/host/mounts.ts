@@ -42,9 +42,21 @@ export function parseMountInfo(text: string): Mount[] {
   });
 }
 
-/** Mounts at `folder` and below it, deepest and latest first: the order to unmount them in. */
+/** Mounts at `folder` and below it, in the order to unmount them: what is mounted on another before that other. */
 export function mountsBelow(mounts: readonly Mount[], folder: string): Mount[] {
-  return mounts.filter(({ mountPoint }) => mountPoint === folder || mountPoint.startsWith(`${folder}/`)).reverse();
+  const parents = new Map(mounts.map(({ id, parentId }) => [id, parentId]));
+  return mounts
+    .map((mount, index) => ({ mount, index, depth: depthOf(mount.id, parents) }))
+    .filter(({ mount: { mountPoint } }) => mountPoint === folder || mountPoint.startsWith(`${folder}/`))
+    .sort((one, other) => other.depth - one.depth || other.index - one.index)
+    .map(({ mount }) => mount);
+}
+
+/** A mount's id is reused after its end, so a torn reading could hold a loop: the count is bounded. */
+function depthOf(id: number, parents: ReadonlyMap<number, number>): number {
+  let depth = 0;
+  for (let parent = parents.get(id); parent !== undefined && depth < parents.size; parent = parents.get(parent)) depth++;
+  return depth;
 }
 
 function splitOptions(text: string | undefined): string[] {
