@@ -108,12 +108,28 @@ describe.each([
   });
 
   it.each([
-    ["climbs out of the driver folder", (p: InjectionPlan) => (p.mounts[0] = { hostPath: "/etc/passwd", containerPath: "/usr/local/nvidia/../../../etc/passwd", options: [] })],
-    ["covers a file of the image", (p: InjectionPlan) => (p.mounts[0] = { hostPath: "/etc/passwd", containerPath: "/etc/passwd", options: [] })],
-    ["makes a node outside /dev", (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), path: "/tmp/x" })],
+    [
+      "climbs out of the driver folder",
+      (p: InjectionPlan) =>
+        (p.mounts[0] = { hostPath: "/etc/passwd", containerPath: "/usr/local/nvidia/../../../etc/passwd", options: [] }),
+    ],
+    [
+      "covers a file of the image",
+      (p: InjectionPlan) => (p.mounts[0] = { hostPath: "/etc/passwd", containerPath: "/etc/passwd", options: [] }),
+    ],
+    [
+      "makes a node outside /dev",
+      (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), path: "/tmp/x" }),
+    ],
     ["has a link to another folder", (p: InjectionPlan) => (p.symlinks[0] = { path: "/usr/local/nvidia/x", target: "../../../etc" })],
-    ["has a device number too large", (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), minor: 2 ** 20 })],
-    ["has a negative device number", (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), minor: -1 })],
+    [
+      "has a device number too large",
+      (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), minor: 2 ** 20 }),
+    ],
+    [
+      "has a negative device number",
+      (p: InjectionPlan) => (p.deviceNodes[0] = { ...(p.deviceNodes[0] as InjectionPlan["deviceNodes"][0]), minor: -1 }),
+    ],
   ])("refuses a plan that %s", async (_what, change) => {
     const changed = structuredClone(plan);
     change(changed);

@@ -21,7 +21,13 @@ beforeAll(async () => {
 
 afterAll(() => machine.remove());
 
-async function runWithGpus(runtime: Runtime, hookKind: "prestart" | "createRuntime", gpus: number[], script: string, userNamespace = false): Promise<Finished & { written: string[] }> {
+async function runWithGpus(
+  runtime: Runtime,
+  hookKind: "prestart" | "createRuntime",
+  gpus: number[],
+  script: string,
+  userNamespace = false,
+): Promise<Finished & { written: string[] }> {
   const id = `gpu-test-${process.pid}-${counter++}`;
   const bundle = join(machine.folder, id);
   await mkdir(bundle);
@@ -91,7 +97,8 @@ describe.each(WAYS)("%s with a %s hook", (runtime, hookKind) => {
   });
 
   it("gives files that can be read and run but not written", async () => {
-    const script = "L=/usr/local/nvidia/lib64/libcuda.so.1; head -c 4 $L | grep -c ELF; echo x > $L; touch /usr/local/nvidia/new; ls /usr/local/nvidia/lib64";
+    const script =
+      "L=/usr/local/nvidia/lib64/libcuda.so.1; head -c 4 $L | grep -c ELF; echo x > $L; touch /usr/local/nvidia/new; ls /usr/local/nvidia/lib64";
     const result = await runWithGpus(runtime, hookKind, [0], script);
     expect(result.stdout).toContain("1\n");
     expect(result.stdout).toContain("libcuda.so\nlibcuda.so.1\nlibcuda.so.550.163.01\n");

@@ -16,11 +16,19 @@ beforeEach(async () => {
 });
 afterEach(() => rm(stateDir, { recursive: true, force: true }));
 
-const prepare = (count: number, folder = stateDir): ReturnType<typeof prepareSimulatedGpus> => prepareSimulatedGpus({ stateDir: folder, count, fakeBuildDir: FAKE_BUILD });
+const prepare = (count: number, folder = stateDir): ReturnType<typeof prepareSimulatedGpus> =>
+  prepareSimulatedGpus({ stateDir: folder, count, fakeBuildDir: FAKE_BUILD });
 
 async function hostOf(count: number, folder = stateDir): Promise<{ host: GpuHost; driverRoot: string; nvmlLibrary: string }> {
   const simulated = await prepare(count, folder);
-  const host = await createGpuHost({ native: loadNative(), clock: systemClock(), stateDir: folder, driverRoot: simulated.driverRoot, simulated: true, nvmlTimeoutMs: 500 });
+  const host = await createGpuHost({
+    native: loadNative(),
+    clock: systemClock(),
+    stateDir: folder,
+    driverRoot: simulated.driverRoot,
+    simulated: true,
+    nvmlTimeoutMs: 500,
+  });
   return { host, ...simulated };
 }
 
@@ -37,7 +45,11 @@ describe("simulated GPUs", () => {
     const { host } = await hostOf(3);
     const seen = await host.inventory();
     expect(seen).toMatchObject({ driverVersion: "550.163.01", cudaVersion: "12.4", simulated: true, problem: null });
-    expect(seen.gpus.map((gpu) => [gpu.index, gpu.minor, gpu.healthy])).toEqual([[0, 0, true], [1, 1, true], [2, 2, true]]);
+    expect(seen.gpus.map((gpu) => [gpu.index, gpu.minor, gpu.healthy])).toEqual([
+      [0, 0, true],
+      [1, 1, true],
+      [2, 2, true],
+    ]);
     expect(new Set(seen.gpus.map((gpu) => gpu.uuid)).size).toBe(3);
   });
 
@@ -61,7 +73,9 @@ describe("simulated GPUs", () => {
   });
 
   it("say what to build when the fake driver is missing", async () => {
-    await expect(prepareSimulatedGpus({ stateDir, count: 1, fakeBuildDir: "/nonexistent" })).rejects.toMatchObject({ code: "missing_requirement" });
+    await expect(prepareSimulatedGpus({ stateDir, count: 1, fakeBuildDir: "/nonexistent" })).rejects.toMatchObject({
+      code: "missing_requirement",
+    });
   });
 });
 
@@ -92,7 +106,11 @@ describe("a GPU host", () => {
     const layer = async (lowerDirs: string[]): Promise<string> => (await host.planFor(uuids, { env: {}, lowerDirs })).layer ?? "";
     const plain = await layer([await image("a", ["usr/bin/sh", "etc/ld.so.conf.d/libc.conf"])]);
     expect(await layer([await image("b", ["usr/bin/sh", "etc/ld.so.conf.d/x.conf"])])).toBe(plain);
-    expect((await tree(plain)).filter((path) => !path.endsWith("/"))).toEqual(["etc/ld.so.cache", "etc/ld.so.conf.d/00-berth-nvidia.conf", "usr/bin/nvidia-smi"]);
+    expect((await tree(plain)).filter((path) => !path.endsWith("/"))).toEqual([
+      "etc/ld.so.cache",
+      "etc/ld.so.conf.d/00-berth-nvidia.conf",
+      "usr/bin/nvidia-smi",
+    ]);
     const own = await layer([await image("c", ["usr/bin/nvidia-smi", "etc/ld.so.cache"])]);
     expect((await tree(own)).filter((path) => !path.endsWith("/"))).toEqual([]);
     expect(await tree(own)).toContain("usr/local/nvidia/");

@@ -51,7 +51,9 @@ describe("reading a driver root and choosing from it", () => {
     await lay(`${LIB}/nvidia/current/libnvidia-ml.so.550.1`, `etc/alternatives/ml -> ../../${LIB}/nvidia/current/libnvidia-ml.so.550.1`);
     await lay(`${LIB}/libnvidia-ml.so.1 -> ../../../etc/alternatives/ml`);
     const files = await select(["utility"]);
-    expect(files?.libraries).toEqual([{ name: "libnvidia-ml.so.550.1", hostPath: join(root, LIB, "nvidia/current/libnvidia-ml.so.550.1") }]);
+    expect(files?.libraries).toEqual([
+      { name: "libnvidia-ml.so.550.1", hostPath: join(root, LIB, "nvidia/current/libnvidia-ml.so.550.1") },
+    ]);
     expect(files?.libraryLinks).toEqual([{ name: "libnvidia-ml.so.1", target: "libnvidia-ml.so.550.1" }]);
   });
 

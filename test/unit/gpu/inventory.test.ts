@@ -5,7 +5,18 @@ import type { Clock } from "../../../src/shared/domain/index.ts";
 
 function gpu(index: number, changes: Partial<NvmlGpu> = {}): NvmlGpu {
   const idle = { utilizationPercent: 0, temperatureCelsius: 30, powerMilliwatts: 60_000, memoryUsedBytes: 0 };
-  return { index, uuid: `GPU-${index}`, minor: index, pciBusId: "", name: "H100", memoryTotalBytes: 80, computeCapability: "9.0", error: null, ...idle, ...changes };
+  return {
+    index,
+    uuid: `GPU-${index}`,
+    minor: index,
+    pciBusId: "",
+    name: "H100",
+    memoryTotalBytes: 80,
+    computeCapability: "9.0",
+    error: null,
+    ...idle,
+    ...changes,
+  };
 }
 
 function report(...gpus: NvmlGpu[]): NvmlReport {
@@ -18,7 +29,13 @@ const instantClock: Clock = { now: () => 0, monotonic: () => 0, sleep: () => new
 function inventoryOf(answers: (() => Promise<NvmlReport | null>)[]): Inventory & { calls(): number } {
   let calls = 0;
   const query = (): Promise<NvmlReport | null> => (answers[Math.min(calls++, answers.length - 1)] as () => Promise<NvmlReport | null>)();
-  const inventory = createInventory({ nvml: { query }, nvmlLibrary: "/lib/libnvidia-ml.so.1", simulated: false, timeoutMs: 5000, clock: instantClock });
+  const inventory = createInventory({
+    nvml: { query },
+    nvmlLibrary: "/lib/libnvidia-ml.so.1",
+    simulated: false,
+    timeoutMs: 5000,
+    clock: instantClock,
+  });
   return { ...inventory, calls: () => calls };
 }
 
@@ -32,11 +49,17 @@ describe("the GPU inventory", () => {
   it("tells versions and GPUs as NVML does", async () => {
     const seen = await inventoryOf([async () => report(gpu(0), gpu(1))]).read();
     expect(seen).toMatchObject({ driverVersion: "550.1", cudaVersion: "12.4", problem: null });
-    expect(seen.gpus.map((entry) => [entry.uuid, entry.healthy])).toEqual([["GPU-0", true], ["GPU-1", true]]);
+    expect(seen.gpus.map((entry) => [entry.uuid, entry.healthy])).toEqual([
+      ["GPU-0", true],
+      ["GPU-1", true],
+    ]);
   });
 
   it("knows a lost GPU, which tells no UUID, by its index", async () => {
-    const inventory = inventoryOf([async () => report(gpu(0), gpu(1)), async () => report(gpu(0), gpu(1, { uuid: "", name: "", error: "GPU is lost" }))]);
+    const inventory = inventoryOf([
+      async () => report(gpu(0), gpu(1)),
+      async () => report(gpu(0), gpu(1, { uuid: "", name: "", error: "GPU is lost" })),
+    ]);
     await inventory.read();
     expect((await inventory.read()).gpus[1]).toMatchObject({ uuid: "GPU-1", model: "H100", healthy: false, problem: "GPU is lost" });
   });
@@ -51,7 +74,10 @@ describe("the GPU inventory", () => {
   it("reports the known GPUs as not healthy when NVML hangs, and asks no second time meanwhile", async () => {
     const inventory = inventoryOf([async () => report(gpu(0)), () => new Promise(() => {})]);
     await inventory.read();
-    const sick = { problem: "NVML did not answer within 5 s", gpus: [{ uuid: "GPU-0", healthy: false, problem: "NVML did not answer within 5 s" }] };
+    const sick = {
+      problem: "NVML did not answer within 5 s",
+      gpus: [{ uuid: "GPU-0", healthy: false, problem: "NVML did not answer within 5 s" }],
+    };
     expect(await inventory.read()).toMatchObject(sick);
     expect(await inventory.read()).toMatchObject(sick);
     expect(inventory.calls()).toBe(2);
@@ -68,6 +94,8 @@ describe("the GPU inventory", () => {
   it("does not forget its GPUs when the driver is unloaded", async () => {
     const inventory = inventoryOf([async () => report(gpu(0)), async () => null]);
     await inventory.read();
-    expect((await inventory.read()).gpus).toMatchObject([{ uuid: "GPU-0", healthy: false, problem: "the NVIDIA driver is no longer loaded" }]);
+    expect((await inventory.read()).gpus).toMatchObject([
+      { uuid: "GPU-0", healthy: false, problem: "the NVIDIA driver is no longer loaded" },
+    ]);
   });
 });

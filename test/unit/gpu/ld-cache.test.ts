@@ -4,13 +4,20 @@ import { compareLibraryNames, mergeLdCache, parseLdCache, writeLdCache } from ".
 
 const X64 = 0x0303;
 
-function entry(name: string, path = `/lib/${name}`, hwcap = 0n): { flags: number; osVersion: number; hwcap: bigint; name: string; path: string } {
+function entry(
+  name: string,
+  path = `/lib/${name}`,
+  hwcap = 0n,
+): { flags: number; osVersion: number; hwcap: bigint; name: string; path: string } {
   return { flags: X64, osVersion: 0, hwcap, name, path };
 }
 
 describe("ld.so.cache", () => {
   it("reads back what it wrote, hwcaps included", () => {
-    const cache = { entries: [entry("libz.so.1", "/lib/glibc-hwcaps/x86-64-v3/libz.so.1", (1n << 62n) | 1n), entry("liba.so")], hwcaps: ["x86-64-v2", "x86-64-v3"] };
+    const cache = {
+      entries: [entry("libz.so.1", "/lib/glibc-hwcaps/x86-64-v3/libz.so.1", (1n << 62n) | 1n), entry("liba.so")],
+      hwcaps: ["x86-64-v2", "x86-64-v3"],
+    };
     expect(parseLdCache(writeLdCache(cache))).toEqual(cache);
   });
 
@@ -23,13 +30,23 @@ describe("ld.so.cache", () => {
   });
 
   it("merges the driver's libraries at their place in the order", () => {
-    const merged = mergeLdCache({ entries: [entry("libz.so.1"), entry("libc.so.6"), entry("liba.so")], hwcaps: [] }, "/nv", ["libcuda.so.1"], "x64");
+    const merged = mergeLdCache(
+      { entries: [entry("libz.so.1"), entry("libc.so.6"), entry("liba.so")], hwcaps: [] },
+      "/nv",
+      ["libcuda.so.1"],
+      "x64",
+    );
     expect(merged.entries.map((found) => found.path)).toEqual(["/lib/libz.so.1", "/nv/libcuda.so.1", "/lib/libc.so.6", "/lib/liba.so"]);
   });
 
   it("puts the host's driver in the place of one that the image ships, but not of another architecture's", () => {
     const other = { ...entry("libcuda.so.1", "/lib32/libcuda.so.1"), flags: 3 };
-    const merged = mergeLdCache({ entries: [entry("libcuda.so.1", "/compat/libcuda.so.1"), other], hwcaps: [] }, "/nv", ["libcuda.so.1"], "x64");
+    const merged = mergeLdCache(
+      { entries: [entry("libcuda.so.1", "/compat/libcuda.so.1"), other], hwcaps: [] },
+      "/nv",
+      ["libcuda.so.1"],
+      "x64",
+    );
     expect(merged.entries.map((found) => found.path)).toEqual(["/nv/libcuda.so.1", "/lib32/libcuda.so.1"]);
   });
 

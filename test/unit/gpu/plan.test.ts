@@ -1,9 +1,20 @@
 import { describe, expect, it } from "vitest";
+import { type DeviceNode, type DriverFiles, deviceRules, type GpuInventory, planInjection } from "../../../src/node/gpu/index.ts";
 import type { Gpu } from "../../../src/shared/domain/index.ts";
-import { type DeviceNode, deviceRules, type DriverFiles, type GpuInventory, planInjection } from "../../../src/node/gpu/index.ts";
 
 function gpu(index: number, changes: Partial<Gpu> = {}): Gpu {
-  return { uuid: `GPU-${index}`, index, minor: index, pciBusId: "", model: "H100", memoryBytes: 1, computeCapability: "9.0", healthy: true, problem: null, ...changes };
+  return {
+    uuid: `GPU-${index}`,
+    index,
+    minor: index,
+    pciBusId: "",
+    model: "H100",
+    memoryBytes: 1,
+    computeCapability: "9.0",
+    healthy: true,
+    problem: null,
+    ...changes,
+  };
 }
 
 function node(name: string, major: number, minor: number): DeviceNode {
@@ -22,23 +33,35 @@ const FILES: DriverFiles = {
   params: "ModifyDeviceFiles: 1\nDeviceFileMode: 438\n",
 };
 
-function plan(uuids: string[], changes: { gpus?: Gpu[]; files?: DriverFiles | null; env?: Record<string, string> } = {}): ReturnType<typeof planInjection> {
+function plan(
+  uuids: string[],
+  changes: { gpus?: Gpu[]; files?: DriverFiles | null; env?: Record<string, string> } = {},
+): ReturnType<typeof planInjection> {
   const gpus = changes.gpus ?? [gpu(0), gpu(1), gpu(2)];
   const inventory: GpuInventory = { driverVersion: "550.1", cudaVersion: null, simulated: false, gpus, problem: null };
   const driverFiles = changes.files === undefined ? FILES : changes.files;
-  return planInjection({ inventory, driverFiles, gpuUuids: uuids, capabilities: ["utility", "compute"], rootfs: { env: changes.env ?? {} } });
+  return planInjection({
+    inventory,
+    driverFiles,
+    gpuUuids: uuids,
+    capabilities: ["utility", "compute"],
+    rootfs: { env: changes.env ?? {} },
+  });
 }
 
 describe("planning an injection", () => {
   it("gives the control nodes and exactly the assigned GPUs, in bus order", () => {
     const made = plan(["GPU-2", "GPU-0"]);
     expect(made.deviceNodes.map((entry) => entry.path)).toEqual(["/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia0", "/dev/nvidia2"]);
-    expect(made.env["NVIDIA_VISIBLE_DEVICES"]).toBe("GPU-0,GPU-2");
+    expect(made.env.NVIDIA_VISIBLE_DEVICES).toBe("GPU-0,GPU-2");
   });
 
   it("puts every file and link below the driver folder", () => {
     const made = plan(["GPU-0"]);
-    expect(made.mounts.map((mount) => mount.containerPath)).toEqual(["/usr/local/nvidia/lib64/libcuda.so.550.1", "/usr/local/nvidia/bin/nvidia-smi"]);
+    expect(made.mounts.map((mount) => mount.containerPath)).toEqual([
+      "/usr/local/nvidia/lib64/libcuda.so.550.1",
+      "/usr/local/nvidia/bin/nvidia-smi",
+    ]);
     expect(made.symlinks).toEqual([{ path: "/usr/local/nvidia/lib64/libcuda.so.1", target: "libcuda.so.550.1" }]);
   });
 
@@ -53,19 +76,19 @@ describe("planning an injection", () => {
 
   it("appends to the search paths that the image and the job chose", () => {
     const { env } = plan(["GPU-0"], { env: { PATH: "/opt/conda/bin:/bin", LD_LIBRARY_PATH: "/opt/lib" } });
-    expect(env["PATH"]).toBe("/opt/conda/bin:/bin:/usr/local/nvidia/bin");
-    expect(env["LD_LIBRARY_PATH"]).toBe("/opt/lib:/usr/local/nvidia/lib64");
+    expect(env.PATH).toBe("/opt/conda/bin:/bin:/usr/local/nvidia/bin");
+    expect(env.LD_LIBRARY_PATH).toBe("/opt/lib:/usr/local/nvidia/lib64");
   });
 
   it("gives a process without search paths the usual ones", () => {
     const { env } = plan(["GPU-0"]);
-    expect(env["PATH"]).toBe("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/nvidia/bin");
-    expect(env["LD_LIBRARY_PATH"]).toBe("/usr/local/nvidia/lib64");
+    expect(env.PATH).toBe("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/nvidia/bin");
+    expect(env.LD_LIBRARY_PATH).toBe("/usr/local/nvidia/lib64");
   });
 
   it("grants nothing for what an image's environment asks", () => {
     const { env, deviceNodes } = plan(["GPU-1"], { env: { NVIDIA_VISIBLE_DEVICES: "all" } });
-    expect(env["NVIDIA_VISIBLE_DEVICES"]).toBe("GPU-1");
+    expect(env.NVIDIA_VISIBLE_DEVICES).toBe("GPU-1");
     expect(deviceNodes.filter((entry) => /nvidia\d/.test(entry.path))).toHaveLength(1);
   });
 
@@ -79,9 +102,21 @@ describe("planning an injection", () => {
     ["no GPU at all", [[]], "no GPU is assigned"],
     ["a machine without a driver", [["GPU-0"], { files: null }], "no NVIDIA driver libraries were found"],
     ["a driver without its libraries", [["GPU-0"], { files: { ...FILES, libraries: [] } }], "no libraries of driver 550.1 were found"],
-    ["a missing control node", [["GPU-0"], { files: { ...FILES, missingNodes: ["/dev/nvidia-uvm"] } }], "/dev/nvidia-uvm is missing; `nvidia-modprobe -c 0 -u` makes the nodes"],
-    ["a missing GPU node", [["GPU-0"], { files: { ...FILES, gpuNodes: [] } }], "/dev/nvidia0 of GPU GPU-0 is missing; `nvidia-modprobe -c 0` makes it"],
-    ["a node that is another device", [["GPU-0"], { files: { ...FILES, gpuNodes: [node("nvidia0", 195, 7)] } }], "/dev/nvidia0 has minor number 7, not 0"],
+    [
+      "a missing control node",
+      [["GPU-0"], { files: { ...FILES, missingNodes: ["/dev/nvidia-uvm"] } }],
+      "/dev/nvidia-uvm is missing; `nvidia-modprobe -c 0 -u` makes the nodes",
+    ],
+    [
+      "a missing GPU node",
+      [["GPU-0"], { files: { ...FILES, gpuNodes: [] } }],
+      "/dev/nvidia0 of GPU GPU-0 is missing; `nvidia-modprobe -c 0` makes it",
+    ],
+    [
+      "a node that is another device",
+      [["GPU-0"], { files: { ...FILES, gpuNodes: [node("nvidia0", 195, 7)] } }],
+      "/dev/nvidia0 has minor number 7, not 0",
+    ],
   ])("refuses %s", (_what, request, message) => {
     expect(() => plan(...request)).toThrow(expect.objectContaining({ code: "gpu_unavailable", message }));
   });

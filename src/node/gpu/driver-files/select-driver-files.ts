@@ -8,7 +8,11 @@ import { type DriverRootListing, type ListedFile, type ListedNode, SIMULATION_CO
  * of an older driver never mix in: `version` (what NVML says), else the one that libnvidia-ml.so.1 or libcuda.so.1 leads to.
  * Null when there is no driver.
  */
-export function selectDriverFiles(listing: DriverRootListing, capabilities: readonly Capability[], version: string | null): DriverFiles | null {
+export function selectDriverFiles(
+  listing: DriverRootListing,
+  capabilities: readonly Capability[],
+  version: string | null,
+): DriverFiles | null {
   const chosen = version ?? installedVersion(listing.libraries);
   if (chosen === null) return null;
   const tables = closeCapabilities(capabilities).map((capability) => CAPABILITY_FILES[capability]);

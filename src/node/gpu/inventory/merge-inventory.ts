@@ -12,7 +12,8 @@ export type NvmlAnswer = { report: NvmlReport | null } | { problem: string };
 export function mergeInventory(known: GpuInventory, answer: NvmlAnswer): GpuInventory {
   if ("problem" in answer) return { ...known, problem: answer.problem, gpus: known.gpus.map((gpu) => sick(gpu, answer.problem)) };
   const report = answer.report;
-  if (report === null) return { ...known, problem: null, gpus: known.gpus.map((gpu) => sick(gpu, "the NVIDIA driver is no longer loaded")) };
+  if (report === null)
+    return { ...known, problem: null, gpus: known.gpus.map((gpu) => sick(gpu, "the NVIDIA driver is no longer loaded")) };
   const seen = report.gpus.map((gpu) => toGpu(gpu, known.gpus));
   const vanished = known.gpus.filter((gpu) => !seen.some((candidate) => candidate.uuid === gpu.uuid));
   return {

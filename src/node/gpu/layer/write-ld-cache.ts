@@ -1,4 +1,13 @@
-import { ENTRY_SIZE, EXTENSION_MAGIC, HEADER_SIZE, HWCAPS_TAG, type LdCache, LITTLE_ENDIAN, MAGIC, SECTION_SIZE } from "./ld-cache-format.ts";
+import {
+  ENTRY_SIZE,
+  EXTENSION_MAGIC,
+  HEADER_SIZE,
+  HWCAPS_TAG,
+  type LdCache,
+  LITTLE_ENDIAN,
+  MAGIC,
+  SECTION_SIZE,
+} from "./ld-cache-format.ts";
 
 /** The bytes of a cache in the one format that every glibc since 2.2 reads. Entries keep their order. */
 export function writeLdCache(cache: LdCache): Buffer {
@@ -40,7 +49,7 @@ function writeExtension(at: number, hwcaps: number[]): Buffer {
   head.writeUInt32LE(at + head.length, 16);
   head.writeUInt32LE(hwcaps.length * 4, 20);
   const names = Buffer.alloc(hwcaps.length * 4);
-  hwcaps.forEach((offset, i) => names.writeUInt32LE(offset, i * 4));
+  for (const [i, offset] of hwcaps.entries()) names.writeUInt32LE(offset, i * 4);
   return Buffer.concat([head, names]);
 }
 

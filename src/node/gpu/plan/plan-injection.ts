@@ -82,8 +82,8 @@ function environment(gpus: Gpu[], request: PlanRequest): Record<string, string> 
     NVIDIA_DRIVER_CAPABILITIES: request.capabilities.join(","),
     // nvidia-smi and CUDA then count alike.
     CUDA_DEVICE_ORDER: "PCI_BUS_ID",
-    PATH: appendToPath(env["PATH"], BINARY_FOLDER),
-    LD_LIBRARY_PATH: appendFolder(env["LD_LIBRARY_PATH"], LIBRARY_FOLDER),
+    PATH: appendToPath(env.PATH, BINARY_FOLDER),
+    LD_LIBRARY_PATH: appendFolder(env.LD_LIBRARY_PATH, LIBRARY_FOLDER),
   };
 }
 

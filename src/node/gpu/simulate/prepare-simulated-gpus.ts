@@ -51,7 +51,10 @@ async function checkOptions({ count, fakeBuildDir }: SimulationOptions): Promise
     throw new BerthError("invalid_request", `${count} simulated GPUs; choose 1 to ${MAX_GPUS}`);
   }
   if (await exists("/proc/driver/nvidia/version")) {
-    throw new BerthError("missing_requirement", "this machine has a real NVIDIA driver, whose GPUs simulated ones would reach; start without --simulate-gpus");
+    throw new BerthError(
+      "missing_requirement",
+      "this machine has a real NVIDIA driver, whose GPUs simulated ones would reach; start without --simulate-gpus",
+    );
   }
   if (!(await exists(join(fakeBuildDir, "nvidia-smi")))) {
     throw new BerthError("missing_requirement", `${fakeBuildDir}/nvidia-smi is missing; \`npm run build:native\` builds it`);
@@ -86,10 +89,18 @@ async function layDriverRoot(driverRoot: string, options: SimulationOptions, see
   const temporary = await mkdtemp(join(dirname(driverRoot), ".new-"));
   for (const folder of [LIBRARY_FOLDER, "usr/bin", "dev", "proc/driver/nvidia"]) await mkdir(join(temporary, folder), { recursive: true });
   for (const name of await builtNames(options.fakeBuildDir)) await place(options.fakeBuildDir, name, temporary);
-  const version = (await builtNames(options.fakeBuildDir)).map((name) => /\.so\.(\d+\.[\d.]+)$/.exec(name)?.[1]).find((found) => found !== undefined) ?? "0";
+  const version =
+    (await builtNames(options.fakeBuildDir)).map((name) => /\.so\.(\d+\.[\d.]+)$/.exec(name)?.[1]).find((found) => found !== undefined) ??
+    "0";
   await writeFile(join(temporary, LIBRARY_FOLDER, "fake-nvml.conf"), configOf(options.count, version, seed, join(driverRoot, "dev")));
-  await writeFile(join(temporary, "proc/driver/nvidia/params"), "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n");
-  await writeFile(join(temporary, "proc/driver/nvidia/version"), `NVRM version: NVIDIA UNIX x86_64 Kernel Module  ${version}  (simulated)\n`);
+  await writeFile(
+    join(temporary, "proc/driver/nvidia/params"),
+    "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n",
+  );
+  await writeFile(
+    join(temporary, "proc/driver/nvidia/version"),
+    `NVRM version: NVIDIA UNIX x86_64 Kernel Module  ${version}  (simulated)\n`,
+  );
   await makeNodes(join(temporary, "dev"), options.count);
   await rename(temporary, driverRoot);
 }
@@ -103,8 +114,17 @@ async function place(from: string, name: string, root: string): Promise<void> {
 }
 
 function configOf(count: number, version: string, seed: string, deviceFolder: string): string {
-  const lines = { count, driver: version, seed, "device-folder": deviceFolder, model: "NVIDIA H100 80GB HBM3 (simulated)", "memory-mib": 81559 };
-  return Object.entries(lines).map(([key, value]) => `${key}=${value}\n`).join("");
+  const lines = {
+    count,
+    driver: version,
+    seed,
+    "device-folder": deviceFolder,
+    model: "NVIDIA H100 80GB HBM3 (simulated)",
+    "memory-mib": 81559,
+  };
+  return Object.entries(lines)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join("");
 }
 
 async function makeNodes(dev: string, count: number): Promise<void> {

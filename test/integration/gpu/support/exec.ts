@@ -7,7 +7,11 @@ export interface Finished {
 }
 
 /** Runs a program to its end with an explicit environment; never throws for its exit code. 128+n for a signal is not invented: -1. */
-export function exec(file: string, args: string[], options: { input?: string; cwd?: string; env?: Record<string, string> } = {}): Promise<Finished> {
+export function exec(
+  file: string,
+  args: string[],
+  options: { input?: string; cwd?: string; env?: Record<string, string> } = {},
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd: options.cwd, env: options.env ?? { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });
     const finished = { code: -1, stdout: "", stderr: "" };

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type DeviceRule,
-  type DriverFiles,
   DRIVER_FOLDER,
+  type DriverFiles,
   deviceRules,
   type GpuInventory,
   type InjectionPlan,
@@ -32,15 +32,28 @@ export async function makeGpuMachine(count: number): Promise<GpuMachine> {
   const folder = await mkdtemp(join(tmpdir(), "berth-gpu-"));
   const { driverRoot } = await prepareSimulatedGpus({ stateDir: folder, count, fakeBuildDir: FAKE_BUILD });
   const inventory = await inventoryOf(driverRoot);
-  const filesOf = async (): Promise<DriverFiles | null> => selectDriverFiles(await readDriverRoot(driverRoot), ["utility", "compute"], inventory.driverVersion);
+  const filesOf = async (): Promise<DriverFiles | null> =>
+    selectDriverFiles(await readDriverRoot(driverRoot), ["utility", "compute"], inventory.driverVersion);
   return {
     folder,
     driverRoot,
     layerFor: async (lowerDirs) =>
-      prepareDriverLayer({ stateDir: folder, lowerDirs, driverFiles: (await filesOf()) as DriverFiles, driverFolder: DRIVER_FOLDER, architecture: process.arch }),
+      prepareDriverLayer({
+        stateDir: folder,
+        lowerDirs,
+        driverFiles: (await filesOf()) as DriverFiles,
+        driverFolder: DRIVER_FOLDER,
+        architecture: process.arch,
+      }),
     uuids: inventory.gpus.map((gpu) => gpu.uuid),
     planFor: async (gpuUuids) => {
-      const plan = planInjection({ inventory, driverFiles: await filesOf(), gpuUuids, capabilities: ["utility", "compute"], rootfs: { env: { PATH: "/bin" } } });
+      const plan = planInjection({
+        inventory,
+        driverFiles: await filesOf(),
+        gpuUuids,
+        capabilities: ["utility", "compute"],
+        rootfs: { env: { PATH: "/bin" } },
+      });
       return { plan, rules: deviceRules(plan) };
     },
     remove: () => rm(folder, { recursive: true, force: true }),

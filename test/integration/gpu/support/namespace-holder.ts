@@ -18,14 +18,22 @@ export interface NamespaceHolder {
   release(): Promise<void>;
 }
 
-export async function holdNamespace(rootfs: string, options: { dev?: boolean; proc?: boolean; params?: string } = {}): Promise<NamespaceHolder> {
+export async function holdNamespace(
+  rootfs: string,
+  options: { dev?: boolean; proc?: boolean; params?: string } = {},
+): Promise<NamespaceHolder> {
   const { dev = true, proc = true } = options;
   const steps = [`mount --bind '${rootfs}' '${rootfs}'`];
   if (dev) steps.push(`mount -t tmpfs tmpfs '${rootfs}/dev'`);
   if (proc) steps.push(`mount -t proc proc '${rootfs}/proc'`);
   // Stands for a loaded driver's /proc/driver/nvidia.
-  if (options.params) steps.push(`mount -t tmpfs tmpfs '${rootfs}/proc/driver' && mkdir '${rootfs}/proc/driver/nvidia' && echo '${options.params}' > '${rootfs}/proc/driver/nvidia/params'`);
-  const child = spawn("unshare", ["-m", "--propagation", "private", "sh", "-c", `${steps.join(" && ")} && echo ready && exec cat`], { stdio: ["pipe", "pipe", "inherit"] });
+  if (options.params)
+    steps.push(
+      `mount -t tmpfs tmpfs '${rootfs}/proc/driver' && mkdir '${rootfs}/proc/driver/nvidia' && echo '${options.params}' > '${rootfs}/proc/driver/nvidia/params'`,
+    );
+  const child = spawn("unshare", ["-m", "--propagation", "private", "sh", "-c", `${steps.join(" && ")} && echo ready && exec cat`], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const pid = child.pid as number;
   await new Promise<void>((resolve, reject) => {
     child.stdout.once("data", () => resolve());
@@ -34,8 +42,18 @@ export async function holdNamespace(rootfs: string, options: { dev?: boolean; pr
   const inside = (...args: string[]): Promise<string> => must("nsenter", ["-m", "-t", String(pid), ...args]);
   return {
     pid,
-    mounts: async () => (await inside("cat", "/proc/self/mountinfo")).split("\n").map((line) => line.split(" ")[4] ?? "").filter((path) => path.startsWith(`${rootfs}/`)).map((path) => path.slice(rootfs.length)).sort(),
-    names: async (path) => (await inside("ls", "-A", join(rootfs, path))).split("\n").filter((name) => name !== "").sort(),
+    mounts: async () =>
+      (await inside("cat", "/proc/self/mountinfo"))
+        .split("\n")
+        .map((line) => line.split(" ")[4] ?? "")
+        .filter((path) => path.startsWith(`${rootfs}/`))
+        .map((path) => path.slice(rootfs.length))
+        .sort(),
+    names: async (path) =>
+      (await inside("ls", "-A", join(rootfs, path)))
+        .split("\n")
+        .filter((name) => name !== "")
+        .sort(),
     read: (path) => inside("cat", join(rootfs, path)),
     release: () =>
       new Promise((resolve) => {

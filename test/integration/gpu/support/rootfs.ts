@@ -6,7 +6,8 @@ const APPLETS = ["sh", "ls", "cat", "mknod", "touch", "grep", "head", "env"];
 
 /** A rootfs just large enough for a shell and for nvidia-smi, which needs a dynamic loader. */
 export async function makeTinyRootfs(folder: string): Promise<void> {
-  for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp", "usr/bin", "usr/lib/x86_64-linux-gnu", "lib64"]) await mkdir(join(folder, name), { recursive: true });
+  for (const name of ["bin", "dev", "etc", "proc", "sys", "tmp", "usr/bin", "usr/lib/x86_64-linux-gnu", "lib64"])
+    await mkdir(join(folder, name), { recursive: true });
   await mkdir(join(folder, "etc/ld.so.conf.d"));
   await writeFile(join(folder, "etc/ld.so.conf"), "include /etc/ld.so.conf.d/*.conf\n");
   await copyFile("/sbin/ldconfig", join(folder, "bin/ldconfig"));
