@@ -97,16 +97,18 @@ async function exchange(dispatcher: Agent, url: string, options: ClientOptions, 
     ...(call.headers as Record<string, string>),
     ...(credential === null ? {} : { authorization: `Bearer ${credential}` }),
   };
-  const answer = await unreachableAs(url, () => request(url, { ...call, headers, dispatcher } as Parameters<typeof request>[1] & object));
+  const answer = await unreachableAs(options.url, () =>
+    request(url, { ...call, headers, dispatcher } as Parameters<typeof request>[1] & object),
+  );
   if (answer.statusCode < 300) return answer;
   throw problemError(answer.statusCode, await readJsonBody(answer, ERROR_BYTES).catch(() => null));
 }
 
-async function unreachableAs<T>(url: string, attempt: () => Promise<T>): Promise<T> {
+async function unreachableAs<T>(who: string, attempt: () => Promise<T>): Promise<T> {
   try {
     return await attempt();
   } catch (error) {
-    throw new BerthError("control_plane_unavailable", `${new URL(url).origin} does not answer: ${errorText(error)}`, { cause: error });
+    throw new BerthError("control_plane_unavailable", `${who} does not answer: ${errorText(error)}`, { cause: error });
   }
 }
 
@@ -126,7 +128,7 @@ function codeOfStatus(status: number): ErrorCode {
 }
 
 async function readJsonBody(answer: Answer, limit: number): Promise<unknown> {
-  return unreachableAs("http://control-plane", async () => {
+  return unreachableAs("the control plane", async () => {
     const parts: Buffer[] = [];
     let bytes = 0;
     for await (const part of answer.body as AsyncIterable<Buffer>) {

@@ -10,6 +10,8 @@ export async function renewLease(context: StepContext, entry: ReplicaEntry, dead
     await context.engine.renewLease(entry.containerId, deadlineMs);
   } catch (error) {
     if (entry.leaseDeadlineMs === deadlineMs) entry.leaseDeadlineMs = before;
+    // It ended meanwhile: there is nothing left to hold.
+    if (context.engine.get(entry.containerId)?.state !== "running") return;
     throw error;
   }
 }
