@@ -20,7 +20,7 @@ export interface TestEngine {
   ended(id: string): Promise<ContainerExit>;
   /** The log's texts without stream and time. */
   logText(id: string): Promise<string>;
-  /** Stops and removes everything, closes, deletes the folders. */
+  /** Stops and removes everything, closes, deletes the folders. The engine may be closed already. */
   close(): Promise<void>;
 }
 

@@ -51,9 +51,9 @@ export function createEngine(options: EngineOptions): NodeEngine {
         watch(core(), locks, record);
         return toContainer(record);
       }),
-    list: () => core().table.list().map(toContainer),
+    list: () => (state?.core.table.list() ?? []).map(toContainer),
     get(id) {
-      const record = core().table.get(id);
+      const record = state?.core.table.get(id) ?? null;
       return record === null ? null : toContainer(record);
     },
     onChange: listeners.add,
@@ -62,7 +62,10 @@ export function createEngine(options: EngineOptions): NodeEngine {
     remove: (id) => locks.run(id, () => remove(core(), id)),
     readLog: (id, offset) => readLog(containerPaths(paths, id).log, offset),
     logPath: (id) => containerPaths(paths, id).log,
-    usage: async (id) => toResourceUsage(await core().cgroups.usage(cgroupOf(paths, id))),
+    async usage(id) {
+      const running = core().table.get(id)?.phase === "running";
+      return running ? toResourceUsage(await core().cgroups.usage(cgroupOf(paths, id))) : null;
+    },
     async close() {
       if (state === null) return;
       const closing = state.core;
