@@ -82,7 +82,7 @@ function tableOver(engine: Engine, records: ReplicaRecords, entries: Map<string,
 
 function localReplica(entry: ReplicaEntry, container: Container | null): LocalReplica {
   const { record } = entry;
-  const limited = record.timeLimitSeconds !== null && record.runningSinceMs !== null && record.ending === null;
+  const limited = record.timeLimitSeconds !== null && record.runningSinceMs !== null;
   return {
     key: entry.key,
     containerId: entry.containerId,

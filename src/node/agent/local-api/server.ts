@@ -43,16 +43,14 @@ function createServer(log: Logger): FastifyInstance {
   return app;
 }
 
-/** Listens on a socket file of permission 0600 in a folder of 0700. The caller holds the run folder's lock: a file there is a dead one's. */
+/**
+ * Listens on a socket file of permission 0600. Until the chmod its folder of 0700 keeps others out. The caller holds the
+ * run folder's lock: a file there is a dead agent's.
+ */
 export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await rm(path, { force: true });
-  const before = process.umask(0o177);
-  try {
-    await app.listen({ path });
-  } finally {
-    process.umask(before);
-  }
+  await app.listen({ path });
   await chmod(path, 0o600);
 }
 
