@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { InjectionPlan } from "../../../src/node/gpu/index.ts";
 import { buildFakeAndHook, HOOK, HOOK_ASAN } from "./support/builds.ts";
@@ -155,6 +156,23 @@ describe.each([
     expect(result.stderr).toMatch(/^gpu-prestart: [^\n]+\n$/);
   });
 
+  it.each([
+    ["no state", ""],
+    ["a state without a pid", '{"bundle":"/tmp"}'],
+    ["a relative bundle", '{"pid":2,"bundle":"tmp"}'],
+    ["a bundle that is gone", '{"pid":2,"bundle":"/nonexistent"}'],
+    ["a pid that is no number", '{"pid":"2","bundle":"/tmp"}'],
+  ])("refuses %s with one clear line", async (_what, state) => {
+    const result = await call(await hold(), { hook, state });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/^gpu-prestart: [^\n]+\n$/);
+  });
+
+  it("refuses a pid of the container's own namespace, as a createContainer hook would get", async () => {
+    const result = await call(await hold(), { hook, pid: 1 });
+    expect(result.stderr).toBe("gpu-prestart: OCI state: no host pid; run this hook as prestart or createRuntime\n");
+  });
+
   it("refuses a plan that others could have written", async () => {
     const result = await call(await hold(), { hook, planMode: 0o666 });
     expect(result.stderr).toMatch(/is not a regular file that only its owner can write\n$/);
@@ -173,6 +191,20 @@ describe.each([
     expect(result.stderr).toBe("gpu-prestart: open_tree /nonexistent/libcuda.so.1: No such file or directory\n");
     expect(await holder.names("dev")).toEqual([]);
   });
+});
+
+it("meets any damage to a plan with success or one clear line, never a memory error", async () => {
+  const holder = await hold();
+  const text = JSON.stringify(plan);
+  const patch = fc.record({ at: fc.nat(text.length - 1), put: fc.constantFrom('"', "{", "]", "/", "..", "-", "9", "\u0000", "null", "") });
+  await fc.assert(
+    fc.asyncProperty(fc.array(patch, { minLength: 1, maxLength: 4 }), async (patches) => {
+      const damaged = patches.reduce((whole, { at, put }) => whole.slice(0, at) + put + whole.slice(at + 1), text);
+      const result = await call(holder, { hook: HOOK_ASAN, plan: damaged });
+      expect(result.stderr).toMatch(result.code === 0 ? /^$/ : /^gpu-prestart: [^\n]+\n$/);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 it("accepts a node that the runtime made already, and refuses another device under its name", async () => {

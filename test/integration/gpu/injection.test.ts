@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildFakeAndHook, HOOK } from "./support/builds.ts";
-import { type Runtime, runContainer, writeBundle } from "./support/container.ts";
+import { type Runtime, removeTestCgroups, runContainer, writeBundle } from "./support/container.ts";
 import type { Finished } from "./support/exec.ts";
 import { type GpuMachine, listGpus, makeGpuMachine } from "./support/gpu-machine.ts";
 import { makeTinyRootfs, mountOverlay, type Overlay } from "./support/rootfs.ts";
@@ -19,7 +19,17 @@ beforeAll(async () => {
   driverLayer = await machine.layerFor([join(machine.folder, "image")]);
 }, 120_000);
 
-afterAll(() => machine.remove());
+afterAll(async () => {
+  await removeTestCgroups();
+  await machine.remove();
+});
+
+it("works without the driver layer, at the price of one empty folder in the writable layer", async () => {
+  const result = await runWithGpus("runc", "prestart", [0], "nvidia-smi -L", false, []);
+  expect(result.stderr).toBe("");
+  expect(result.stdout).toContain(`(UUID: ${machine.uuids[0]})`);
+  expect(result.written).toEqual(["usr/", "usr/local/", "usr/local/nvidia/"]);
+});
 
 async function runWithGpus(
   runtime: Runtime,
@@ -27,11 +37,12 @@ async function runWithGpus(
   gpus: number[],
   script: string,
   userNamespace = false,
+  layers = [driverLayer],
 ): Promise<Finished & { written: string[] }> {
   const id = `gpu-test-${process.pid}-${counter++}`;
   const bundle = join(machine.folder, id);
   await mkdir(bundle);
-  const overlay: Overlay = await mountOverlay([driverLayer, join(machine.folder, "image")], bundle);
+  const overlay: Overlay = await mountOverlay([...layers, join(machine.folder, "image")], bundle);
   try {
     const { plan, rules } = await machine.planFor(gpus.map((gpu) => machine.uuids[gpu] as string));
     await writeBundle({ bundle, rootfs: overlay.merged, id, hook: HOOK, hookKind, plan, deviceRules: rules, script, userNamespace });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { syncFolder } from "../../platform/index.ts";
 import type { DriverFiles } from "../types.ts";
 import { imageEntry, readImageFile } from "./image-entry.ts";
 import { mergeLdCache } from "./merge-ld-cache.ts";
@@ -91,14 +92,25 @@ async function lay(tree: Tree, layer: string): Promise<void> {
   const root = join(temporary, "fs");
   await mkdir(root, { mode: 0o755 });
   for (const [path, content] of tree) await layEntry(join(root, path), content);
+  for (const folder of foldersOf(tree)) await syncFolder(join(root, folder));
   try {
     await rename(root, layer);
+    await syncFolder(dirname(layer));
   } catch (error) {
     // Somebody laid the same content first.
     if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY" && (error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+/** Every folder of the tree, so that a layer that has its name is whole even after a power cut. */
+function foldersOf(tree: Tree): string[] {
+  const folders = new Set<string>(["."]);
+  for (const [path, content] of tree) {
+    for (let at = content === null ? path : dirname(path); at !== "."; at = dirname(at)) folders.add(at);
+  }
+  return [...folders];
 }
 
 async function layEntry(path: string, content: Buffer | string | null): Promise<void> {

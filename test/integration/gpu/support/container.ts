@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DeviceRule, InjectionPlan } from "../../../../src/node/gpu/index.ts";
 import { exec, type Finished } from "./exec.ts";
@@ -18,6 +19,7 @@ export interface BundleOptions {
 }
 
 const NAMESPACES = ["pid", "mount", "ipc", "uts", "network"].map((type) => ({ type }));
+const CGROUP_PARENT = `berth-gpu-test-${process.pid}`;
 const MAPPING = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
 const USER_NAMESPACE = { namespaces: [...NAMESPACES, { type: "user" }], uidMappings: MAPPING, gidMappings: MAPPING };
 const CAPABILITIES = ["CAP_MKNOD", "CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"];
@@ -49,7 +51,7 @@ function specOf(options: BundleOptions, planPath: string): unknown {
     hooks: { [options.hookKind]: [hook] },
     linux: {
       namespaces: NAMESPACES,
-      cgroupsPath: `/berth-gpu-test/${options.id}`,
+      cgroupsPath: `/${CGROUP_PARENT}/${options.id}`,
       resources: { devices: [{ allow: false, access: "rwm" }, ...options.deviceRules] },
       ...(options.userNamespace ? USER_NAMESPACE : {}),
     },
@@ -61,4 +63,10 @@ export function runContainer(runtime: Runtime, { bundle, id }: { bundle: string;
   const run = [runtime, "--root", stateRoot, "run", "--bundle", bundle, id];
   if (runtime === "runc") return exec(run[0] as string, run.slice(1));
   return exec("unshare", ["-m", "sh", "-c", 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', "sh", ...run]);
+}
+
+/** The runtimes remove a container's cgroups, but not the folder above them. */
+export async function removeTestCgroups(): Promise<void> {
+  const hierarchies = ["", ...(await readdir("/sys/fs/cgroup"))].map((name) => join("/sys/fs/cgroup", name, CGROUP_PARENT));
+  for (const folder of hierarchies.filter((path) => existsSync(path))) await rmdir(folder);
 }

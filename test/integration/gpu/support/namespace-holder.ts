@@ -73,6 +73,8 @@ export interface HookCall {
   planMode?: number;
   linux?: Record<string, unknown>;
   env?: Record<string, string>;
+  /** Stands in place of the OCI state. */
+  state?: string;
 }
 
 /** Calls the hook as a runtime would: config.json and plan in the bundle, the OCI state on stdin. */
@@ -83,5 +85,5 @@ export async function callHook(call: HookCall): Promise<Finished> {
   await writeFile(planPath, typeof call.plan === "string" ? call.plan : JSON.stringify(call.plan), { mode: 0o600 });
   await must("chmod", [(call.planMode ?? 0o600).toString(8), planPath]);
   const state = { ociVersion: "1.0.2", id: "t", status: "creating", pid: call.pid, bundle: call.bundle };
-  return exec(call.hook, ["--plan", planPath], { input: JSON.stringify(state), env: call.env ?? {} });
+  return exec(call.hook, ["--plan", planPath], { input: call.state ?? JSON.stringify(state), env: call.env ?? {} });
 }
