@@ -1,5 +1,5 @@
 import { isActive, type Job, type ReplicaStatus } from "../../shared/domain/index.ts";
-import type { DesiredReplica, SyncRequest } from "../../shared/wire/index.ts";
+import type { SyncRequest } from "../../shared/wire/index.ts";
 
 /** A replica of the node that the row believes in and the node's full report does not name. */
 export interface Absence {
@@ -9,12 +9,9 @@ export interface Absence {
   stopping: boolean;
 }
 
-/** What this process remembers of one node between its syncs. Losing it only delays. */
+/** Replicas of one node that are absent, with since when (monotonic milliseconds). Losing it only delays. */
 export interface NodeMemory {
   incarnation: string;
-  /** Replicas that the last answer said to stop. */
-  toldToStop: ReadonlySet<string>;
-  /** Running replicas that are absent: since when, monotonic milliseconds. */
   absentSince: ReadonlyMap<string, number>;
 }
 
@@ -35,26 +32,25 @@ export function absences(nodeId: string, jobs: readonly Job[], request: Pick<Syn
 }
 
 /**
- * The rule for an absent replica:
- * - not started yet, wanted: the answer goes on saying "run"; an agent without a record of it starts it.
- * - not started yet, to be stopped: once an answer of ours to the same agent process said "stop", it never will: `stopped`.
- * - running: an agent keeps its records over restarts, so this one lost them. Its container may still run until its lease
- *   ends and nobody renews it: the answer says "stop", and after lease and grace it is `lost`.
+ * The rule for an absent replica: one that has not started and is wanted is started by an agent without a record of it, so
+ * the answer goes on saying "run". Any other (it ran, or is to be stopped) cannot come back: agents keep their records over
+ * restarts, so this one lost them, or does not answer for what it never had. Its container may still run until its lease
+ * ends; nobody renews that, for the answer says "stop"; after lease and grace it is certainly dead.
  */
-export function concludeAbsence(absence: Absence, memory: NodeMemory | undefined, monotonic: number, lostMs: number): "stopped" | "lost" | null {
-  const key = replicaKey(absence.jobId, absence.epoch, absence.replica.rank);
-  if (absence.replica.state === "running") {
-    return monotonic - (memory?.absentSince.get(key) ?? monotonic) >= lostMs ? "lost" : null;
-  }
-  return absence.stopping && memory?.toldToStop.has(key) ? "stopped" : null;
+export function isAbandoned({ replica, stopping }: Absence): boolean {
+  return replica.state === "running" || stopping;
 }
 
-export function remember(request: SyncRequest, before: NodeMemory | undefined, absent: readonly Absence[], desired: readonly DesiredReplica[], monotonic: number): NodeMemory {
-  const keyOf = ({ jobId, epoch, replica }: Absence) => replicaKey(jobId, epoch, replica.rank);
-  const running = absent.filter(({ replica }) => replica.state === "running").map(keyOf);
-  return {
-    incarnation: request.incarnation,
-    toldToStop: new Set(desired.filter(({ action }) => action === "stop").map(({ jobId, epoch, rank }) => replicaKey(jobId, epoch, rank))),
-    absentSince: new Map(running.map((key) => [key, before?.absentSince.get(key) ?? monotonic])),
-  };
+/** The abandoned replicas that are absent since lease and grace. */
+export function concludable(absent: readonly Absence[], memory: NodeMemory | undefined, monotonic: number, lostMs: number): Absence[] {
+  return absent.filter((absence) => isAbandoned(absence) && monotonic - (memory?.absentSince.get(absenceKey(absence)) ?? monotonic) >= lostMs);
+}
+
+export function remember(incarnation: string, before: NodeMemory | undefined, absent: readonly Absence[], monotonic: number): NodeMemory {
+  const keys = absent.filter(isAbandoned).map(absenceKey);
+  return { incarnation, absentSince: new Map(keys.map((key) => [key, before?.absentSince.get(key) ?? monotonic])) };
+}
+
+export function absenceKey({ jobId, epoch, replica }: Absence): string {
+  return replicaKey(jobId, epoch, replica.rank);
 }

@@ -5,7 +5,7 @@ import { DEFAULTS } from "./defaults.ts";
 import { desiredFor } from "./desired-replicas.ts";
 import { nodesOf } from "./job-indexes.ts";
 import type { JobStore } from "./job-store.ts";
-import { absences, concludeAbsence, type NodeMemory, remember, replicaKey } from "./missing-replicas.ts";
+import { absenceKey, absences, concludable, isAbandoned, type NodeMemory, remember, replicaKey } from "./missing-replicas.ts";
 import type { NodeStore } from "./node-store.ts";
 
 export interface NodeSyncOptions {
@@ -37,17 +37,14 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
 
   /** Ends absent replicas whose time has come. */
   const concludeAbsences = async (request: SyncRequest, jobs: readonly Job[]): Promise<ChangedJob[]> => {
-    const memory = memoryOf(memories, request);
-    const over = absences(request.nodeId, jobs, request).flatMap((absence) => {
-      const cause = concludeAbsence(absence, memory, clock.monotonic(), lostMs);
-      return cause === null ? [] : [{ absence, cause }];
-    });
+    const over = concludable(absences(request.nodeId, jobs, request), memories.get(request.nodeId), clock.monotonic(), lostMs);
     // The rows were read after this sync was recorded. If it is still the node's last, no later report can have touched
     // them, and what they say is what this report should have named.
     if (over.length === 0 || (await nodes.lastSentAt(request.nodeId)) !== request.sentAt) return [];
-    const changes = over.map(({ absence: { jobId, epoch, replica }, cause }) =>
-      tryChange(store, jobId, { type: "replica-missing", epoch, rank: replica.rank, cause, why: `${request.nodeId} has no trace of rank ${replica.rank}` }, clock.now()),
-    );
+    const changes = over.map(({ jobId, epoch, replica: { rank, state } }) => {
+      const cause = state === "running" ? ("lost" as const) : ("stopped" as const);
+      return tryChange(store, jobId, { type: "replica-missing", epoch, rank, cause, why: `${request.nodeId} has no trace of rank ${rank}` }, clock.now());
+    });
     return (await Promise.all(changes)).filter((change) => change !== null);
   };
 
@@ -66,22 +63,16 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
     changed.push(...(await concludeAbsences(request, await store.onNode(node.id))));
     const jobs = await store.onNode(node.id);
     const absent = absences(node.id, jobs, request);
-    const vanished = new Set(absent.filter(({ replica }) => replica.state === "running").map(({ jobId, epoch, replica }) => replicaKey(jobId, epoch, replica.rank)));
+    const abandoned = new Set(absent.filter(isAbandoned).map(absenceKey));
     const desired = desiredFor(node, jobs).map((replica): DesiredReplica =>
-      vanished.has(replicaKey(replica.jobId, replica.epoch, replica.rank)) ? { ...replica, action: "stop" } : replica,
+      abandoned.has(replicaKey(replica.jobId, replica.epoch, replica.rank)) ? { ...replica, action: "stop" } : replica,
     );
-    const known = memoryOf(memories, request);
-    memories.set(node.id, remember(request, known, absent, desired, clock.monotonic()));
-    if (known === undefined || node.state === "lost") options.wakeScheduler(`${node.id} ${node.state === "lost" ? "returned" : "joined"}`);
+    const known = memories.get(node.id);
+    memories.set(node.id, remember(request.incarnation, known, absent, clock.monotonic()));
+    if (known?.incarnation !== request.incarnation || node.state === "lost") options.wakeScheduler(`${node.id} has come or returned`);
     tellOthers(request, changed);
     return { echo: request.sentAt, leaseSeconds, intervalSeconds, desired };
   };
 
   return { sync };
-}
-
-/** Another agent process knows nothing of what its predecessor was told. */
-function memoryOf(memories: ReadonlyMap<string, NodeMemory>, request: SyncRequest): NodeMemory | undefined {
-  const memory = memories.get(request.nodeId);
-  return memory?.incarnation === request.incarnation ? memory : undefined;
 }
