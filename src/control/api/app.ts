@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from "fastify";
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { JobEventSchema, JobSchema, JobSpecSchema, LIMITS, LogEntrySchema, NodeSchema, ProblemSchema } from "../../shared/wire/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { authenticate } from "./auth/authenticate.ts";
@@ -31,7 +31,7 @@ const SHARED_SCHEMAS = [JobSpecSchema, JobSchema, JobEventSchema, LogEntrySchema
 export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     loggerInstance: deps.logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: LIMITS.specBytes,
     connectionTimeout: 0,
@@ -44,6 +44,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
     frameworkErrors: (error, _request, reply) => void answerErrors.framework(error, reply),
   });
   // Names like __proto__ are refused by the JSON parser itself, before any schema sees them.
+  app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler(createValidatorCompiler(SHARED_SCHEMAS) as never);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
@@ -56,7 +57,7 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
       ? { kind: "anonymous" }
       : await authenticate(auth, request.routeOptions.config.access ?? "operator", request);
   });
-  await serveOpenApi(app, deps.version);
+  await serveOpenApi(app, deps.version, SHARED_SCHEMAS);
   await app.register(async (scope) => addRoutes(scope, deps));
   await app.ready();
   return app;

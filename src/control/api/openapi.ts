@@ -1,11 +1,11 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
+import { type TSchema, Type } from "typebox";
 import { route } from "./http/route-schema.ts";
 
 /** OpenAPI 3.1 from the routes' own schemas at /openapi.json, browsable at /docs. Register before the routes. */
-export async function serveOpenApi(app: FastifyInstance, version: string): Promise<void> {
+export async function serveOpenApi(app: FastifyInstance, version: string, shared: TSchema[]): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -29,6 +29,7 @@ export async function serveOpenApi(app: FastifyInstance, version: string): Promi
         },
       },
     },
+    transformObject: (document) => withSchemas("openapiObject" in document ? document.openapiObject : {}, shared),
     refResolver: {
       buildLocalReference: (schema, _base, _fragment, index) => (typeof schema.$id === "string" ? schema.$id : `schema-${index}`),
     },
@@ -51,4 +52,10 @@ export async function serveOpenApi(app: FastifyInstance, version: string): Promi
     }),
     async () => app.swagger(),
   );
+}
+
+/** The plugin rewrites schemas as OpenAPI 3.0 needed it (patternProperties, const); 3.1 takes them as they are. */
+function withSchemas<D extends { components?: object }>(document: D, shared: TSchema[]): D {
+  const schemas = Object.fromEntries(shared.map(({ $id, ...schema }: TSchema & { $id?: string }) => [$id, schema]));
+  return { ...document, components: { ...document.components, schemas } };
 }

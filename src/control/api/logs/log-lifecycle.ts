@@ -2,34 +2,38 @@ import type { SyncRequest, SyncResponse } from "../../../shared/wire/index.ts";
 import type { ReplicaKey } from "./log-paths.ts";
 import type { LogStore } from "./log-store.ts";
 
-/** What a node's syncs tell about its logs: whose they are, when they must be durable, when they are complete. */
+/** What a node's syncs tell about its logs: whose they are, and when they are complete. */
 export interface LogLifecycle {
+  /** An agent says `exited` only after it pushed the whole log: it is made durable before the end of the replica counts. */
   beforeReports(request: SyncRequest): Promise<void>;
   afterSync(request: SyncRequest, answer: SyncResponse): Promise<void>;
 }
 
 export function createLogLifecycle(logs: LogStore): LogLifecycle {
-  const listed = new Map<string, Map<string, ReplicaKey>>();
   const granted = new Map<string, Set<string>>();
   return {
-    beforeReports: async ({ replicas }) => {
-      await Promise.all(replicas.filter(({ state }) => state === "exited").map((report) => logs.flush(keyOf(report))));
+    beforeReports: async ({ nodeId, replicas }) => {
+      const ended = replicas.filter(({ state }) => state === "exited").map(keyOf);
+      await Promise.all(ended.filter((key) => !logs.isFinal(key)).map((key) => complete(logs, nodeId, key)));
     },
-    afterSync: async ({ nodeId, replicas }, { desired }) => {
-      const now = byName(replicas);
-      // An agent keeps a replica in its list until its log is pushed to the end.
-      for (const [name, key] of listed.get(nodeId) ?? []) if (!now.has(name)) logs.markFinal(key);
-      listed.set(nodeId, now);
-      const wanted = byName(desired);
+    afterSync: async ({ nodeId }, { desired }) => {
       const known = granted.get(nodeId) ?? new Set();
-      for (const [name, key] of wanted) if (!known.has(name)) await logs.grant(key, nodeId);
-      granted.set(nodeId, new Set(wanted.keys()));
+      const keys = new Map(desired.map((replica) => [nameOf(replica), keyOf(replica)]));
+      for (const [name, key] of keys) if (!known.has(name)) await logs.grant(key, nodeId);
+      granted.set(nodeId, new Set(keys.keys()));
     },
   };
 }
 
-function byName(replicas: readonly ReplicaKey[]): Map<string, ReplicaKey> {
-  return new Map(replicas.map((replica) => [`${replica.jobId}/${replica.epoch}/${replica.rank}`, keyOf(replica)]));
+/** A node that names another's replica must not end what people follow. */
+async function complete(logs: LogStore, nodeId: string, key: ReplicaKey): Promise<void> {
+  if ((await logs.owner(key)) !== nodeId) return;
+  await logs.flush(key);
+  logs.markFinal(key);
+}
+
+function nameOf({ jobId, epoch, rank }: ReplicaKey): string {
+  return `${jobId}/${epoch}/${rank}`;
 }
 
 function keyOf({ jobId, epoch, rank }: ReplicaKey): ReplicaKey {

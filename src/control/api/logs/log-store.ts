@@ -103,7 +103,8 @@ async function appendTo(file: OpenFile, offset: number, bytes: Uint8Array, maxBy
   const fresh = bytes.subarray(before - offset);
   await writeAll(file, fresh.subarray(0, maxBytes - before));
   if (file.size >= maxBytes) await writeAll(file, fullMarker(maxBytes));
-  return { size: Math.max(file.size, claimed), stored: file.size - before };
+  const stored = file.size - before;
+  return { size: Math.max(before, claimed), stored };
 }
 
 async function writeAll(file: OpenFile, bytes: Uint8Array): Promise<void> {
