@@ -1,5 +1,4 @@
 import { CommanderError } from "commander";
-import { isBerthError } from "../shared/domain/index.ts";
 import { type CliIo, processIo } from "./cli-io.ts";
 import { EXIT } from "./exit-codes.ts";
 import { printError } from "./output/errors.ts";
@@ -15,7 +14,8 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   } catch (error) {
     if (error instanceof CommanderError) return usageExit(io, error, argv);
     printError(io, error);
-    return isBerthError(error) && verbOf(argv)?.name === "run" && error.status >= 500 ? EXIT.infrastructure : EXIT.error;
+    // `run` returns the job's code, which may well be 1: Berth's own failures need one that no job is likely to use.
+    return verbOf(argv)?.name === "run" ? EXIT.infrastructure : EXIT.error;
   }
 }
 

@@ -5,7 +5,10 @@ import type { CliIo } from "./cli-io.ts";
 export type DefineVerb = (io: CliIo) => Command;
 
 /** Wraps an action so that its exit code reaches the process. */
-export function action<Arguments extends unknown[]>(io: CliIo, run: (...values: Arguments) => Promise<number | void>): (...values: Arguments) => Promise<void> {
+export function action<Arguments extends unknown[]>(
+  io: CliIo,
+  run: (...values: Arguments) => Promise<number | void>,
+): (...values: Arguments) => Promise<void> {
   return async (...values) => {
     io.exitCode = (await run(...values)) ?? 0;
   };

@@ -25,7 +25,10 @@ export function ignoreRules(text: string): IgnoreRules {
   const anyNegated = rules.some((rule) => rule.negated);
   const ignores = (path: string) => {
     const segments = path.split("/");
-    return rules.reduce((ignored, rule) => (rule.negated === ignored && matchesPrefix(rule.segments, segments) ? !rule.negated : ignored), false);
+    return rules.reduce(
+      (ignored, rule) => (rule.negated === ignored && matchesPrefix(rule.segments, segments) ? !rule.negated : ignored),
+      false,
+    );
   };
   return { ignores, prunes: (folder) => !anyNegated && ignores(folder) };
 }

@@ -3,7 +3,7 @@ import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { pack, type Pack } from "tar-stream";
+import { type Pack, pack } from "tar-stream";
 import { BerthError } from "../../shared/domain/index.ts";
 import { type IgnoreRules, ignoreRules } from "./dockerignore.ts";
 
@@ -38,7 +38,9 @@ async function findDockerfile(root: string, file: string | undefined): Promise<s
     const inside = relative(root, candidate);
     if (!inside.startsWith("..") && (await isKind(candidate, "isFile"))) return inside;
   }
-  throw new BerthError("invalid_request", `no Dockerfile at ${candidates.join(" or ")}`, { details: { hint: "name it with -f; it must lie inside the context" } });
+  throw new BerthError("invalid_request", `no Dockerfile at ${candidates.join(" or ")}`, {
+    details: { hint: "name it with -f; it must lie inside the context" },
+  });
 }
 
 async function readIgnoreRules(root: string, dockerfile: string): Promise<IgnoreRules> {

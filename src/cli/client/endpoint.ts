@@ -1,9 +1,7 @@
 import { BerthError } from "../../shared/domain/index.ts";
 
 /** Where a server listens: a unix socket (file permission is the authority) or a TCP address. */
-export type Endpoint =
-  | { kind: "unix"; socketPath: string; label: string }
-  | { kind: "tcp"; url: URL; label: string };
+export type Endpoint = { kind: "unix"; socketPath: string; label: string } | { kind: "tcp"; url: URL; label: string };
 
 /**
  * Reads "unix:///run/berth/api.sock", "/run/berth/api.sock", "http://host:8470" or "host:8470".

@@ -105,7 +105,10 @@ function parse<T>(body: string, label: string): T {
   try {
     return JSON.parse(body) as T;
   } catch (cause) {
-    throw new BerthError("internal", `${label} did not answer with JSON`, { cause, details: { hint: "check that --host points at Berth" } });
+    throw new BerthError("internal", `${label} did not answer with JSON`, {
+      cause,
+      details: { hint: "check that --host points at Berth" },
+    });
   }
 }
 
@@ -119,5 +122,7 @@ function connectionError(error: unknown, endpoint: Endpoint, unavailable: Unavai
     });
   }
   const what = unavailable === "control_plane_unavailable" ? "control plane" : "agent of the node";
-  return new BerthError(unavailable, `cannot reach the ${what} at ${endpoint.label} (${code || (error as Error).message})`, { cause: error });
+  return new BerthError(unavailable, `cannot reach the ${what} at ${endpoint.label} (${code || (error as Error).message})`, {
+    cause: error,
+  });
 }

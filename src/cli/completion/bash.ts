@@ -51,7 +51,10 @@ function caseOf(command: CommandShape): string {
 function valueCases(command: CommandShape): string[] {
   return command.options
     .filter((option) => option.choices.length > 0)
-    .map((option) => `    ${option.flags.map((flag) => `"${command.path.join(" ")}:${flag}"`).join("|")}) echo "${option.choices.join(" ")}" ;;`);
+    .map(
+      (option) =>
+        `    ${option.flags.map((flag) => `"${command.path.join(" ")}:${flag}"`).join("|")}) echo "${option.choices.join(" ")}" ;;`,
+    );
 }
 
 const QUERIES = { jobs: "berth ps -a -n 50 -o name", nodes: "berth nodes -o name", images: "berth images ls -o name" };

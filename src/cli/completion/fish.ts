@@ -9,7 +9,9 @@ export function fishScript(commands: readonly CommandShape[]): string {
 
 function linesOf(command: CommandShape): string[] {
   const condition = conditionOf(command);
-  const subcommands = command.subcommands.map(({ name, summary }) => `complete -c berth ${condition} -a ${quoted(name)} -d ${quoted(summary)}`);
+  const subcommands = command.subcommands.map(
+    ({ name, summary }) => `complete -c berth ${condition} -a ${quoted(name)} -d ${quoted(summary)}`,
+  );
   const options = command.options.map((option) => `complete -c berth ${condition} ${flagsOf(option)} -d ${quoted(option.description)}`);
   return [...subcommands, ...options, ...argumentsOf(command, condition)];
 }
@@ -22,7 +24,8 @@ function conditionOf(command: CommandShape): string {
 
 function argumentsOf(command: CommandShape, condition: string): string[] {
   const choices = command.choices.map((choice) => `complete -c berth ${condition} -a ${quoted(choice)}`);
-  if (command.completes === "files") return command.subcommands.length === 0 && choices.length === 0 ? [`complete -c berth ${condition} -F`] : choices;
+  if (command.completes === "files")
+    return command.subcommands.length === 0 && choices.length === 0 ? [`complete -c berth ${condition} -F`] : choices;
   const query = `(${QUERIES[command.completes]} 2>/dev/null | string replace -r '^[a-z]*/' '')`;
   return [...choices, `complete -c berth ${condition} -a ${quoted(query)}`];
 }

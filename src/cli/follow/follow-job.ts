@@ -1,10 +1,11 @@
-import { BerthError, isTerminal, type Job } from "../../shared/domain/index.ts";
-import type { ApiClient } from "../client/api-client.ts";
+import type { Job } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
+import type { ApiClient } from "../client/api-client.ts";
+import { patiently } from "../client/patience.ts";
 import { EXIT, exitCodeOfJob } from "../exit-codes.ts";
 import { printError } from "../output/errors.ts";
-import { printable } from "../output/style.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
+import { printable } from "../output/style.ts";
 import { connectionNotices } from "./connection-notices.ts";
 import { followLogs } from "./follow-logs.ts";
 import { logPrinter } from "./log-printer.ts";
@@ -24,6 +25,7 @@ export async function followJob(io: CliIo, api: ApiClient, job: Job): Promise<nu
   const watching = watchStatus(io, api, job, leave.signal);
   const printer = logPrinter(io, { prefix: job.spec.replicas > 1, timestamps: false });
   try {
+    await warnWhenSimulated(io, api, job);
     const onConnection = connectionNotices(io, api.label);
     const ended = await followLogs({ api, job, query: {}, clock: io.clock, signal: leave.signal, onRecord: printer.print, onConnection });
     printer.close();
@@ -71,22 +73,20 @@ function handleInterrupts(io: CliIo, api: ApiClient, job: Job, leave: AbortContr
   return { exitCode: () => exitCode, close };
 }
 
-/** Says what a job that does not run yet waits for, each thing once. */
+/** Says what a job that does not run yet waits for, each thing once. Ends when the job runs or `signal` aborts. */
 async function watchStatus(io: CliIo, api: ApiClient, submitted: Job, signal: AbortSignal): Promise<void> {
   let said = "";
   let job = submitted;
   try {
     while (job.state === "pending" || job.state === "starting") {
       await io.clock.sleep(STATUS_INTERVAL_MS, signal);
-      job = await api.get(job.id, signal);
+      job = await patiently(io.clock, () => api.get(submitted.id, signal), signal);
       const line = statusLine(job);
       if (line !== null && line !== said) io.stderr.write(`${line}\n`);
       said = line ?? said;
     }
-    if (!isTerminal(job.state)) await warnWhenSimulated(io, api, job, signal);
   } catch (error) {
-    // The log stream reports a lost connection; this watch only adds comfort, and it ends when the following ends.
-    if (!signal.aborted && !(error instanceof BerthError)) throw error;
+    if (!signal.aborted) throw error;
   }
 }
 
@@ -96,11 +96,13 @@ function statusLine(job: Job): string | null {
   return job.state === "starting" ? `job ${job.id} is starting${message ? `: ${printable(message)}` : ""}` : null;
 }
 
-async function warnWhenSimulated(io: CliIo, api: ApiClient, job: Job, signal: AbortSignal): Promise<void> {
+/** Before anything of the job shows, when every GPU there is is simulated. */
+async function warnWhenSimulated(io: CliIo, api: ApiClient, job: Job): Promise<void> {
   if (job.spec.resources.gpus === 0) return;
-  const mine = new Set(job.attempt?.assignments.map(({ nodeId }) => nodeId));
-  const nodes = await api.nodes(signal);
-  if (nodes.some((node) => mine.has(node.id) && node.facts.simulatedGpus)) warnSimulatedGpus(io, `job ${job.id}`);
+  const nodes = (await api.nodes()).filter((node) => node.facts.gpus.length > 0);
+  const simulated = nodes.filter((node) => node.facts.simulatedGpus);
+  if (simulated.length > 0)
+    warnSimulatedGpus(io, simulated.length === nodes.length ? `job ${job.id} gets them` : `job ${job.id} may get them`);
 }
 
 function reportEnd(io: CliIo, job: Job): number {

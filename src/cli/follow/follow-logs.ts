@@ -1,11 +1,8 @@
-import { BerthError, type Clock, isTerminal, type Job } from "../../shared/domain/index.ts";
+import { type Clock, isTerminal, type Job } from "../../shared/domain/index.ts";
 import type { ApiClient, LogQuery, LogRecord } from "../client/api-client.ts";
 import { readNdjson } from "../client/ndjson.ts";
+import { GIVE_UP_AFTER_MS, isTransient, retryPause } from "../client/patience.ts";
 import { type LogCursor, logCursor } from "./log-cursor.ts";
-
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5_000;
-const GIVE_UP_AFTER_MS = 10 * 60_000;
 
 export interface FollowLogs {
   api: ApiClient;
@@ -39,17 +36,18 @@ async function followAttempt(options: FollowLogs, epoch: number, connection: { o
   const { api, clock, signal } = options;
   const cursor = logCursor();
   let lostAt: number | null = null;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+  for (let failures = 0; ; failures += 1) {
     try {
       const stream = await api.logs(options.job.id, { ...resumed(options.query, cursor), epoch, follow: true }, signal);
       if (lostAt !== null) options.onConnection("back", null);
       lostAt = null;
       connection.opened = true;
       cursor.reopen();
-      for await (const record of readNdjson<LogRecord>(stream)) if (record.stream === "note" || cursor.accept(record)) options.onRecord(record);
+      for await (const record of readNdjson<LogRecord>(stream))
+        if (record.stream === "note" || cursor.accept(record)) options.onRecord(record);
       const job = await api.get(options.job.id, signal);
       if (isOver(job, epoch)) return job;
-      pause = FIRST_PAUSE_MS;
+      failures = 0;
     } catch (error) {
       signal.throwIfAborted();
       if (!connection.opened || !isTransient(error)) throw error;
@@ -57,7 +55,7 @@ async function followAttempt(options: FollowLogs, epoch: number, connection: { o
       lostAt ??= clock.monotonic();
       if (clock.monotonic() - lostAt > GIVE_UP_AFTER_MS) throw error;
     }
-    await clock.sleep(pause, signal);
+    await clock.sleep(retryPause(failures), signal);
   }
 }
 
@@ -70,9 +68,4 @@ function isOver(job: Job, epoch: number): boolean {
 function resumed(query: FollowLogs["query"], cursor: LogCursor): FollowLogs["query"] {
   const since = cursor.since();
   return since === undefined ? query : { ...query, since, tail: undefined };
-}
-
-/** A cut connection or a server that restarts; not a refusal. */
-function isTransient(error: unknown): boolean {
-  return error instanceof BerthError ? error.retryable : typeof (error as NodeJS.ErrnoException).code === "string";
 }

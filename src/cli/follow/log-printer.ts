@@ -1,5 +1,5 @@
-import type { LogRecord } from "../client/api-client.ts";
 import type { CliIo } from "../cli-io.ts";
+import type { LogRecord } from "../client/api-client.ts";
 import { paint, type Style } from "../output/style.ts";
 
 const RANK_STYLES: readonly Style[] = ["cyan", "yellow", "green", "magenta", "blue", "red"];
@@ -47,6 +47,9 @@ export function logPrinter(io: CliIo, options: PrinterOptions): LogPrinter {
 }
 
 function lead(record: LogRecord, options: PrinterOptions, colour: boolean): string {
-  const rank = options.prefix && record.stream !== "note" ? `${paint(`[rank ${record.rank}]`, RANK_STYLES[record.rank % RANK_STYLES.length] ?? null, colour)} ` : "";
+  const rank =
+    options.prefix && record.stream !== "note"
+      ? `${paint(`[rank ${record.rank}]`, RANK_STYLES[record.rank % RANK_STYLES.length] ?? null, colour)} `
+      : "";
   return rank + (options.timestamps ? `${record.time} ` : "");
 }

@@ -24,7 +24,9 @@ export function checkListing(): Listing<Check> {
 export function printMeanings(io: CliIo, checks: readonly Check[]): void {
   const notable = checks.filter((check) => check.meaning !== null);
   for (const check of notable.toSorted((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level))) {
-    io.stdout.write(`\n${paint(check.level === "ok" ? "note:" : `${check.level}:`, STYLES[check.level], io.colour.stdout)} ${check.title}: ${check.meaning}\n`);
+    io.stdout.write(
+      `\n${paint(check.level === "ok" ? "note:" : `${check.level}:`, STYLES[check.level], io.colour.stdout)} ${check.title}: ${check.meaning}\n`,
+    );
     if (check.fix !== null) io.stdout.write(`  fix: ${check.fix}\n`);
   }
   const count = (level: CheckLevel) => checks.filter((check) => check.level === level).length;

@@ -1,4 +1,13 @@
-import { formatBytes, formatDuration, type Job, type JobEvent, type MountRequest, type ReplicaStatus, type ResourceRequest } from "../../shared/domain/index.ts";
+import {
+  formatBytes,
+  formatDuration,
+  type Job,
+  type JobEvent,
+  type MountRequest,
+  type ReplicaStatus,
+  type ResourceRequest,
+} from "../../shared/domain/index.ts";
+import { eventListing } from "./event-listing.ts";
 import { stateStyle } from "./job-listing.ts";
 import { paint, printable } from "./style.ts";
 import { type Column, renderTable } from "./table.ts";
@@ -20,7 +29,8 @@ export function describeJob(description: JobDescription): string {
   const { job, events, colour } = description;
   const sections = [fields(summary(description), colour), section("Asks for", fields(asked(job), colour), colour)];
   if (job.attempt) sections.push(section("Replicas", replicaTable(description), colour));
-  if (events.length > 0) sections.push(section("Last events", eventLines(events), colour));
+  if (events.length > 0)
+    sections.push(section("Last events", renderTable(eventListing().columns, events, { headers: false, colour }), colour));
   return sections.join("\n");
 }
 
@@ -32,7 +42,8 @@ function summary({ job, now, colour }: JobDescription): Field[] {
     ["Job", `${job.id} (${printable(job.spec.name)})`],
     ["State", paint(job.state, stateStyle(job.state), colour)],
     ["Reason", job.pendingReason && printable(job.pendingReason)],
-    ["Outcome", outcome && `${printable(outcome.message)} (${outcome.cause}, exit code ${outcome.exitCode ?? "unknown"})`],
+    ["Outcome", outcome && printable(outcome.message)],
+    ["Exit code", outcome && String(outcome.exitCode ?? "none: no program ended")],
     ["User", `${printable(job.user)}, project ${job.spec.project}`],
     ["Submitted", `${timestamp(job.submittedAt)} (${between(job.submittedAt, now)} ago)`],
     ["Started", job.startedAt === null ? null : timestamp(job.startedAt)],
@@ -60,9 +71,15 @@ function asked({ spec }: Job): Field[] {
 }
 
 function resourceText(resources: ResourceRequest): string {
-  const gpuNeeds = [resources.gpuModel, resources.gpuMemoryBytes && `${formatBytes(resources.gpuMemoryBytes)} each`].filter(Boolean).join(", ");
-  const gpus = resources.gpus > 0 ? `${resources.gpus} GPUs${gpuNeeds ? ` (${gpuNeeds})` : ""}, ` : "";
-  return `${gpus}${resources.cpuMillis / 1000} CPUs, ${formatBytes(resources.memoryBytes)} memory`;
+  const gpuNeeds = [resources.gpuModel, resources.gpuMemoryBytes && `${formatBytes(resources.gpuMemoryBytes)} each`]
+    .filter(Boolean)
+    .join(", ");
+  const gpus = resources.gpus > 0 ? `${count(resources.gpus, "GPU")}${gpuNeeds ? ` (${gpuNeeds})` : ""}, ` : "";
+  return `${gpus}${count(resources.cpuMillis / 1000, "CPU")}, ${formatBytes(resources.memoryBytes)} memory`;
+}
+
+function count(amount: number, unit: string): string {
+  return `${amount} ${unit}${amount === 1 ? "" : "s"}`;
 }
 
 function mountText(mount: MountRequest): string {
@@ -82,14 +99,13 @@ function replicaTable({ job, nodeNames, simulated, now, colour }: JobDescription
     { title: "CPU", value: (replica) => (replica.usage ? formatDuration(replica.usage.cpuSeconds) : null), align: "right" },
     { title: "PEAK MEMORY", value: (replica) => bytesOrNull(replica.usage?.peakMemoryBytes), align: "right" },
     { title: "PEAK GPU MEMORY", value: (replica) => bytesOrNull(replica.usage?.peakGpuMemoryBytes), align: "right" },
-    { title: "GPUS", value: (replica) => (gpus(replica) !== "" && simulated.has(node(replica)) ? `SIMULATED ${gpus(replica)}` : gpus(replica)) },
+    {
+      title: "GPUS",
+      value: (replica) => (gpus(replica) !== "" && simulated.has(node(replica)) ? `SIMULATED ${gpus(replica)}` : gpus(replica)),
+    },
     { title: "MESSAGE", value: (replica) => replica.message },
   ];
   return renderTable(columns, job.attempt?.replicas ?? [], { headers: true, colour });
-}
-
-function eventLines(events: readonly JobEvent[]): string {
-  return events.map((event) => `${timestamp(event.at)}  ${event.type}  ${printable(event.message)}\n`).join("");
 }
 
 function bytesOrNull(bytes: number | null | undefined): string | null {
@@ -103,7 +119,10 @@ function fields(all: readonly Field[], colour: boolean): string {
 }
 
 function section(title: string, body: string, colour: boolean): string {
-  const indented = body.split("\n").map((line) => (line === "" ? "" : `  ${line}`)).join("\n");
+  const indented = body
+    .split("\n")
+    .map((line) => (line === "" ? "" : `  ${line}`))
+    .join("\n");
   return `${paint(title, "bold", colour)}\n${indented}`;
 }
 

@@ -70,7 +70,10 @@ export function gpuListing(node: NodeView): Listing<Gpu> {
       { title: "MEMORY", value: (gpu) => formatBytes(gpu.memoryBytes), align: "right" },
       { title: "CC", value: (gpu) => gpu.computeCapability },
       { title: "USE", value: (gpu) => (taken.has(gpu.uuid) ? "allocated" : "free") },
-      { title: "HEALTH", value: (gpu) => (gpu.healthy ? { text: "ok", style: "green" } : { text: gpu.problem ?? "unhealthy", style: "red" }) },
+      {
+        title: "HEALTH",
+        value: (gpu) => (gpu.healthy ? { text: "ok", style: "green" } : { text: gpu.problem ?? "unhealthy", style: "red" }),
+      },
     ],
     wide: [
       { title: "PCI", value: (gpu) => gpu.pciBusId },

@@ -1,6 +1,6 @@
 import { formatBytes } from "../../shared/domain/index.ts";
-import type { ProgressLine } from "../client/node-client.ts";
 import type { CliIo } from "../cli-io.ts";
+import type { ProgressLine } from "../client/node-client.ts";
 import { printable } from "./style.ts";
 
 export interface ProgressPrinter {

@@ -16,7 +16,11 @@ const GAP = "   ";
 /**
  * An aligned table, one line a row, no trailing spaces; "-" stands for nothing. The last column may be of any length.
  */
-export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[], options: { headers: boolean; colour: boolean }): string {
+export function renderTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  options: { headers: boolean; colour: boolean },
+): string {
   const body = rows.map((row) => columns.map((column) => cellOf(column.value(row))));
   const head: Cell[][] = options.headers ? [columns.map((column) => ({ text: column.title, style: "bold" }))] : [];
   const lines = [...head, ...body];
@@ -24,7 +28,12 @@ export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly
   return lines.map((line) => `${renderLine(line, columns, widths, options.colour)}\n`).join("");
 }
 
-function renderLine(cells: readonly Cell[], columns: readonly { align?: "left" | "right" }[], widths: readonly number[], colour: boolean): string {
+function renderLine(
+  cells: readonly Cell[],
+  columns: readonly { align?: "left" | "right" }[],
+  widths: readonly number[],
+  colour: boolean,
+): string {
   const last = cells.length - 1;
   return cells
     .map((cell, index) => {

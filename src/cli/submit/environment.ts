@@ -8,7 +8,11 @@ type Env = Readonly<Record<string, string | undefined>>;
  * of the caller's environment and is left out where it has none, as in Docker.
  * @throws BerthError invalid_request
  */
-export async function mergeEnvironment(assignments: readonly string[], files: readonly string[], own: Env): Promise<Record<string, string>> {
+export async function mergeEnvironment(
+  assignments: readonly string[],
+  files: readonly string[],
+  own: Env,
+): Promise<Record<string, string>> {
   const lines = (await Promise.all(files.map(readEnvFile))).flat();
   const pairs = [...lines, ...assignments].map((text) => assignment(text, own)).filter((pair) => pair !== null);
   return Object.fromEntries(pairs);
@@ -16,7 +20,10 @@ export async function mergeEnvironment(assignments: readonly string[], files: re
 
 async function readEnvFile(path: string): Promise<string[]> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new BerthError("invalid_request", `cannot read the environment file ${path}: ${errorText(cause)}`, { cause, field: "--env-file" });
+    throw new BerthError("invalid_request", `cannot read the environment file ${path}: ${errorText(cause)}`, {
+      cause,
+      field: "--env-file",
+    });
   });
   return parseEnvFile(text);
 }

@@ -16,7 +16,8 @@ export interface JobDocument {
  * @throws BerthError invalid_job_spec with file and line
  */
 export function readJobFile(text: string, file: string, sets: readonly string[]): JobDocument[] {
-  if (text.length > LARGEST_FILE_CHARACTERS) throw new BerthError("payload_too_large", `${file} is larger than ${LARGEST_FILE_CHARACTERS} characters`);
+  if (text.length > LARGEST_FILE_CHARACTERS)
+    throw new BerthError("payload_too_large", `${file} is larger than ${LARGEST_FILE_CHARACTERS} characters`);
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, version: "1.2" });
   const documents = (Array.isArray(parsed) ? parsed : []).filter((document) => document.contents !== null || document.errors.length > 0);
@@ -36,7 +37,10 @@ function readDocument(document: Document.Parsed, file: string, lines: LineCounte
 
 /** Where the deepest part of the pointer that exists is written. */
 function offsetOf(document: Document.Parsed, pointer: string | undefined): number | undefined {
-  const path = (pointer ?? "").split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const path = (pointer ?? "")
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
   for (let length = path.length; length > 0; length -= 1) {
     const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined;
     if (node?.range) return node.range[0];
@@ -49,14 +53,22 @@ function applySet(document: Document.Parsed, set: string): void {
   const split = set.indexOf("=");
   const path = set.slice(0, Math.max(0, split)).split(".");
   if (split < 0 || path.some((part) => part === "")) {
-    throw new BerthError("invalid_request", `${JSON.stringify(set)} is not an assignment; write it like resources.gpus=2`, { field: "--set" });
+    throw new BerthError("invalid_request", `${JSON.stringify(set)} is not an assignment; write it like resources.gpus=2`, {
+      field: "--set",
+    });
   }
   const value = parseAllDocuments(set.slice(split + 1));
   const first = Array.isArray(value) ? value[0] : undefined;
-  if (first && first.errors.length > 0) throw new BerthError("invalid_request", `the value of --set ${set} is not YAML`, { field: "--set" });
+  if (first && first.errors.length > 0)
+    throw new BerthError("invalid_request", `the value of --set ${set} is not YAML`, { field: "--set" });
   document.setIn(path, first ? first.toJS() : "");
 }
 
 function firstLine(text: string): string {
-  return text.split("\n")[0]?.replace(/ at line.*$/, "").toLowerCase() ?? text;
+  return (
+    text
+      .split("\n")[0]
+      ?.replace(/ at line.*$/, "")
+      .toLowerCase() ?? text
+  );
 }

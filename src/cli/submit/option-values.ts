@@ -16,7 +16,8 @@ export function integer(text: string): number {
 
 function wholeNumber(text: string, least: number): number {
   const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least)) throw new InvalidArgumentError(least <= 0 && least !== 0 ? "it must be a whole number." : `it must be a whole number from ${least}.`);
+  if (!(value >= least))
+    throw new InvalidArgumentError(least <= 0 && least !== 0 ? "it must be a whole number." : `it must be a whole number from ${least}.`);
   return value;
 }
 

@@ -55,7 +55,11 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
 /** "registry:5000/team/Trainer:v2" -> "trainer": a name for a job that was given none. */
 export function nameOfImage(image: string): string {
   const last = image.split("@")[0]?.split("/").at(-1)?.split(":")[0] ?? "";
-  const name = last.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "");
+  const name = last
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, "");
   return name === "" ? "job" : name;
 }
 
@@ -67,7 +71,9 @@ export function parseVolume(text: string): { type: "volume" | "bind"; source: st
   const [source = "", target = "", mode, ...more] = text.split(":");
   const known = mode === undefined || mode === "ro" || mode === "rw";
   if (source === "" || !target.startsWith("/") || !known || more.length > 0) {
-    throw new BerthError("invalid_request", `${JSON.stringify(text)} is not a volume; write it like data:/data or /srv/data:/data:ro`, { field: "--volume" });
+    throw new BerthError("invalid_request", `${JSON.stringify(text)} is not a volume; write it like data:/data or /srv/data:/data:ro`, {
+      field: "--volume",
+    });
   }
   return { type: source.startsWith("/") ? "bind" : "volume", source, target, readOnly: mode === "ro" };
 }

@@ -68,8 +68,13 @@ async function writeHolder(file: FileHandle, holder: LockHolder): Promise<void> 
 }
 
 export function lockedError(dataDir: string, holder: LockHolder | null): BerthError {
-  const who = holder ? `process ${holder.pid} since ${new Date(holder.since).toISOString()}, listening on ${holder.listen}` : "another process";
+  const who = holder
+    ? `process ${holder.pid} since ${new Date(holder.since).toISOString()}, listening on ${holder.listen}`
+    : "another process";
   return new BerthError("data_dir_locked", `${dataDir} is held by ${who}`, {
-    details: { hint: `use it as it runs, stop it with \`berth down --data-dir ${dataDir}\`, or choose another --data-dir`, ...(holder ? { holder } : {}) },
+    details: {
+      hint: `use it as it runs, stop it with \`berth down --data-dir ${dataDir}\`, or choose another --data-dir`,
+      ...(holder ? { holder } : {}),
+    },
   });
 }

@@ -38,7 +38,14 @@ export async function startDetached(paths: BerthPaths, args: readonly string[]):
     const report = await new Promise<Report>((resolve, reject) => {
       child.once("message", (message) => resolve(message as Report));
       child.once("error", reject);
-      child.once("exit", (code, signal) => resolve({ kind: "failed", code: "missing_requirement", message: `berth up ended (${signal ?? `exit code ${code}`})`, hint: `its log is ${logFile}` }));
+      child.once("exit", (code, signal) =>
+        resolve({
+          kind: "failed",
+          code: "missing_requirement",
+          message: `berth up ended (${signal ?? `exit code ${code}`})`,
+          hint: `its log is ${logFile}`,
+        }),
+      );
     });
     if (report.kind === "failed") throw reportedError(report);
     child.disconnect();

@@ -21,7 +21,12 @@ export interface ChildRecord {
 export function decideOrphans(records: readonly ChildRecord[], living: ReadonlyMap<number, ProcessEntry>, boot: string): ChildRecord[] {
   return records.filter((record) => {
     const process = living.get(record.pid);
-    return process !== undefined && record.bootId === boot && record.startTicks === process.startTicks && process.commandLine.includes(record.commandMark);
+    return (
+      process !== undefined &&
+      record.bootId === boot &&
+      record.startTicks === process.startTicks &&
+      process.commandLine.includes(record.commandMark)
+    );
   });
 }
 
@@ -48,7 +53,9 @@ const GRACE_MS = 10_000;
 /** Ends what a killed supervisor left behind. Call it with the data dir locked. Returns the names. */
 export async function endOrphans(pidDir: string, native: Ender, clock: Clock): Promise<string[]> {
   const records = await readRecords(pidDir);
-  const living = new Map((await Promise.all(records.map((record) => readProcess(record.pid)))).flatMap((entry) => (entry ? [[entry.pid, entry] as const] : [])));
+  const living = new Map(
+    (await Promise.all(records.map((record) => readProcess(record.pid)))).flatMap((entry) => (entry ? [[entry.pid, entry] as const] : [])),
+  );
   const orphans = decideOrphans(records, living, await readBootId());
   await Promise.all(orphans.map((orphan) => endOne(orphan, native, clock)));
   await Promise.all(records.map((record) => forgetChild(pidDir, record.name)));

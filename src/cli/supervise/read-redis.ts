@@ -8,7 +8,13 @@ export async function readRedis(address: string): Promise<RedisFacts | null> {
   const path = address.startsWith("unix://") ? address.slice("unix://".length) : address;
   if (path.startsWith("/") && !existsSync(path)) return null;
   const { Redis } = await import("ioredis");
-  const options = { lazyConnect: true, retryStrategy: () => null, connectTimeout: TIMEOUT_MS, commandTimeout: TIMEOUT_MS, maxRetriesPerRequest: 0 };
+  const options = {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    connectTimeout: TIMEOUT_MS,
+    commandTimeout: TIMEOUT_MS,
+    maxRetriesPerRequest: 0,
+  };
   const redis = path.startsWith("/") ? new Redis({ path, ...options }) : new Redis(path, options);
   // Without a listener ioredis prints connection errors itself; they arrive as rejections too.
   redis.on("error", () => undefined);

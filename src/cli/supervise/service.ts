@@ -107,13 +107,21 @@ async function untilReady(spec: ServiceSpec, deps: ServiceDeps, running: Running
     if (end !== null || deps.clock.monotonic() > deadline) {
       const lines = await lastLines(spec.logFile, running.logStart, 8);
       const what = end === null ? `is not ready after ${READY_TIMEOUT_MS / 1000} s` : `ended before it was ready (${end})`;
-      throw new BerthError("missing_requirement", [`${spec.name} ${what}`, ...lines].join("\n  "), { details: { hint: `its log is ${spec.logFile}; \`berth doctor\` checks the machine` } });
+      throw new BerthError("missing_requirement", [`${spec.name} ${what}`, ...lines].join("\n  "), {
+        details: { hint: `its log is ${spec.logFile}; \`berth doctor\` checks the machine` },
+      });
     }
     await deps.clock.sleep(20);
   }
 }
 
-async function supervise(spec: ServiceSpec, deps: ServiceDeps, first: Running, stopping: AbortSignal, onStart: (running: Running) => void): Promise<void> {
+async function supervise(
+  spec: ServiceSpec,
+  deps: ServiceDeps,
+  first: Running,
+  stopping: AbortSignal,
+  onStart: (running: Running) => void,
+): Promise<void> {
   let running = first;
   const stopped = new Promise<null>((resolve) => stopping.addEventListener("abort", () => resolve(null), { once: true }));
   for (let failures = 0; ; ) {
@@ -141,7 +149,9 @@ async function end(running: Running, hurry: AbortSignal, deps: ServiceDeps, spec
   const isGone = () => running.child.exitCode !== null || running.child.signalCode !== null || running.child.pid === undefined;
   if (isGone()) return;
   running.child.kill("SIGTERM");
-  const patience = hurry.aborted ? deps.clock.sleep(HURRIED_STOP_MS) : deps.clock.sleep(STOP_TIMEOUT_MS, hurry).catch(() => deps.clock.sleep(HURRIED_STOP_MS));
+  const patience = hurry.aborted
+    ? deps.clock.sleep(HURRIED_STOP_MS)
+    : deps.clock.sleep(STOP_TIMEOUT_MS, hurry).catch(() => deps.clock.sleep(HURRIED_STOP_MS));
   if (await Promise.race([ended, patience.then(() => false)])) return;
   deps.say(`${spec.name}: does not stop; killing it`);
   running.child.kill("SIGKILL");

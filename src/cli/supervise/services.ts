@@ -52,7 +52,18 @@ function redisService(paths: BerthPaths, env: Env, clock: Clock): ServiceSpec {
 function controlPlaneService(paths: BerthPaths, options: UpOptions, env: Env): ServiceSpec {
   const lease = options.leaseSeconds === null ? [] : ["--lease", `${options.leaseSeconds}s`];
   const embedded = options.redisUrl === null ? ["--embedded"] : [];
-  const args = ["control-plane", "--data-dir", paths.dataDir, "--run-dir", paths.runDir, "--listen", options.listen, ...lease, ...embedded, NODE_STDIN_FLAG];
+  const args = [
+    "control-plane",
+    "--data-dir",
+    paths.dataDir,
+    "--run-dir",
+    paths.runDir,
+    "--listen",
+    options.listen,
+    ...lease,
+    ...embedded,
+    NODE_STDIN_FLAG,
+  ];
   return {
     name: "control-plane",
     file: process.execPath,

@@ -44,7 +44,10 @@ export function agentVerb(io: CliIo): Command {
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
     .addOption(new Option("--exit-with-stdin").hideHelp())
     .action(action(io, (options: Options, self: Command) => runAgentVerb(io, options, self)));
-  return examples(command, ["BERTH_JOIN_TOKEN=$(ssh head berth token create) berth agent --join http://head:8470", "berth agent --join http://head:8470 --token-file join.token"]);
+  return examples(command, [
+    "BERTH_JOIN_TOKEN=$(ssh head berth token create) berth agent --join http://head:8470",
+    "berth agent --join http://head:8470 --token-file join.token",
+  ]);
 }
 
 async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise<number> {

@@ -38,7 +38,9 @@ async function build(io: CliIo, folder: string, options: Options, self: Command)
     buildArg: (options.buildArg ?? []).flatMap((text) => withOwnValue(text, io.env)),
     noCache: !options.cache,
   };
-  const image = await interruptibly(io, (signal) => connectNode(io, self).build(context.tar, query, progress.show, signal)).finally(progress.close);
+  const image = await interruptibly(io, (signal) => connectNode(io, self).build(context.tar, query, progress.show, signal)).finally(
+    progress.close,
+  );
   io.stdout.write(`${nameOf(image)} ${image.digest}\n`);
 }
 

@@ -9,7 +9,11 @@ export interface VerbEntry {
 }
 
 export const VERBS: readonly VerbEntry[] = [
-  { name: "up", summary: "start Berth on this machine: Redis, control plane and agent", load: async () => (await import("./up.ts")).upVerb },
+  {
+    name: "up",
+    summary: "start Berth on this machine: Redis, control plane and agent",
+    load: async () => (await import("./up.ts")).upVerb,
+  },
   { name: "down", summary: "stop what `berth up` started", load: async () => (await import("./down.ts")).downVerb },
   { name: "doctor", summary: "check what Berth needs of this machine", load: async () => (await import("./doctor.ts")).doctorVerb },
   { name: "submit", summary: "queue the jobs of a file", load: async () => (await import("./submit.ts")).submitVerb },
@@ -28,5 +32,10 @@ export const VERBS: readonly VerbEntry[] = [
   { name: "agent", summary: "join this machine to a control plane", load: async () => (await import("./agent.ts")).agentVerb },
   { name: "version", summary: "show the versions of client and server", load: async () => (await import("./version.ts")).versionVerb },
   { name: "completion", summary: "print a shell completion script", load: async () => (await import("./completion.ts")).completionVerb },
-  { name: "control-plane", summary: "run the control plane", hidden: true, load: async () => (await import("./control-plane.ts")).controlPlaneVerb },
+  {
+    name: "control-plane",
+    summary: "run the control plane",
+    hidden: true,
+    load: async () => (await import("./control-plane.ts")).controlPlaneVerb,
+  },
 ];

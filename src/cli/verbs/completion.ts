@@ -1,8 +1,8 @@
 import { Argument, Command } from "commander";
 import type { CliIo } from "../cli-io.ts";
 import { bashScript } from "../completion/bash.ts";
-import { fishScript } from "../completion/fish.ts";
 import { describeCommands } from "../completion/command-tree.ts";
+import { fishScript } from "../completion/fish.ts";
 import { zshScript } from "../completion/zsh.ts";
 import { action, examples } from "../verb.ts";
 
@@ -13,7 +13,11 @@ export function completionVerb(io: CliIo): Command {
     .description("Print a completion script for a shell.")
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
     .action(action(io, (shell: keyof typeof SCRIPTS) => printScript(io, shell)));
-  return examples(command, ["berth completion bash > /etc/bash_completion.d/berth", "berth completion zsh > \"${fpath[1]}/_berth\"", "berth completion fish > ~/.config/fish/completions/berth.fish"]);
+  return examples(command, [
+    "berth completion bash > /etc/bash_completion.d/berth",
+    'berth completion zsh > "${fpath[1]}/_berth"',
+    "berth completion fish > ~/.config/fish/completions/berth.fish",
+  ]);
 }
 
 async function printScript(io: CliIo, shell: keyof typeof SCRIPTS): Promise<void> {

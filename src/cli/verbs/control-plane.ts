@@ -33,13 +33,26 @@ export function controlPlaneVerb(io: CliIo): Command {
 
 async function runAlone(io: CliIo, options: Options): Promise<number> {
   const redis = io.env["BERTH_REDIS_URL"];
-  if (!redis) throw new BerthError("invalid_request", "BERTH_REDIS_URL is not set", { details: { hint: "set it to redis://host:6379 or unix:///path; `berth up` brings a Redis of its own" } });
+  if (!redis)
+    throw new BerthError("invalid_request", "BERTH_REDIS_URL is not set", {
+      details: { hint: "set it to redis://host:6379 or unix:///path; `berth up` brings a Redis of its own" },
+    });
   const paths = berthPaths(options.dataDir, options.runDir);
   await makePrivateFolder(paths.runDir);
   const lease = options.lease === undefined ? {} : { leaseSeconds: parseDurationSeconds(options.lease) };
   const { runControlPlane } = await import("../../control/api/index.ts");
   await runUntilStopped(io, options.exitWithStdin ?? false, (signal) =>
-    runControlPlane({ dataDir: resolve(options.dataDir), runDir: paths.runDir, listen: options.listen, redis, embedded: options.embedded ?? false, ...lease }, signal),
+    runControlPlane(
+      {
+        dataDir: resolve(options.dataDir),
+        runDir: paths.runDir,
+        listen: options.listen,
+        redis,
+        embedded: options.embedded ?? false,
+        ...lease,
+      },
+      signal,
+    ),
   );
   return EXIT.ok;
 }

@@ -25,7 +25,10 @@ export function doctorVerb(io: CliIo): Command {
 }
 
 async function examine(io: CliIo, options: Options): Promise<number> {
-  const [{ judgeMachine, readMachine }, { readRedis }] = await Promise.all([import("../../node/platform/index.ts"), import("../supervise/read-redis.ts")]);
+  const [{ judgeMachine, readMachine }, { readRedis }] = await Promise.all([
+    import("../../node/platform/index.ts"),
+    import("../supervise/read-redis.ts"),
+  ]);
   const paths = berthPaths(options.dataDir);
   const redis = await readRedis(options.redis ?? (io.env["BERTH_REDIS_URL"] || paths.redisSocket));
   const checks = judgeMachine(await readMachine(paths.dataDir, redis));

@@ -16,7 +16,9 @@ interface Options {
 
 export function downVerb(io: CliIo): Command {
   const command = new Command("down")
-    .description("Stop the `berth up` that holds a data dir, and wait until it has. Containers go on and are adopted by the next one, until their lease ends.")
+    .description(
+      "Stop the `berth up` that holds a data dir, and wait until it has. Containers go on and are adopted by the next one, until their lease ends.",
+    )
     .option("--data-dir <folder>", "the data dir (BERTH_DATA_DIR)", io.env["BERTH_DATA_DIR"] || DEFAULT_DATA_DIR)
     .option("--timeout <duration>", "how long to wait", duration, "2m")
     .action(action(io, (options: Options) => down(io, options)));
@@ -37,7 +39,10 @@ async function down(io: CliIo, options: Options): Promise<number> {
   native.signalProcess(holder.pid, holder.startTicks, SIGTERM);
   const deadline = io.clock.monotonic() + parseDurationSeconds(options.timeout) * 1000;
   while (await isLocked(native, paths.lockFile)) {
-    if (io.clock.monotonic() > deadline) throw new BerthError("conflict", `process ${holder.pid} is still stopping after ${options.timeout}`, { details: { hint: `its log is ${paths.logDir}/up.log` } });
+    if (io.clock.monotonic() > deadline)
+      throw new BerthError("conflict", `process ${holder.pid} is still stopping after ${options.timeout}`, {
+        details: { hint: `its log is ${paths.logDir}/up.log` },
+      });
     await io.clock.sleep(50);
   }
   io.stderr.write("stopped\n");

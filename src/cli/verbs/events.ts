@@ -4,8 +4,8 @@ import { type CliIo, stopSignal } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
 import { readNdjson } from "../client/ndjson.ts";
 import { EXIT } from "../exit-codes.ts";
-import { type FormatOptions, printListing, withFormats } from "../output/formats.ts";
 import { eventListing } from "../output/event-listing.ts";
+import { type FormatOptions, printListing, withFormats } from "../output/formats.ts";
 import { printable } from "../output/style.ts";
 import { timestamp } from "../output/time.ts";
 import { action, examples } from "../verb.ts";
@@ -33,7 +33,9 @@ async function showEvents(io: CliIo, id: string, options: Options, self: Command
   const stop = stopSignal(io);
   try {
     for await (const event of readNdjson<JobEvent>(await api.followEvents(id, stop.signal))) {
-      io.stdout.write(options.output === "json" ? `${JSON.stringify(event)}\n` : `${timestamp(event.at)}   ${event.type}   ${printable(event.message)}\n`);
+      io.stdout.write(
+        options.output === "json" ? `${JSON.stringify(event)}\n` : `${timestamp(event.at)}   ${event.type}   ${printable(event.message)}\n`,
+      );
     }
     return EXIT.ok;
   } catch (error) {

@@ -26,5 +26,7 @@ async function describe(io: CliIo, id: string, options: FormatOptions, self: Com
   if (options.output !== "table") return printListing(io, options, jobListing(io.clock.now(), names), [job]);
   const events = await api.events(job.id);
   const simulated = new Set(nodes.filter((node) => node.facts.simulatedGpus).map((node) => node.id));
-  io.stdout.write(describeJob({ job, events: events.slice(-SHOWN_EVENTS), nodeNames: names, simulated, now: io.clock.now(), colour: io.colour.stdout }));
+  io.stdout.write(
+    describeJob({ job, events: events.slice(-SHOWN_EVENTS), nodeNames: names, simulated, now: io.clock.now(), colour: io.colour.stdout }),
+  );
 }

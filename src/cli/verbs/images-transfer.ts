@@ -21,7 +21,9 @@ export function saveCommand(io: CliIo): Command {
 
 async function saveImages(io: CliIo, images: readonly string[], options: { output?: string }, self: Command): Promise<void> {
   if (options.output === undefined && (io.stdout as { isTTY?: boolean }).isTTY) {
-    throw new BerthError("invalid_request", "an archive is not for a terminal", { details: { hint: "name a file with -o, or redirect the output" } });
+    throw new BerthError("invalid_request", "an archive is not for a terminal", {
+      details: { hint: "name a file with -o, or redirect the output" },
+    });
   }
   await interruptibly(io, async (signal) => {
     const archive = await connectNode(io, self).save(images, signal);
@@ -51,13 +53,21 @@ export function bootstrapCommand(io: CliIo): Command {
     .argument("<distribution:suite>", "as debian:bookworm")
     .option("--include <packages>", "further packages, separated by commas (repeatable)", collect)
     .action(action(io, (reference: string, options: { include?: string[] }, self: Command) => bootstrap(io, reference, options, self)));
-  return examples(command, ["berth image bootstrap debian:bookworm", "berth image bootstrap debian:bookworm --include python3-numpy,python3-torch"]);
+  return examples(command, [
+    "berth image bootstrap debian:bookworm",
+    "berth image bootstrap debian:bookworm --include python3-numpy,python3-torch",
+  ]);
 }
 
 async function bootstrap(io: CliIo, reference: string, options: { include?: string[] }, self: Command): Promise<void> {
-  const include = (options.include ?? []).flatMap((names) => names.split(",")).map((name) => name.trim()).filter((name) => name !== "");
+  const include = (options.include ?? [])
+    .flatMap((names) => names.split(","))
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
   const progress = progressPrinter(io);
-  const image = await interruptibly(io, (signal) => connectNode(io, self).bootstrap(reference, include, progress.show, signal)).finally(progress.close);
+  const image = await interruptibly(io, (signal) => connectNode(io, self).bootstrap(reference, include, progress.show, signal)).finally(
+    progress.close,
+  );
   io.stdout.write(`${nameOf(image)} ${image.digest}\n`);
 }
 
@@ -71,7 +81,8 @@ export async function interruptibly<T>(io: CliIo, work: (signal: AbortSignal) =>
   try {
     return await work(stop.signal);
   } catch (error) {
-    if (stop.signal.aborted) throw new BerthError("invalid_request", "interrupted", { cause: error, details: { hint: "nothing was kept; run it again" } });
+    if (stop.signal.aborted)
+      throw new BerthError("invalid_request", "interrupted", { cause: error, details: { hint: "nothing was kept; run it again" } });
     throw error;
   } finally {
     stop.close();

@@ -29,7 +29,11 @@ function imageCommands(io: CliIo, name: string): Command {
 function listCommand(io: CliIo): Command {
   const command = withFormats(withNode(new Command("ls")))
     .description("List images.")
-    .action(action(io, async (options: FormatOptions, self: Command) => printListing(io, options, imageListing(io.clock.now()), await connectNode(io, self).images())));
+    .action(
+      action(io, async (options: FormatOptions, self: Command) =>
+        printListing(io, options, imageListing(io.clock.now()), await connectNode(io, self).images()),
+      ),
+    );
   return examples(command, ["berth images ls -o wide"]);
 }
 
@@ -37,7 +41,11 @@ function inspectCommand(io: CliIo): Command {
   const command = withNode(new Command("inspect"))
     .description("Print an image's configuration and layers as JSON.")
     .argument("<image>")
-    .action(action(io, async (image: string, _options: object, self: Command) => printValue(io, "json", await connectNode(io, self).inspect(image))));
+    .action(
+      action(io, async (image: string, _options: object, self: Command) =>
+        printValue(io, "json", await connectNode(io, self).inspect(image)),
+      ),
+    );
   return examples(command, ["berth images inspect debian:bookworm | jq .config.config.Env"]);
 }
 
@@ -46,7 +54,13 @@ function tagCommand(io: CliIo): Command {
     .description("Give an image another name.")
     .argument("<source>")
     .argument("<reference>")
-    .action(action(io, async (source: string, reference: string, _options: object, self: Command) => void (await connectNode(io, self).tag(source, reference))));
+    .action(
+      action(
+        io,
+        async (source: string, reference: string, _options: object, self: Command) =>
+          void (await connectNode(io, self).tag(source, reference)),
+      ),
+    );
   return examples(command, ["berth images tag trainer:v2 trainer:latest"]);
 }
 
@@ -69,6 +83,12 @@ async function removeImages(io: CliIo, images: readonly string[], self: Command)
 function pruneCommand(io: CliIo): Command {
   const command = withNode(new Command("prune"))
     .description("Free what no image and no container needs.")
-    .action(action(io, async (_options: object, self: Command) => void io.stdout.write(`freed ${formatBytes((await connectNode(io, self).prune()).freedBytes)}\n`)));
+    .action(
+      action(
+        io,
+        async (_options: object, self: Command) =>
+          void io.stdout.write(`freed ${formatBytes((await connectNode(io, self).prune()).freedBytes)}\n`),
+      ),
+    );
   return examples(command, ["berth images prune"]);
 }

@@ -35,7 +35,15 @@ export function runVerb(io: CliIo): Command {
     .addOption(new Option("--network <mode>", "network of the container").choices(["bridge", "host", "none"]))
     .option("-l, --label <name=value>", "label (repeatable)", collect)
     .option("-d, --detach", "only queue it and print its id")
-    .action(action(io, (image: string, args: string[], options: RunOptions & { detach?: boolean }, self: Command) => run(io, image, args, options, self)));
+    .addOption(new Option("--rm").hideHelp())
+    .addOption(new Option("-i, --interactive").hideHelp())
+    .action(
+      action(io, (image: string, args: string[], options: RunOptions & { detach?: boolean }, self: Command) =>
+        run(io, image, args, options, self),
+      ),
+    );
+  // Docker's `-it`: -t is the time limit here, as in sbatch, and would take the image for its value.
+  command.on("option:interactive", () => command.error("error: jobs run without a terminal or standard input: leave -i and -it out"));
   return examples(command, [
     "berth run --gpus 1 trainer:v2 python3 train.py --epochs 3",
     "berth run -G 8 -n 2 -t 12:00:00 -v checkpoints:/checkpoints trainer:v2",
@@ -43,7 +51,13 @@ export function runVerb(io: CliIo): Command {
   ]);
 }
 
-async function run(io: CliIo, image: string, args: readonly string[], options: RunOptions & { detach?: boolean }, self: Command): Promise<number> {
+async function run(
+  io: CliIo,
+  image: string,
+  args: readonly string[],
+  options: RunOptions & { detach?: boolean },
+  self: Command,
+): Promise<number> {
   const env = await mergeEnvironment(options.env ?? [], options.envFile ?? [], io.env);
   const spec = specOfRun(image, args, options, env);
   const api = await connectApi(io, self);

@@ -29,7 +29,11 @@ export function submitVerb(io: CliIo): Command {
     .option("--follow", "follow the jobs one after the other; returns the first exit code that is not 0")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["text", "name", "json", "yaml"]).default("text"))
     .action(action(io, (files: string[], options: Options, self: Command) => submitFiles(io, files, options, self)));
-  return examples(command, ["berth submit job.yaml", "berth submit job.yaml --set resources.gpus=2 --follow", "generate-sweep | berth submit - -o name"]);
+  return examples(command, [
+    "berth submit job.yaml",
+    "berth submit job.yaml --set resources.gpus=2 --follow",
+    "generate-sweep | berth submit - -o name",
+  ]);
 }
 
 async function submitFiles(io: CliIo, given: readonly string[], options: Options, self: Command): Promise<number> {
@@ -47,9 +51,12 @@ async function submitFiles(io: CliIo, given: readonly string[], options: Options
 }
 
 async function readDocuments(io: CliIo, file: string, sets: readonly string[]): Promise<JobDocument[]> {
-  const text = file === "-" ? await readAll(io.stdin) : await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new BerthError("invalid_request", `cannot read ${file}: ${errorText(cause)}`, { cause });
-  });
+  const text =
+    file === "-"
+      ? await readAll(io.stdin)
+      : await readFile(file, "utf8").catch((cause: unknown) => {
+          throw new BerthError("invalid_request", `cannot read ${file}: ${errorText(cause)}`, { cause });
+        });
   // The YAML library costs ~20 ms to load, and --help does not need it.
   const { readJobFile } = await import("../submit/job-file.ts");
   return readJobFile(text, file === "-" ? "stdin" : file, sets);

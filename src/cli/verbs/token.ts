@@ -15,7 +15,9 @@ interface Options {
 export function tokenVerb(io: CliIo): Command {
   const create = withHost(new Command("create"))
     .description("Make a token and print it once: it is stored nowhere in clear.")
-    .addOption(new Option("--kind <kind>", "join: lets one agent join; api: lets a client use the API").choices(["join", "api"]).default("join"))
+    .addOption(
+      new Option("--kind <kind>", "join: lets one agent join; api: lets a client use the API").choices(["join", "api"]).default("join"),
+    )
     .option("--ttl <duration>", "how long it is valid", duration, "10m")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["text", "json", "yaml"]).default("text"))
     .action(action(io, (options: Options, self: Command) => createToken(io, options, self)));

@@ -3,8 +3,8 @@ import { parseDurationSeconds } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { clientVersion } from "../client-version.ts";
 import { EXIT } from "../exit-codes.ts";
-import { paint } from "../output/style.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
+import { paint } from "../output/style.ts";
 import { collect, duration, positiveInteger } from "../submit/option-values.ts";
 import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
 import { reportToParent, startDetached } from "../supervise/detach.ts";
@@ -63,14 +63,25 @@ async function detach(io: CliIo, paths: BerthPaths, options: Options, self: Comm
   io.stderr.write("starting Berth in the background\n");
   const pid = await startDetached(paths, foregroundArguments(self));
   sayReady(io, paths, options);
-  io.stderr.write(`running as process ${pid}; \`berth down${paths.dataDir === DEFAULT_DATA_DIR ? "" : ` --data-dir ${paths.dataDir}`}\` stops it\n`);
+  io.stderr.write(
+    `running as process ${pid}; \`berth down${paths.dataDir === DEFAULT_DATA_DIR ? "" : ` --data-dir ${paths.dataDir}`}\` stops it\n`,
+  );
   return EXIT.ok;
 }
 
 /** The command line again, without -d; secrets go by environment already. */
 function foregroundArguments(self: Command): string[] {
-  const given = self.options.filter((option) => option.attributeName() !== "detach" && self.getOptionValueSource(option.attributeName()) === "cli");
-  return ["up", ...given.flatMap((option) => [self.getOptionValue(option.attributeName())].flat().flatMap((value: unknown) => (value === true ? [`${option.long}`] : [`${option.long}=${String(value)}`])))];
+  const given = self.options.filter(
+    (option) => option.attributeName() !== "detach" && self.getOptionValueSource(option.attributeName()) === "cli",
+  );
+  return [
+    "up",
+    ...given.flatMap((option) =>
+      [self.getOptionValue(option.attributeName())]
+        .flat()
+        .flatMap((value: unknown) => (value === true ? [`${option.long}`] : [`${option.long}=${String(value)}`])),
+    ),
+  ];
 }
 
 async function runForeground(io: CliIo, paths: BerthPaths, options: Options): Promise<void> {
@@ -93,7 +104,14 @@ async function runForeground(io: CliIo, paths: BerthPaths, options: Options): Pr
       sayReady(io, paths, options);
       reportToParent("ready");
     };
-    const run = { paths, listen: options.listen, specs: serviceSpecs(paths, upOptions, io.env, io.clock), stop: signals.stop, hurry: signals.hurry, onReady };
+    const run = {
+      paths,
+      listen: options.listen,
+      specs: serviceSpecs(paths, upOptions, io.env, io.clock),
+      stop: signals.stop,
+      hurry: signals.hurry,
+      onReady,
+    };
     await superviseChildren(run, { native: loadNative(), clock: io.clock, say });
     say("stopped");
   } finally {
@@ -119,4 +137,3 @@ function sayReady(io: CliIo, paths: BerthPaths, options: Options): void {
   if (paths.runDir === "/run/berth") return;
   io.stderr.write(`  export BERTH_HOST=unix://${paths.apiSocket} BERTH_NODE=unix://${paths.nodeSocket}\n`);
 }
-

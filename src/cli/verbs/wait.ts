@@ -3,6 +3,7 @@ import { isTerminal, type Job, parseDurationSeconds } from "../../shared/domain/
 import type { CliIo } from "../cli-io.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { connectApi, withHost } from "../client/connect.ts";
+import { patiently } from "../client/patience.ts";
 import { EXIT, exitCodeOfJob, worstExitCode } from "../exit-codes.ts";
 import { printable } from "../output/style.ts";
 import { duration } from "../submit/option-values.ts";
@@ -11,6 +12,8 @@ import { jobId } from "./cancel.ts";
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
+/** setTimeout takes 31 bits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export function waitVerb(io: CliIo): Command {
   const command = withHost(new Command("wait"))
@@ -40,9 +43,18 @@ async function waitForJob(io: CliIo, api: ApiClient, id: string, deadline: numbe
       return EXIT.timeout;
     }
     await io.clock.sleep(Math.min(pause, left));
-    job = await api.get(job.id);
+    job = await askUntil(io, api, job, left);
   }
   io.stdout.write(`job/${job.id} ${job.state}\n`);
   if (job.state !== "succeeded") io.stderr.write(`job ${job.id} ${job.state}: ${printable(job.outcome?.message ?? "")}\n`);
   return exitCodeOfJob(job);
+}
+
+/** The job as it is now, or as it was when `milliseconds` are over and nobody answered. */
+async function askUntil(io: CliIo, api: ApiClient, job: Job, milliseconds: number): Promise<Job> {
+  const limit = AbortSignal.timeout(Math.min(milliseconds, LONGEST_TIMER_MS));
+  return patiently(io.clock, () => api.get(job.id, limit), limit).catch((error: unknown) => {
+    if (limit.aborted) return job;
+    throw error;
+  });
 }

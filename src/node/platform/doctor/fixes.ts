@@ -3,7 +3,9 @@ import type { MachineFacts } from "./machine-facts.ts";
 /** The command that installs packages of Debian's names here, or words where there is no apt. */
 export function install(facts: Pick<MachineFacts, "os">, ...packages: string[]): string {
   const hasApt = ["debian", "ubuntu"].includes(facts.os.id);
-  return hasApt ? `apt-get install -y --no-install-recommends ${packages.join(" ")}` : `install with your package manager: ${packages.join(" ")}`;
+  return hasApt
+    ? `apt-get install -y --no-install-recommends ${packages.join(" ")}`
+    : `install with your package manager: ${packages.join(" ")}`;
 }
 
 /** The command that brings a package up to date. */

@@ -16,7 +16,12 @@ export const VULNERABILITIES: readonly Vulnerability[] = [
   { tool: "runc", cves: ["CVE-2019-5736"], fixed: ["1.0.0-rc7"], what: "a container can overwrite runc itself" },
   { tool: "runc", cves: ["CVE-2021-30465"], fixed: ["1.0.0-rc95"], what: "a mount race lets a container reach the host's files" },
   { tool: "runc", cves: ["CVE-2022-29162"], fixed: ["1.1.2"], what: "containers start with inheritable capabilities" },
-  { tool: "runc", cves: ["CVE-2023-27561", "CVE-2023-28642"], fixed: ["1.1.5"], what: "/proc masking can be avoided by links in the image" },
+  {
+    tool: "runc",
+    cves: ["CVE-2023-27561", "CVE-2023-28642"],
+    fixed: ["1.1.5"],
+    what: "/proc masking can be avoided by links in the image",
+  },
   { tool: "runc", cves: ["CVE-2024-21626"], fixed: ["1.1.12"], what: "a leaked file descriptor lets an image reach the host's files" },
   { tool: "runc", cves: ["CVE-2024-45310"], fixed: ["1.1.14", "1.2.0-rc.3"], what: "a race can make empty files on the host" },
   {
@@ -25,7 +30,12 @@ export const VULNERABILITIES: readonly Vulnerability[] = [
     fixed: ["1.2.8", "1.3.3", "1.4.0-rc.3"],
     what: "masked paths and /dev/console can be redirected to the host's /proc",
   },
-  { tool: "runc", cves: ["CVE-2026-41579"], fixed: ["1.3.6", "1.4.3", "1.5.0-rc.3"], what: "an image whose /dev is a link redirects mounts" },
+  {
+    tool: "runc",
+    cves: ["CVE-2026-41579"],
+    fixed: ["1.3.6", "1.4.3", "1.5.0-rc.3"],
+    what: "an image whose /dev is a link redirects mounts",
+  },
   { tool: "crun", cves: ["CVE-2022-27650"], fixed: ["1.4.4"], what: "containers start with inheritable capabilities" },
   {
     tool: "redis-server",
@@ -47,7 +57,9 @@ export function vulnerabilitiesOf(name: ToolName, tool: ToolFacts): Vulnerabilit
   const version = tool.version;
   if (version === null) return [];
   const patched = new Set(tool.patched);
-  return VULNERABILITIES.filter((entry) => entry.tool === name && isAffected(version, entry) && entry.cves.some((cve) => !patched.has(cve)));
+  return VULNERABILITIES.filter(
+    (entry) => entry.tool === name && isAffected(version, entry) && entry.cves.some((cve) => !patched.has(cve)),
+  );
 }
 
 function isAffected(version: string, entry: Vulnerability): boolean {

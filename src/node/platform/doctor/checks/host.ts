@@ -9,55 +9,124 @@ const NEEDED_NAMESPACES = ["ipc", "mnt", "net", "pid", "uts"];
 export function checkNode(facts: MachineFacts): Check {
   const found = facts.nodeVersion;
   if (isAtLeast(found, LEAST_NODE)) return ok("node", "Node.js", found);
-  return fail("node", "Node.js", found, `Berth needs ${LEAST_NODE} or newer`, "install Node.js 20 or newer, as from https://nodejs.org/en/download");
+  return fail(
+    "node",
+    "Node.js",
+    found,
+    `Berth needs ${LEAST_NODE} or newer`,
+    "install Node.js 20 or newer, as from https://nodejs.org/en/download",
+  );
 }
 
 export function checkUser(facts: MachineFacts): Check {
   if (facts.userId === 0) return ok("root", "user", "root");
-  return fail("root", "user", `user id ${facts.userId}`, "mounts, namespaces and cgroups need root; what follows may not be what root would see", "run it with sudo");
+  return fail(
+    "root",
+    "user",
+    `user id ${facts.userId}`,
+    "mounts, namespaces and cgroups need root; what follows may not be what root would see",
+    "run it with sudo",
+  );
 }
 
 export function checkKernel(facts: MachineFacts): Check {
   if (isAtLeast(facts.kernel, LEAST_KERNEL)) return ok("kernel", "kernel", facts.kernel);
-  const fix = facts.os.id === "ubuntu" ? "apt-get install -y linux-generic-hwe-$(lsb_release -rs), then reboot" : "apt-get install -y linux-image-amd64, then reboot";
+  const fix =
+    facts.os.id === "ubuntu"
+      ? "apt-get install -y linux-generic-hwe-$(lsb_release -rs), then reboot"
+      : "apt-get install -y linux-image-amd64, then reboot";
   return fail("kernel", "kernel", facts.kernel, `overlayfs and openat2 as Berth uses them need ${LEAST_KERNEL} or newer`, fix);
 }
 
 export function checkNamespaces(facts: MachineFacts): Check {
   const missing = NEEDED_NAMESPACES.filter((name) => !facts.namespaces.includes(name));
-  if (missing.length === 0) return ok("namespaces", "namespaces", facts.namespaces.filter((name) => !name.endsWith("_for_children")).join(" "));
-  return fail("namespaces", "namespaces", `no ${missing.join(", ")}`, "containers cannot be kept apart", "boot a kernel built with CONFIG_NAMESPACES and its parts");
+  if (missing.length === 0)
+    return ok("namespaces", "namespaces", facts.namespaces.filter((name) => !name.endsWith("_for_children")).join(" "));
+  return fail(
+    "namespaces",
+    "namespaces",
+    `no ${missing.join(", ")}`,
+    "containers cannot be kept apart",
+    "boot a kernel built with CONFIG_NAMESPACES and its parts",
+  );
 }
 
 export function checkSeccomp(facts: MachineFacts): Check {
   const { kernel, profile } = facts.seccomp;
-  if (!kernel) return fail("seccomp", "seccomp", "not in the kernel", "system calls of containers cannot be filtered", "boot a kernel built with CONFIG_SECCOMP_FILTER");
+  if (!kernel)
+    return fail(
+      "seccomp",
+      "seccomp",
+      "not in the kernel",
+      "system calls of containers cannot be filtered",
+      "boot a kernel built with CONFIG_SECCOMP_FILTER",
+    );
   if (profile !== null) return ok("seccomp", "seccomp", `filter, profile ${profile}`);
-  const fix = ["debian", "ubuntu"].includes(facts.os.id) ? "apt-get install -y --no-install-recommends golang-github-containers-common" : "install containers-common";
+  const fix = ["debian", "ubuntu"].includes(facts.os.id)
+    ? "apt-get install -y --no-install-recommends golang-github-containers-common"
+    : "install containers-common";
   return fail("seccomp", "seccomp", "no profile", "containers would run with every system call", fix);
 }
 
-const NEEDED_CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_ADMIN", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_CHROOT"];
+const NEEDED_CAPABILITIES = [
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "MKNOD",
+  "NET_ADMIN",
+  "SETFCAP",
+  "SETGID",
+  "SETPCAP",
+  "SETUID",
+  "SYS_ADMIN",
+  "SYS_CHROOT",
+];
 const LEAST_OPEN_FILES = 4096;
 
 export function checkPrivileges(facts: MachineFacts): Check {
   const held = new Set(facts.privileges.capabilities);
   const missing = NEEDED_CAPABILITIES.map((name) => `CAP_${name}`).filter((name) => !held.has(name));
   if (missing.length > 0) {
-    return fail("privileges", "privileges", `no ${missing.join(", ")}`, "containers cannot be set up", "run on the host, or in a container that was given these capabilities");
+    return fail(
+      "privileges",
+      "privileges",
+      `no ${missing.join(", ")}`,
+      "containers cannot be set up",
+      "run on the host, or in a container that was given these capabilities",
+    );
   }
   const { openFiles } = facts.privileges;
   if (openFiles !== null && openFiles < LEAST_OPEN_FILES) {
-    return warn("privileges", "privileges", `at most ${openFiles} open files`, "many containers at once will hit the limit", "ulimit -Hn 65536, or LimitNOFILE= in the service");
+    return warn(
+      "privileges",
+      "privileges",
+      `at most ${openFiles} open files`,
+      "many containers at once will hit the limit",
+      "ulimit -Hn 65536, or LimitNOFILE= in the service",
+    );
   }
   const files = openFiles === null ? "" : `, ${openFiles} open files`;
   if (!held.has("CAP_SYS_RESOURCE")) {
-    return warn("privileges", "privileges", `no CAP_SYS_RESOURCE${files}`, "limits of containers stay within this process's own", "run where root holds CAP_SYS_RESOURCE, if jobs need higher limits");
+    return warn(
+      "privileges",
+      "privileges",
+      `no CAP_SYS_RESOURCE${files}`,
+      "limits of containers stay within this process's own",
+      "run where root holds CAP_SYS_RESOURCE, if jobs need higher limits",
+    );
   }
   return ok("privileges", "privileges", `${facts.privileges.capabilities.length} capabilities${files}`);
 }
 
 export function checkBuiltFiles(facts: MachineFacts): Check {
   if (facts.missingBuiltFiles.length === 0) return ok("build", "native parts", "addon, hook and lease guard are built");
-  return fail("build", "native parts", `missing: ${facts.missingBuiltFiles.join(", ")}`, "Berth is not built for this machine", "npm run build:native");
+  return fail(
+    "build",
+    "native parts",
+    `missing: ${facts.missingBuiltFiles.join(", ")}`,
+    "Berth is not built for this machine",
+    "npm run build:native",
+  );
 }

@@ -12,9 +12,23 @@ const UNFIT = new Set(["overlay", "nfs", "nfs4", "cifs", "smb3", "vfat", "msdos"
 export function checkOverlay(facts: MachineFacts): Check {
   const { inKernel, mount } = facts.overlay;
   if (mount?.ok) return ok("overlayfs", "overlayfs", "a test mount works");
-  if (!inKernel && mount === null) return fail("overlayfs", "overlayfs", "not in the kernel", "images cannot be stacked", "modprobe overlay, or boot a kernel built with CONFIG_OVERLAY_FS");
-  if (mount === null) return warn("overlayfs", "overlayfs", "in the kernel, not tried", "a test mount needs root", "run `berth doctor` as root");
-  return fail("overlayfs", "overlayfs", `a test mount fails: ${mount.message}`, "containers cannot get a root folder", "modprobe overlay; choose a --data-dir on ext4 or xfs; inside a container, give it CAP_SYS_ADMIN");
+  if (!inKernel && mount === null)
+    return fail(
+      "overlayfs",
+      "overlayfs",
+      "not in the kernel",
+      "images cannot be stacked",
+      "modprobe overlay, or boot a kernel built with CONFIG_OVERLAY_FS",
+    );
+  if (mount === null)
+    return warn("overlayfs", "overlayfs", "in the kernel, not tried", "a test mount needs root", "run `berth doctor` as root");
+  return fail(
+    "overlayfs",
+    "overlayfs",
+    `a test mount fails: ${mount.message}`,
+    "containers cannot get a root folder",
+    "modprobe overlay; choose a --data-dir on ext4 or xfs; inside a container, give it CAP_SYS_ADMIN",
+  );
 }
 
 export function checkDisk(facts: MachineFacts): Check {
@@ -22,12 +36,34 @@ export function checkDisk(facts: MachineFacts): Check {
   const found = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} free on ${fsType} at ${path}`;
   const choose = "choose a --data-dir on a local ext4 or xfs file system";
   if (UNFIT.has(fsType)) return fail("disk", "disk", found, `${fsType} cannot hold the writable layers of containers`, choose);
-  if (facts.disk.directoryTypes === false) return fail("disk", "disk", found, "its folders do not tell file types (d_type), which overlayfs needs", "recreate it: mkfs.xfs -n ftype=1, or use ext4");
-  if (facts.disk.trustedXattrs === false) return fail("disk", "disk", found, "it has no trusted extended attributes, which overlayfs needs", choose);
-  if (freeBytes < LEAST_FREE) return fail("disk", "disk", found, `less than ${formatBytes(LEAST_FREE)}: images do not fit`, "free space, or choose another --data-dir");
-  if (freeBytes < COMFORTABLE_FREE) return warn("disk", "disk", found, "training images are often larger", "free space, or choose another --data-dir");
+  if (facts.disk.directoryTypes === false)
+    return fail(
+      "disk",
+      "disk",
+      found,
+      "its folders do not tell file types (d_type), which overlayfs needs",
+      "recreate it: mkfs.xfs -n ftype=1, or use ext4",
+    );
+  if (facts.disk.trustedXattrs === false)
+    return fail("disk", "disk", found, "it has no trusted extended attributes, which overlayfs needs", choose);
+  if (freeBytes < LEAST_FREE)
+    return fail(
+      "disk",
+      "disk",
+      found,
+      `less than ${formatBytes(LEAST_FREE)}: images do not fit`,
+      "free space, or choose another --data-dir",
+    );
+  if (freeBytes < COMFORTABLE_FREE)
+    return warn("disk", "disk", found, "training images are often larger", "free space, or choose another --data-dir");
   if (facts.disk.freeInodes !== null && facts.disk.freeInodes < LEAST_INODES) {
-    return warn("disk", "disk", `${found}, ${facts.disk.freeInodes} inodes`, "images have many small files", "remove small files, or choose another --data-dir");
+    return warn(
+      "disk",
+      "disk",
+      `${found}, ${facts.disk.freeInodes} inodes`,
+      "images have many small files",
+      "remove small files, or choose another --data-dir",
+    );
   }
   if (fsType === "tmpfs") return warn("disk", "disk", found, "it is memory: images and the queue are gone after a reboot", choose);
   return ok("disk", "disk", found);

@@ -17,13 +17,20 @@ export function checkRuntimes(facts: MachineFacts): Check[] {
   }
   return names.map((name) => {
     if (facts.tools[name].path !== null) return checkVersion(facts, name, name);
-    return warn(name, name, "not installed", `the other runtime is used${name === "crun" ? ", which starts containers 2-3 x slower" : ""}`, install(facts, name));
+    return warn(
+      name,
+      name,
+      "not installed",
+      `the other runtime is used${name === "crun" ? ", which starts containers 2-3 x slower" : ""}`,
+      install(facts, name),
+    );
   });
 }
 
 export function checkConmon(facts: MachineFacts): Check {
   const tool = facts.tools.conmon;
-  if (tool.path === null) return fail("conmon", "conmon", "not installed", "nothing can hold a container's output and exit code", install(facts, "conmon"));
+  if (tool.path === null)
+    return fail("conmon", "conmon", "not installed", "nothing can hold a container's output and exit code", install(facts, "conmon"));
   if (tool.version !== null && !isAtLeast(tool.version, LEAST_CONMON)) {
     return fail("conmon", "conmon", describeTool(tool), `Berth needs ${LEAST_CONMON} or newer`, upgrade(facts, "conmon"));
   }
@@ -32,12 +39,25 @@ export function checkConmon(facts: MachineFacts): Check {
 
 export function checkRedisServer(facts: MachineFacts): Check {
   const tool = facts.tools["redis-server"];
-  if (tool.path === null) return fail("redis-server", "redis-server", "not installed", "`berth up` cannot start its queue (not needed with --redis)", install(facts, "redis-server"));
+  if (tool.path === null)
+    return fail(
+      "redis-server",
+      "redis-server",
+      "not installed",
+      "`berth up` cannot start its queue (not needed with --redis)",
+      install(facts, "redis-server"),
+    );
   if (tool.version !== null && !isAtLeast(tool.version, LEAST_REDIS)) {
     return fail("redis-server", "redis-server", describeTool(tool), `Berth needs ${LEAST_REDIS} or newer`, upgrade(facts, "redis-server"));
   }
   if (tool.version !== null && !isAtLeast(tool.version, GOOD_REDIS)) {
-    return warn("redis-server", "redis-server", describeTool(tool), `it works, but ${GOOD_REDIS} or newer is what Berth is tested with`, upgrade(facts, "redis-server"));
+    return warn(
+      "redis-server",
+      "redis-server",
+      describeTool(tool),
+      `it works, but ${GOOD_REDIS} or newer is what Berth is tested with`,
+      upgrade(facts, "redis-server"),
+    );
   }
   return checkVersion(facts, "redis-server", "redis-server");
 }
@@ -47,17 +67,30 @@ export function checkNetwork(facts: MachineFacts): Check {
   const missing = NEEDED_PLUGINS.filter((name) => !plugins.includes(name));
   const fix = install(facts, "containernetworking-plugins", "iptables", "iproute2");
   if (folder === null || missing.length > 0) {
-    return warn("network", "container network", folder === null ? "no CNI plugins" : `${folder}: no ${missing.join(", ")}`, "jobs can use `network: host` or none, not bridge", fix);
+    return warn(
+      "network",
+      "container network",
+      folder === null ? "no CNI plugins" : `${folder}: no ${missing.join(", ")}`,
+      "jobs can use `network: host` or none, not bridge",
+      fix,
+    );
   }
   const absent = (["iptables", "ip"] as const).filter((name) => facts.tools[name].path === null);
-  if (absent.length > 0) return warn("network", "container network", `no ${absent.join(", ")}`, "bridge networks cannot reach the outside", fix);
+  if (absent.length > 0)
+    return warn("network", "container network", `no ${absent.join(", ")}`, "bridge networks cannot reach the outside", fix);
   return ok("network", "container network", `${plugins.length} CNI plugins in ${folder}`);
 }
 
 export function checkBootstrap(facts: MachineFacts): Check {
   const tool = facts.tools.mmdebstrap;
   if (tool.path !== null) return ok("mmdebstrap", "mmdebstrap", describeTool(tool));
-  return warn("mmdebstrap", "mmdebstrap", "not installed", "`berth image bootstrap` cannot make base images; `berth images load` works", install(facts, "mmdebstrap"));
+  return warn(
+    "mmdebstrap",
+    "mmdebstrap",
+    "not installed",
+    "`berth image bootstrap` cannot make base images; `berth images load` works",
+    install(facts, "mmdebstrap"),
+  );
 }
 
 function checkVersion(facts: MachineFacts, name: ToolName, title: string): Check {

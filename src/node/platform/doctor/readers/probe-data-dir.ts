@@ -19,7 +19,10 @@ export async function nearestFolder(path: string): Promise<string> {
 
 export async function readDisk(folder: string, native: Pick<Native, "openRoot"> | null): Promise<DiskFacts> {
   const [space, mounts] = await Promise.all([statfs(folder), readMounts()]);
-  const probe = await withProbeFolder(folder, async (path) => ({ directoryTypes: await tellsTypes(path), trustedXattrs: await hasTrustedXattrs(path, native) }));
+  const probe = await withProbeFolder(folder, async (path) => ({
+    directoryTypes: await tellsTypes(path),
+    trustedXattrs: await hasTrustedXattrs(path, native),
+  }));
   return {
     path: folder,
     fsType: fsTypeOf(folder, mounts),
@@ -37,7 +40,11 @@ export async function probeOverlay(folder: string, isRoot: boolean): Promise<Ove
   const result = await withProbeFolder(folder, async (path) => {
     for (const name of ["lower", "upper", "work", "merged"]) await mkdir(join(path, name));
     const options = `lowerdir=${path}/lower,upperdir=${path}/upper,workdir=${path}/work`;
-    const { code, stderr } = await runProgram("unshare", ["--mount", "--propagation", "private", "mount", "-t", "overlay", "overlay", "-o", options, `${path}/merged`], { timeoutMs: 10_000 });
+    const { code, stderr } = await runProgram(
+      "unshare",
+      ["--mount", "--propagation", "private", "mount", "-t", "overlay", "overlay", "-o", options, `${path}/merged`],
+      { timeoutMs: 10_000 },
+    );
     return { ok: code === 0, message: stderr.trim().split("\n")[0] ?? "" };
   });
   return result ?? null;
@@ -81,5 +88,8 @@ async function hasTrustedXattrs(path: string, native: Pick<Native, "openRoot"> |
 /** The file system type of the mount that holds a path: the longest mount point that is its parent, the last one mounted there. */
 function fsTypeOf(path: string, mounts: readonly { mountPoint: string; fsType: string }[]): string {
   const holding = mounts.filter(({ mountPoint }) => mountPoint === "/" || path === mountPoint || path.startsWith(`${mountPoint}/`));
-  return holding.reduce((best, mount) => (mount.mountPoint.length >= best.mountPoint.length ? mount : best), { mountPoint: "", fsType: "unknown" }).fsType;
+  return holding.reduce((best, mount) => (mount.mountPoint.length >= best.mountPoint.length ? mount : best), {
+    mountPoint: "",
+    fsType: "unknown",
+  }).fsType;
 }

@@ -10,14 +10,24 @@ const GPU_CLASS = /^0x03/;
 const NVML_TIMEOUT_MS = 10_000;
 
 export async function readGpu(native: Pick<Native, "nvml"> | null): Promise<GpuFacts> {
-  const [pciDevices, deviceNodes, kernelDriver, nvml] = await Promise.all([countPciDevices(), countDeviceNodes(), readKernelDriver(), queryNvml(native)]);
+  const [pciDevices, deviceNodes, kernelDriver, nvml] = await Promise.all([
+    countPciDevices(),
+    countDeviceNodes(),
+    readKernelDriver(),
+    queryNvml(native),
+  ]);
   return { pciDevices, deviceNodes, kernelDriver, nvml };
 }
 
 async function countPciDevices(): Promise<number> {
   const root = "/sys/bus/pci/devices";
   const names = await listOrNone(root);
-  const matches = await Promise.all(names.map(async (name) => (await textOrEmpty(join(root, name, "vendor"))) === NVIDIA_VENDOR && GPU_CLASS.test(await textOrEmpty(join(root, name, "class")))));
+  const matches = await Promise.all(
+    names.map(
+      async (name) =>
+        (await textOrEmpty(join(root, name, "vendor"))) === NVIDIA_VENDOR && GPU_CLASS.test(await textOrEmpty(join(root, name, "class"))),
+    ),
+  );
   return matches.filter(Boolean).length;
 }
 

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { release } from "node:os";
+import { isBerthError } from "../../../../shared/domain/index.ts";
 import { builtFiles, packageRoot } from "../../built-files.ts";
 import { readCgroupLayout } from "../../cgroup/layout.ts";
-import { loadNative } from "../../native-loader.ts";
 import type { Native } from "../../native.ts";
-import { isBerthError } from "../../../../shared/domain/index.ts";
+import { loadNative } from "../../native-loader.ts";
 import { parseCapabilities } from "../../process/own-privileges.ts";
 import type { CgroupFacts, MachineFacts, RedisFacts, ToolName } from "../machine-facts.ts";
 import { nearestFolder, probeOverlay, readDisk } from "./probe-data-dir.ts";

@@ -23,7 +23,11 @@ const PACKAGES: Record<ToolName, string> = {
 export async function readTool(name: ToolName): Promise<ToolFacts> {
   const path = await findProgram(name);
   if (path === null) return { path, version: null, packageVersion: null, patched: [] };
-  const [version, packageVersion, patched] = await Promise.all([readVersion(path, name), readPackageVersion(PACKAGES[name]), readPatched(PACKAGES[name])]);
+  const [version, packageVersion, patched] = await Promise.all([
+    readVersion(path, name),
+    readPackageVersion(PACKAGES[name]),
+    readPatched(PACKAGES[name]),
+  ]);
   return { path, version, packageVersion, patched };
 }
 
