@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -114,6 +114,21 @@ describe("a GPU host", () => {
     const own = await layer([await image("c", ["usr/bin/nvidia-smi", "etc/ld.so.cache"])]);
     expect((await tree(own)).filter((path) => !path.endsWith("/"))).toEqual([]);
     expect(await tree(own)).toContain("usr/local/nvidia/");
+  });
+
+  it("lets every user of a container read what it gives, whatever the agent's umask", async () => {
+    const before = process.umask(0o077);
+    try {
+      const { host } = await hostOf(1);
+      const lowerDirs = [await image("d", ["usr/bin/sh", "etc/ld.so.conf.d/libc.conf"])];
+      const { layer, plan } = await host.planFor(await uuidsOf(host), { env: {}, lowerDirs });
+      const shown = [...(await tree(layer ?? "")).map((path) => join(layer ?? "", path)), ...plan.mounts.map((mount) => mount.hostPath)];
+      for (const path of shown) {
+        expect([path, (await lstat(path)).mode & 0o044]).toEqual([path, 0o044]);
+      }
+    } finally {
+      process.umask(before);
+    }
   });
 
   it("does not follow an image's links while it makes the layer", async () => {

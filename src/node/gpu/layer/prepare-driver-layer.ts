@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../platform/index.ts";
 import type { DriverFiles } from "../types.ts";
@@ -90,9 +90,9 @@ function keyOf(tree: Tree): string {
 async function lay(tree: Tree, layer: string): Promise<void> {
   const temporary = await mkdtemp(join(dirname(layer), ".new-"));
   const root = join(temporary, "fs");
-  await mkdir(root, { mode: 0o755 });
+  await mkdir(root);
   for (const [path, content] of tree) await layEntry(join(root, path), content);
-  for (const folder of foldersOf(tree)) await syncFolder(join(root, folder));
+  for (const folder of foldersOf(tree)) await finishFolder(join(root, folder));
   try {
     await rename(root, layer);
     await syncFolder(dirname(layer));
@@ -113,10 +113,21 @@ function foldersOf(tree: Tree): string[] {
   return [...folders];
 }
 
+/** The container sees these modes on its /etc and /usr: the agent's umask must not decide them. */
+async function finishFolder(path: string): Promise<void> {
+  await chmod(path, 0o755);
+  await syncFolder(path);
+}
+
 async function layEntry(path: string, content: Buffer | string | null): Promise<void> {
-  await mkdir(content === null ? path : dirname(path), { recursive: true, mode: 0o755 });
+  await mkdir(content === null ? path : dirname(path), { recursive: true });
   if (typeof content === "string") await symlink(content.slice(2), path);
-  else if (content !== null) await writeFile(path, content, { mode: 0o644, flush: true });
+  else if (content !== null) await writeReadable(path, content);
+}
+
+async function writeReadable(path: string, content: Buffer): Promise<void> {
+  await writeFile(path, content, { flush: true });
+  await chmod(path, 0o644);
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,20 +1,10 @@
-import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { access, copyFile, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
+import { builtNames, LIBRARY_FOLDER, layDriverRoot } from "./lay-driver-root.ts";
 
-const run = promisify(execFile);
-const LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu";
 const MAX_GPUS = 64;
-/** NVIDIA's registered majors (Documentation/admin-guide/devices.txt, 195) and a usual dynamic one for UVM. */
-const CONTROL_NODES = [
-  ["nvidiactl", 195, 255],
-  ["nvidia-uvm", 510, 0],
-  ["nvidia-uvm-tools", 510, 1],
-] as const;
-
 export interface SimulationOptions {
   /** Folder this may own a sub-folder of. */
   stateDir: string;
@@ -41,7 +31,7 @@ export async function prepareSimulatedGpus(options: SimulationOptions): Promise<
   await mkdir(home, { recursive: true, mode: 0o700 });
   const seed = await readSeed(home);
   const driverRoot = join(home, await keyOf(options, seed));
-  if (!(await exists(driverRoot))) await layDriverRoot(driverRoot, options, seed);
+  if (!(await exists(driverRoot))) await layDriverRoot({ driverRoot, seed, count: options.count, fakeBuildDir: options.fakeBuildDir });
   await dropOthers(home, basename(driverRoot));
   return { driverRoot, nvmlLibrary: join(driverRoot, LIBRARY_FOLDER, "libnvidia-ml.so.1") };
 }
@@ -79,59 +69,6 @@ async function keyOf({ count, fakeBuildDir }: SimulationOptions, seed: string): 
     if (!name.endsWith(".so.1")) hash.update(await readFile(join(fakeBuildDir, name)));
   }
   return `root-${hash.digest("hex").slice(0, 16)}`;
-}
-
-async function builtNames(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => /^lib[a-z-]+\.so\.[\d.]+$/.test(name) || name === "nvidia-smi").sort();
-}
-
-async function layDriverRoot(driverRoot: string, options: SimulationOptions, seed: string): Promise<void> {
-  const temporary = await mkdtemp(join(dirname(driverRoot), ".new-"));
-  for (const folder of [LIBRARY_FOLDER, "usr/bin", "dev", "proc/driver/nvidia"]) await mkdir(join(temporary, folder), { recursive: true });
-  for (const name of await builtNames(options.fakeBuildDir)) await place(options.fakeBuildDir, name, temporary);
-  const version =
-    (await builtNames(options.fakeBuildDir)).map((name) => /\.so\.(\d+\.[\d.]+)$/.exec(name)?.[1]).find((found) => found !== undefined) ??
-    "0";
-  await writeFile(join(temporary, LIBRARY_FOLDER, "fake-nvml.conf"), configOf(options.count, version, seed, join(driverRoot, "dev")));
-  await writeFile(
-    join(temporary, "proc/driver/nvidia/params"),
-    "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n",
-  );
-  await writeFile(
-    join(temporary, "proc/driver/nvidia/version"),
-    `NVRM version: NVIDIA UNIX x86_64 Kernel Module  ${version}  (simulated)\n`,
-  );
-  await makeNodes(join(temporary, "dev"), options.count);
-  await rename(temporary, driverRoot);
-}
-
-async function place(from: string, name: string, root: string): Promise<void> {
-  if (name === "nvidia-smi") return copyFile(join(from, name), join(root, "usr/bin", name));
-  const to = join(root, LIBRARY_FOLDER, name);
-  if (!name.endsWith(".so.1")) return copyFile(join(from, name), to);
-  await symlink(await readlink(join(from, name)), to);
-  await symlink(name, to.replace(/\.1$/, ""));
-}
-
-function configOf(count: number, version: string, seed: string, deviceFolder: string): string {
-  const lines = {
-    count,
-    driver: version,
-    seed,
-    "device-folder": deviceFolder,
-    model: "NVIDIA H100 80GB HBM3 (simulated)",
-    "memory-mib": 81559,
-  };
-  return Object.entries(lines)
-    .map(([key, value]) => `${key}=${value}\n`)
-    .join("");
-}
-
-async function makeNodes(dev: string, count: number): Promise<void> {
-  const gpus = Array.from({ length: count }, (_, minor) => [`nvidia${minor}`, 195, minor] as const);
-  for (const [name, major, minor] of [...gpus, ...CONTROL_NODES]) {
-    await run("/usr/bin/mknod", ["-m", "0666", join(dev, name), "c", String(major), String(minor)], { env: {} });
-  }
 }
 
 /** Running containers keep what they have mounted: a removed file lives as long as its mount. */

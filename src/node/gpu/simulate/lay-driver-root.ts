@@ -1,0 +1,78 @@
+import { execFile } from "node:child_process";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readlink, rename, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { SIMULATION_CONFIG } from "../driver-files/listing.ts";
+
+const run = promisify(execFile);
+export const LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu";
+/** NVIDIA's registered major (Documentation/admin-guide/devices.txt, 195) and a usual dynamic one for UVM. */
+const CONTROL_NODES = [
+  ["nvidiactl", 195, 255],
+  ["nvidia-uvm", 510, 0],
+  ["nvidia-uvm-tools", 510, 1],
+] as const;
+const PARAMS = "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n";
+
+export interface DriverRootRequest {
+  driverRoot: string;
+  count: number;
+  seed: string;
+  fakeBuildDir: string;
+}
+
+/** Builds the tree beside its place and renames it, so a driver root that exists is whole. */
+export async function layDriverRoot(request: DriverRootRequest): Promise<void> {
+  const temporary = await mkdtemp(join(dirname(request.driverRoot), ".new-"));
+  for (const folder of [LIBRARY_FOLDER, "usr/bin", "dev", "proc/driver/nvidia"]) await mkdir(join(temporary, folder), { recursive: true });
+  const names = await builtNames(request.fakeBuildDir);
+  for (const name of names) await place(request.fakeBuildDir, name, temporary);
+  await writeTexts(temporary, versionOf(names), request);
+  await makeNodes(join(temporary, "dev"), request.count);
+  await rename(temporary, request.driverRoot);
+}
+
+/** What `make` leaves in the fake's build folder. */
+export async function builtNames(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^lib[a-z-]+\.so\.[\d.]+$/.test(name) || name === "nvidia-smi").sort();
+}
+
+function versionOf(names: string[]): string {
+  return names.map((name) => /\.so\.(\d+\.[\d.]+)$/.exec(name)?.[1]).find((version) => version !== undefined) ?? "0";
+}
+
+async function place(from: string, name: string, root: string): Promise<void> {
+  if (name === "nvidia-smi") return copyProgram(join(from, name), join(root, "usr/bin", name));
+  const to = join(root, LIBRARY_FOLDER, name);
+  if (!name.endsWith(".so.1")) return copyProgram(join(from, name), to);
+  await symlink(await readlink(join(from, name)), to);
+  await symlink(name, to.replace(/\.1$/, ""));
+}
+
+/** Containers of any user read these files: the umask of the build or of the agent must not decide that. */
+async function copyProgram(from: string, to: string): Promise<void> {
+  await copyFile(from, to);
+  await chmod(to, 0o755);
+}
+
+async function writeTexts(root: string, version: string, request: DriverRootRequest): Promise<void> {
+  const config = join(root, LIBRARY_FOLDER, SIMULATION_CONFIG);
+  await writeFile(config, configOf(version, request));
+  await chmod(config, 0o644);
+  const proc = join(root, "proc/driver/nvidia");
+  await writeFile(join(proc, "params"), PARAMS);
+  await writeFile(join(proc, "version"), `NVRM version: NVIDIA UNIX x86_64 Kernel Module  ${version}  (simulated)\n`);
+}
+
+function configOf(version: string, { count, seed, driverRoot }: DriverRootRequest): string {
+  const device = { model: "NVIDIA H100 80GB HBM3 (simulated)", "memory-mib": 81559, "device-folder": join(driverRoot, "dev") };
+  const lines = Object.entries({ count, driver: version, seed, ...device });
+  return lines.map(([key, value]) => `${key}=${value}\n`).join("");
+}
+
+async function makeNodes(dev: string, count: number): Promise<void> {
+  const gpus = Array.from({ length: count }, (_, minor) => [`nvidia${minor}`, 195, minor] as const);
+  for (const [name, major, minor] of [...gpus, ...CONTROL_NODES]) {
+    await run("/usr/bin/mknod", ["-m", "0666", join(dev, name), "c", String(major), String(minor)], { env: {} });
+  }
+}
