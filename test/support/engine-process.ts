@@ -1,4 +1,4 @@
-import { attachTestEngine, testRequest } from "./test-engine.ts";
+import { attachTestEngine, type testRequest } from "./test-engine.ts";
 
 /**
  * An engine in a process of its own, to be killed: `engine-process.ts BASE-FOLDER OPTIONS-JSON`.
@@ -30,7 +30,7 @@ setInterval(() => undefined, 1000);
 function armCrash(point: string): void {
   const [path = "", when] = point.split(":");
   const [part = "", method = ""] = path.split(".");
-  const parts: Record<string, object> = { ...core, images: core.options.images, snapshots: core.options.snapshots };
+  const parts: Record<string, unknown> = { ...core, images: core.options.images, snapshots: core.options.snapshots };
   const target = parts[part] as Record<string, (...args: unknown[]) => Promise<unknown>>;
   const original = target[method];
   if (!original) throw new Error(`no crash point ${point}`);

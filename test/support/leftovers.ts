@@ -19,7 +19,9 @@ export async function leftovers(dataDir: string, runDir: string): Promise<string
     ...entriesIn(paths.exits).map((path) => `exit code ${path}`),
     ...["crun", "runc"].flatMap((name) => foldersIn(`${paths.runtimeState}/${name}`)).map((path) => `runtime state ${path}`),
     ...containerProcesses.map(({ pid, commandLine }) => `process ${pid} ${commandLine}`),
-    ...readdirSync("/sys/class/net").filter((name) => name === `berth-${paths.instance.slice(0, 8)}`).map((name) => `bridge ${name}`),
+    ...readdirSync("/sys/class/net")
+      .filter((name) => name === `berth-${paths.instance.slice(0, 8)}`)
+      .map((name) => `bridge ${name}`),
   ];
 }
 
@@ -29,5 +31,7 @@ function entriesIn(folder: string): string[] {
 
 function foldersIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => `${folder}/${name}`);
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `${folder}/${name}`);
 }

@@ -15,7 +15,9 @@ export interface EngineProcess {
 /** Starts engine-process.ts over `base`. */
 export function spawnEngine(base: string, options: EngineProcessOptions): EngineProcess {
   const script = fileURLToPath(new URL("engine-process.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", script, base, JSON.stringify(options)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--import", "tsx", script, base, JSON.stringify(options)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const words: string[] = [];
   const ended = once(child, "close");
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });

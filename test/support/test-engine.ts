@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ContainerExit, type ContainerRequest, createEngine, type EngineOptions, type NodeEngine } from "../../src/node/engine/index.ts";
+import {
+  type ContainerExit,
+  type ContainerRequest,
+  createEngine,
+  type EngineOptions,
+  type NodeEngine,
+} from "../../src/node/engine/index.ts";
 import { createImageStore, createSnapshots, type ImageStore } from "../../src/node/images/index.ts";
 import { builtFiles, loadNative, packageRoot } from "../../src/node/platform/index.ts";
 import { systemClock } from "../../src/shared/domain/index.ts";

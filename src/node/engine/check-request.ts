@@ -38,7 +38,8 @@ export function checkVolumeName(name: string, field: string): void {
 
 function checkTarget(target: string, field: string): void {
   const segments = target.split("/").slice(1);
-  const clean = target.startsWith("/") && target !== "/" && segments.every((segment) => segment !== "" && segment !== "." && segment !== "..");
+  const clean =
+    target.startsWith("/") && target !== "/" && segments.every((segment) => segment !== "" && segment !== "." && segment !== "..");
   refuseUnless(clean && !/[\0\n]/.test(target), field, `mount target ${JSON.stringify(target)} is not a plain absolute path`);
   const reserved = RESERVED_TARGETS.find((folder) => target === folder || target.startsWith(`${folder}/`));
   refuseUnless(reserved === undefined, field, `mount target ${target} lies in ${reserved}`);

@@ -72,4 +72,3 @@ async function foldersIn(folder: string): Promise<string[]> {
   });
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
-

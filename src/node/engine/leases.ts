@@ -63,7 +63,9 @@ async function startGuard({ guard, dir, guardLog }: LeaseOptions): Promise<void>
     const child = spawn(guard, [dir], { cwd: "/", env: {}, stdio: ["ignore", "ignore", log.fd], detached: true });
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once("exit", resolve);
-      child.once("error", (error) => reject(new BerthError("missing_requirement", `cannot start ${guard}: ${error.message}`, { cause: error })));
+      child.once("error", (error) =>
+        reject(new BerthError("missing_requirement", `cannot start ${guard}: ${error.message}`, { cause: error })),
+      );
     });
     if (code !== 0) throw new BerthError("internal", `the lease guard does not start: see ${guardLog}`);
   } finally {

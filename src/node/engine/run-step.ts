@@ -76,7 +76,13 @@ async function prepareBundle(core: EngineCore, { id, bundle, step, held }: Bundl
 
 function stepSpec(
   core: EngineCore,
-  { id, step, user, network, identityFiles }: {
+  {
+    id,
+    step,
+    user,
+    network,
+    identityFiles,
+  }: {
     id: string;
     step: Step;
     user: ResolvedUser;
@@ -139,13 +145,17 @@ async function runToEnd(
 async function endOf(core: EngineCore, id: string, child: ChildProcess, signal: AbortSignal): Promise<number> {
   const kill = () => {
     child.kill("SIGKILL");
-    core.cgroups.kill(cgroupOf(core.paths, id), KILL_WAIT_MS).catch((error: unknown) => core.options.logger.error({ step: id, err: error }, "cannot end a build step"));
+    core.cgroups
+      .kill(cgroupOf(core.paths, id), KILL_WAIT_MS)
+      .catch((error: unknown) => core.options.logger.error({ step: id, err: error }, "cannot end a build step"));
   };
   signal.addEventListener("abort", kill, { once: true });
   try {
     if (signal.aborted) kill();
     return await new Promise((resolve, reject) => {
-      child.once("error", (error) => reject(new BerthError("missing_requirement", `cannot start ${child.spawnfile}: ${error.message}`, { cause: error })));
+      child.once("error", (error) =>
+        reject(new BerthError("missing_requirement", `cannot start ${child.spawnfile}: ${error.message}`, { cause: error })),
+      );
       child.once("close", (code, ended) => resolve(code ?? 128 + constants.signals[ended ?? "SIGKILL"]));
     });
   } finally {

@@ -71,7 +71,11 @@ async function createAndStart(
 }
 
 /** Everything the spec needs, side by side. Waits for all of them even if one fails: nothing may start after the take-back. */
-async function prepare(core: EngineCore, held: { record: ContainerRecord }, { request, image, mounts }: Request): Promise<PreparedContainer> {
+async function prepare(
+  core: EngineCore,
+  held: { record: ContainerRecord },
+  { request, image, mounts }: Request,
+): Promise<PreparedContainer> {
   const files = containerPaths(core.paths, request.id);
   await mkdir(files.bundle, { recursive: true, mode: 0o700 });
   const [mounted, joined, gpus] = await settleAll([

@@ -10,6 +10,8 @@ export async function findHostMaskedPaths(cpuFolder: string = CPU_FOLDER): Promi
     throw error;
   });
   const cpus = names.filter((name) => /^cpu\d+$/.test(name));
-  const throttled = await Promise.all(cpus.map(async (cpu) => ((await readdir(join(cpuFolder, cpu))).includes("thermal_throttle") ? [cpu] : [])));
+  const throttled = await Promise.all(
+    cpus.map(async (cpu) => ((await readdir(join(cpuFolder, cpu))).includes("thermal_throttle") ? [cpu] : [])),
+  );
   return throttled.flat().map((cpu) => join(CPU_FOLDER, cpu, "thermal_throttle"));
 }

@@ -7,8 +7,8 @@ export { describe, needsV1View, selectRuntime } from "./drivers/select-runtime.t
 export { findHostMaskedPaths } from "./host-masked-paths.ts";
 export { DEFAULT_CAPABILITIES, grantedCapabilities } from "./modifiers/capabilities.ts";
 export { environmentOf, mergeEnv, resolveArgv, resolveCwd } from "./modifiers/process.ts";
-export type { OciDeviceRule, OciHook, OciSeccomp, OciSpec } from "./oci-spec.ts";
 export type { OciRuntime } from "./oci-runtime.ts";
+export type { OciDeviceRule, OciHook, OciSeccomp, OciSpec } from "./oci-spec.ts";
 export type { ConvertTarget, SeccompProfile } from "./seccomp/convert-profile.ts";
 export { convertProfile } from "./seccomp/convert-profile.ts";
 export { loadSeccomp } from "./seccomp/load-profile.ts";
@@ -16,7 +16,7 @@ export { tighten } from "./seccomp/tighten.ts";
 export type { MountInput, ProcessInput, ResolvedUser, ResourceInput, SpecInput } from "./spec-input.ts";
 export type { ConmonOptions } from "./supervision/conmon.ts";
 export { createConmonMonitor } from "./supervision/conmon.ts";
-export type { Monitor, MonitoredContainer, MonitorEnd } from "./supervision/monitor.ts";
+export type { Monitor, MonitorEnd, MonitoredContainer } from "./supervision/monitor.ts";
 export { parseSyncMessage } from "./supervision/sync-pipe.ts";
 export { readUser } from "./user/read-user.ts";
 export { resolveUser } from "./user/resolve-user.ts";

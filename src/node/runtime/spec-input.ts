@@ -45,7 +45,6 @@ export interface ResolvedUser {
   home: string | null;
 }
 
-
 export interface MountInput {
   /** Absolute host path. */
   source: string;

@@ -158,7 +158,14 @@ describe("life", () => {
     const conmon = Number(await readFile(join(test.dataDir, "containers", id, "monitor/conmon.pid"), "utf8"));
     process.kill(conmon, "SIGKILL");
     expect(await test.ended(id)).toMatchObject({ exitCode: null, cause: "lost" });
-    await expect.poll(() => readFile(`/proc/${pid}/stat`, "utf8").then((text) => text.split(" ")[2], () => "gone")).toMatch(/gone|Z/);
+    await expect
+      .poll(() =>
+        readFile(`/proc/${pid}/stat`, "utf8").then(
+          (text) => text.split(" ")[2],
+          () => "gone",
+        ),
+      )
+      .toMatch(/gone|Z/);
   });
 
   it("measures what a container uses while it runs and after", async () => {

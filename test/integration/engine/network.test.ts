@@ -25,13 +25,16 @@ describe("network modes", () => {
     const server = await test.run("echo hello | nc -l -p 7000", { network: "bridge", hostname: "server" });
     const address = test.engine.get(server)?.ipAddress;
     expect(address).toMatch(/^10\.\d+\.\d+\.\d+$/);
-    const { log } = await test.runToEnd(`for i in 1 2 3 4 5 6 7 8 9 10; do nc ${address} 7000 && break; sleep 0.1; done`, { network: "bridge" });
+    const { log } = await test.runToEnd(`for i in 1 2 3 4 5 6 7 8 9 10; do nc ${address} 7000 && break; sleep 0.1; done`, {
+      network: "bridge",
+    });
     expect(log).toBe("hello\n");
     await test.ended(server);
   });
 
   it("bridge gives each container its own address and loopback, and its host name leads to it", async () => {
-    const script = "ip -4 addr show lo | grep -c 127.0.0.1; ip -4 addr show eth0 | awk '/inet/ { print $2 }'; grep own-name /etc/hosts | cut -f1";
+    const script =
+      "ip -4 addr show lo | grep -c 127.0.0.1; ip -4 addr show eth0 | awk '/inet/ { print $2 }'; grep own-name /etc/hosts | cut -f1";
     const { id, log } = await test.runToEnd(script, { network: "bridge", hostname: "own-name" });
     const address = test.engine.get(id)?.ipAddress;
     expect(log).toBe(`1\n${address}/22\n${address}\n`);
@@ -45,7 +48,9 @@ describe("network modes", () => {
 
 it("an engine that closes without containers takes its bridge, rules and warm networks away", async () => {
   const test = await openTestEngine({ warmNetworks: 2 });
-  await expect.poll(async () => (await readdir(`${test.runDir}/network/ipam`, { recursive: true }).catch(() => [])).length, { timeout: 20_000 }).toBeGreaterThan(2);
+  await expect
+    .poll(async () => (await readdir(`${test.runDir}/network/ipam`, { recursive: true }).catch(() => [])).length, { timeout: 20_000 })
+    .toBeGreaterThan(2);
   await test.engine.close();
   expect(await leftovers(test.dataDir, test.runDir)).toEqual([]);
   await test.close();

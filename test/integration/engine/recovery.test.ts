@@ -34,7 +34,10 @@ const expectNothingLeft = () => expect.poll(gone, { timeout: 10_000 }).toEqual([
 
 describe("after kill -9 of the engine's process", () => {
   it("adopts the running container with its log and its exit code", async () => {
-    const first = spawnEngine(base, { script: "echo one; while [ ! -e /data/go ]; do sleep 0.05; done; echo two; exit 7", request: { id: "c1", mounts: [volume] } });
+    const first = spawnEngine(base, {
+      script: "echo one; while [ ! -e /data/go ]; do sleep 0.05; done; echo two; exit 7",
+      request: { id: "c1", mounts: [volume] },
+    });
     expect(await first.said("running")).toBe(true);
     await first.kill();
     const test = await takeOver();
@@ -45,7 +48,10 @@ describe("after kill -9 of the engine's process", () => {
   });
 
   it("knows the exit code of a container that ended while nobody was there", async () => {
-    const first = spawnEngine(base, { script: "while [ ! -e /data/go ]; do sleep 0.05; done; exit 5", request: { id: "c1", mounts: [volume] } });
+    const first = spawnEngine(base, {
+      script: "while [ ! -e /data/go ]; do sleep 0.05; done; exit 5",
+      request: { id: "c1", mounts: [volume] },
+    });
     await first.said("running");
     await first.kill();
     await writeFile(join(base, "data/volumes/shared/data/go"), "");

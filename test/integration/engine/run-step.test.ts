@@ -30,7 +30,16 @@ afterAll(async () => {
 
 async function runStep(script: string, overrides: Partial<Step> = {}, signal = new AbortController().signal) {
   let output = "";
-  const step: Step = { containerDir, rootfs, argv: ["/bin/sh", "-c", script], env: ["A=1"], workdir: "/", user: "", network: "host", ...overrides };
+  const step: Step = {
+    containerDir,
+    rootfs,
+    argv: ["/bin/sh", "-c", script],
+    env: ["A=1"],
+    workdir: "/",
+    user: "",
+    network: "host",
+    ...overrides,
+  };
   const { exitCode } = await createRunStep(test.engine)(step, (chunk) => (output += String(chunk)), signal);
   return { exitCode, output };
 }

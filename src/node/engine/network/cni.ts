@@ -49,7 +49,8 @@ export async function callCni(folder: string, call: CniCall): Promise<CniResult>
     input: JSON.stringify(call.config),
     timeoutMs: TIMEOUT_MS,
   });
-  if (result.code !== 0) throw new BerthError("container_start_failed", `CNI ${call.config.type} ${call.command}: ${reason(result.stdout, result.stderr)}`);
+  if (result.code !== 0)
+    throw new BerthError("container_start_failed", `CNI ${call.config.type} ${call.command}: ${reason(result.stdout, result.stderr)}`);
   return result.stdout.trim() === "" ? {} : (JSON.parse(result.stdout) as CniResult);
 }
 

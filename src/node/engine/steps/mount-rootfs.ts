@@ -1,5 +1,5 @@
-import type { Native, NativeRoot } from "../../platform/index.ts";
 import type { Snapshots } from "../../images/index.ts";
+import type { Native, NativeRoot } from "../../platform/index.ts";
 import { type ResolvedUser, readUser } from "../../runtime/index.ts";
 
 export interface MountedRootfs {

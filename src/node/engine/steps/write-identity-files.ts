@@ -48,7 +48,10 @@ function hasLoopbackServer(text: string): boolean {
 }
 
 export function withoutLoopbackServers(text: string): string {
-  return text.split("\n").filter((line) => !hasLoopbackServer(line)).join("\n");
+  return text
+    .split("\n")
+    .filter((line) => !hasLoopbackServer(line))
+    .join("\n");
 }
 
 async function readOrEmpty(path: string): Promise<string> {

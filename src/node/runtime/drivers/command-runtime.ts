@@ -61,6 +61,9 @@ function isMissing(stderr: string): boolean {
 
 /** Runtimes print warnings first and the reason last. */
 export function lastLine(stderr: string): string {
-  const lines = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const lines = stderr
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
   return lines.at(-1) ?? "no message";
 }

@@ -52,9 +52,13 @@ async function probeOne(candidate: RuntimeCandidate, command: readonly [string, 
     let best = Number.POSITIVE_INFINITY;
     for (let run = 0; run < RUNS; run++) {
       const started = context.clock.monotonic();
-      const result = await runProgram(command[0], [...command.slice(1), "--root", join(bundle, "state"), "run", "--bundle", bundle, "probe"], {
-        timeoutMs: RUN_TIMEOUT_MS,
-      });
+      const result = await runProgram(
+        command[0],
+        [...command.slice(1), "--root", join(bundle, "state"), "run", "--bundle", bundle, "probe"],
+        {
+          timeoutMs: RUN_TIMEOUT_MS,
+        },
+      );
       if (result.code !== 0) return { name, version, milliseconds: null, problem: lastLine(result.stderr) };
       best = Math.min(best, context.clock.monotonic() - started);
     }
@@ -76,7 +80,13 @@ async function makeBundle(bundle: string, { defaults, cgroup }: ProbeContext): P
     rootfs,
     hostname: "probe",
     cgroupsPath: `${cgroup}/probe`,
-    process: { image: { entrypoint: ["/usr/bin/true"], cmd: [], env: [], workingDir: "/" }, command: null, args: null, env: {}, workdir: null },
+    process: {
+      image: { entrypoint: ["/usr/bin/true"], cmd: [], env: [], workingDir: "/" },
+      command: null,
+      args: null,
+      env: {},
+      workdir: null,
+    },
     user: { uid: 0, gid: 0, additionalGids: [], home: null },
     network: { kind: "private" },
     mounts: [{ source: "/usr", target: "/usr", readOnly: true }],

@@ -14,7 +14,9 @@ const PROFILE_PATHS = ["/etc/containers/seccomp.json", "/usr/local/share/contain
  */
 export async function loadSeccomp(capabilities: readonly string[], paths: readonly string[] = PROFILE_PATHS): Promise<OciSeccomp> {
   const profile = await firstProfile(paths);
-  const [major = 0, minor = 0] = release().split(".").map((part) => Number.parseInt(part, 10));
+  const [major = 0, minor = 0] = release()
+    .split(".")
+    .map((part) => Number.parseInt(part, 10));
   return tighten(convertProfile(profile, { architecture: process.arch, capabilities, kernel: [major, minor] }), capabilities);
 }
 
@@ -26,10 +28,7 @@ async function firstProfile(paths: readonly string[]): Promise<SeccompProfile> {
     });
     if (text !== null) return parseProfile(text, path);
   }
-  throw new BerthError(
-    "missing_requirement",
-    `no seccomp profile in ${paths.join(", ")}: apt-get install golang-github-containers-common`,
-  );
+  throw new BerthError("missing_requirement", `no seccomp profile in ${paths.join(", ")}: apt-get install golang-github-containers-common`);
 }
 
 function parseProfile(text: string, path: string): SeccompProfile {

@@ -64,7 +64,9 @@ function spawnConmon(options: ConmonOptions, container: MonitoredContainer, logF
 async function createdPid(child: ChildProcess, signal: AbortSignal): Promise<number> {
   const pipe = child.stdio[3] as Readable;
   const failed = new Promise<never>((_resolve, reject) => {
-    child.once("error", (error) => reject(new BerthError("missing_requirement", `cannot start conmon: ${error.message}`, { cause: error })));
+    child.once("error", (error) =>
+      reject(new BerthError("missing_requirement", `cannot start conmon: ${error.message}`, { cause: error })),
+    );
   });
   // Nobody may listen any more once the pid has come.
   failed.catch(() => undefined);

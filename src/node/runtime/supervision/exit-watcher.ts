@@ -2,8 +2,8 @@ import { watch as watchFolder } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText } from "../../../shared/domain/index.ts";
-import type { MonitorEnd } from "./monitor.ts";
 import { isProcessAlive, type ProcessIdentity } from "../../platform/index.ts";
+import type { MonitorEnd } from "./monitor.ts";
 
 /** Backs up the folder watch (inotify can lose events) and notices a monitor that died. */
 const POLL_MS = 1_000;
@@ -63,7 +63,11 @@ export function createExitWatcher(options: { exitDir: string; onError: (message:
 }
 
 /** The exit file, or `lost` when there is none and nobody left to write it; null while it runs. */
-export async function endOf(exitDir: string, id: string, monitor: (() => Promise<ProcessIdentity | null>) | null): Promise<MonitorEnd | null> {
+export async function endOf(
+  exitDir: string,
+  id: string,
+  monitor: (() => Promise<ProcessIdentity | null>) | null,
+): Promise<MonitorEnd | null> {
   const exited = await readExit(join(exitDir, id));
   if (exited !== null || monitor === null) return exited;
   const identity = await monitor();

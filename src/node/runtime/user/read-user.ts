@@ -1,4 +1,4 @@
-import { read as readFd, close as closeFd } from "node:fs";
+import { close as closeFd, read as readFd } from "node:fs";
 import { promisify } from "node:util";
 import { BerthError } from "../../../shared/domain/index.ts";
 import type { NativeRoot } from "../../platform/index.ts";

@@ -80,7 +80,10 @@ function parseGroup(text: string): GroupEntry[] {
 }
 
 function rows(text: string, fields: number): string[][] {
-  return text.split("\n").map((line) => line.split(":")).filter((row) => row.length >= fields);
+  return text
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter((row) => row.length >= fields);
 }
 
 /** A line with a number out of range is skipped, as if it were not there. */
