@@ -1,1 +1,2 @@
-export {};
+export { buildImage } from "./build-image.ts";
+export type { BuildOptions, BuildPorts, RunStep, StepRequest } from "./types.ts";

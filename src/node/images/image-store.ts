@@ -56,6 +56,10 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
     },
     unpack: createUnpacker({ paths, native: options.native, blobs, session }),
     load: (archive, progress, signal) => loadArchive({ blobs, session, commitManifest }, archive, progress, signal),
+    async hold(digests) {
+      for (const digest of digests) await session.pin(digest);
+      return () => session.release(digests);
+    },
     close: () => session.close(),
   };
 }
@@ -127,10 +131,8 @@ async function danglingImages({ paths, clock }: StoreParts, records: ImageRecord
 async function reachableFrom({ paths, clock, readImage }: StoreParts, records: ImageRecords, inUse: ReadonlySet<string>): Promise<Reachable> {
   const images = await Promise.all(Object.keys(records.images).map(readImage));
   const named = images.flatMap((image) => [image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
-  return {
-    blobs: new Set([...named, ...(await pinnedDigests(paths, clock)), ...inUse]),
-    chainIds: new Set([...images.flatMap((image) => image.chainIds), ...inUse]),
-  };
+  const held = [...inUse, ...(await pinnedDigests(paths, clock))];
+  return { blobs: new Set([...named, ...held]), chainIds: new Set([...images.flatMap((image) => image.chainIds), ...held]) };
 }
 
 /** Writes a manifest whose config and layers are in the store, then the names; only then the pins go. */

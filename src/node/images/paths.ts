@@ -13,6 +13,7 @@ import { digestHex } from "../../shared/oci/index.ts";
  *   ingest/<session>/lock           flock: held as long as the process lives; a free one marks leftovers
  *   ingest/<session>/pins/<hex>     blobs taken in but not yet part of an image: prune keeps them
  *   ingest/<session>/<n>            files and folders being written
+ *   builds/<id>, builds.lock        working folders of builds (written by the build room)
  *   cache/apt/archives/*.deb        packages that earlier bootstraps fetched
  *   bootstrap/{lock,runs/<id>}      flock of the one bootstrap that runs, and its chroot
  *

@@ -49,18 +49,32 @@ export interface ImageStore {
   load(archive: Readable, progress: Progress, signal: AbortSignal): Promise<Image[]>;
   /** True when every blob is in the store: a builder asks before it reuses layers that no image may name any more. */
   has(digests: readonly string[]): Promise<boolean>;
+  /** Keeps blobs (digests) and unpacked layers (chain IDs) from prune, whatever names them, until the returned function is called. */
+  hold(digests: readonly string[]): Promise<() => Promise<void>>;
   /** Ends this process's hold on what it took in but did not commit. */
   close(): Promise<void>;
 }
 
 /** Overlay mounts of containers and builds over unpacked layers. */
 export interface Snapshots {
-  /** Mounts the image's layers with a writable layer of its own at <containerDir>/{upper,work,rootfs}; idempotent. */
-  mount(containerDir: string, chainIds: string[]): Promise<{ rootfs: string }>;
+  /**
+   * Mounts the image's layers with a writable layer of its own at <containerDir>/{upper,work,rootfs}; idempotent.
+   * `topLayers`: further read-only folders above the image's, top first.
+   */
+  mount(containerDir: string, chainIds: string[], topLayers?: readonly string[]): Promise<{ rootfs: string }>;
+  /** The folders of the unpacked layers that a mount stands on, top first. @throws BerthError image_not_found */
+  lowerDirs(chainIds: string[]): Promise<string[]>;
   unmount(containerDir: string): Promise<void>;
   /**
    * The writable layer as an OCI layer tar: whiteouts for what was deleted, opaque folders for what was replaced.
-   * Same tree, same bytes. With `latestMtimeNs`, younger times are set back to it, so that a rebuild has equal bytes.
+   * Same tree, same bytes.
    */
-  diff(containerDir: string, options?: { latestMtimeNs?: bigint }): Promise<Readable>;
+  diff(containerDir: string, options?: DiffOptions): Promise<Readable>;
+}
+
+export interface DiffOptions {
+  /** Younger times are set back to it, so that a rebuild has equal bytes. */
+  latestMtimeNs?: bigint;
+  /** Paths relative to the root that are left out with all below them. */
+  exclude?: (path: string, size: number) => boolean;
 }

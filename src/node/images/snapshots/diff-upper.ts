@@ -4,13 +4,10 @@ import { BerthError } from "../../../shared/domain/index.ts";
 import type { EntryStat, NativeRoot } from "../../platform/index.ts";
 import type { TarEntry, TarEntryType } from "../tar/tar-entry.ts";
 import { type TarMember, writeTar } from "../tar/write-tar.ts";
+import type { DiffOptions } from "../types.ts";
 import { isWhiteout } from "../unpack/layer-writer.ts";
 import { opaqueName, whiteoutName } from "../unpack/whiteout.ts";
 import { imageXattrs, OPAQUE_XATTR } from "../unpack/xattr-policy.ts";
-
-interface DiffOptions {
-  latestMtimeNs?: bigint;
-}
 
 /** One walk: what is still open, and the first path of every file with several names. */
 interface Walk extends DiffOptions {
@@ -42,7 +39,7 @@ async function* folderMembers(walk: Walk, folder: string): AsyncGenerator<TarMem
   for (const name of names) {
     const path = folder === "" ? name : `${folder}/${name}`;
     const stat = await walk.root.stat(path);
-    if (stat !== null) yield* entryMembers(walk, path, stat);
+    if (stat !== null && walk.exclude?.(path, stat.size) !== true) yield* entryMembers(walk, path, stat);
   }
 }
 

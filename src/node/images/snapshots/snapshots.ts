@@ -26,14 +26,16 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { native, clock } = options;
   const paths = storePaths(options.dataDir);
   return {
-    async mount(containerDir, chainIds) {
+    async mount(containerDir, chainIds, topLayers = []) {
       const places = await makePlaces(containerDir);
       if (await isMounted(places.rootfs)) return { rootfs: places.rootfs };
-      const lowerDirs = await lowerDirsOf(paths, chainIds, places.empty);
+      const lowerDirs = await lowerDirsOf(paths, chainIds);
+      if (lowerDirs.length === 0) lowerDirs.push(places.empty);
       await inheritRoot(native, lowerDirs[0] as string, places.upper);
-      await native.mountOverlay({ lowerDirs, upper: places.upper, work: places.work, target: places.rootfs });
+      await native.mountOverlay({ lowerDirs: [...topLayers, ...lowerDirs], upper: places.upper, work: places.work, target: places.rootfs });
       return { rootfs: places.rootfs };
     },
+    lowerDirs: (chainIds) => lowerDirsOf(paths, chainIds),
     unmount: (containerDir) => unmountAll(native, clock, join(containerDir, "rootfs")),
     async diff(containerDir, diffOptions = {}): Promise<Readable> {
       return diffUpper(await native.openRoot(join(containerDir, "upper")), diffOptions);
@@ -48,15 +50,15 @@ async function makePlaces(containerDir: string) {
   return places;
 }
 
-/** Top first. A layer that hides everything below it ends the stack; an image without layers stands on an empty folder. */
-async function lowerDirsOf(paths: StorePaths, chainIds: readonly string[], empty: string): Promise<string[]> {
+/** Top first. A layer that hides everything below it ends the stack. */
+async function lowerDirsOf(paths: StorePaths, chainIds: readonly string[]): Promise<string[]> {
   const dirs: string[] = [];
   for (const chainId of [...chainIds].reverse()) {
     if (!(await exists(paths.layer(chainId)))) throw new BerthError("image_not_found", `layer ${chainId} is not unpacked on this node`);
     dirs.push(paths.layerFiles(chainId));
     if (await exists(paths.layerOpaque(chainId))) break;
   }
-  return dirs.length === 0 ? [empty] : dirs;
+  return dirs;
 }
 
 /** The mount's root shows the upper folder's owner and mode: those must be the image's. */
