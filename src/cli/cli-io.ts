@@ -53,5 +53,8 @@ export function stopSignal(io: CliIo): { signal: AbortSignal; close: () => void 
   const controller = new AbortController();
   const stop = () => controller.abort();
   const unsubscribe = (["SIGINT", "SIGTERM"] as const).map((name) => io.onSignal(name, stop));
-  return { signal: controller.signal, close: () => unsubscribe.forEach((undo) => undo()) };
+  const close = () => {
+    for (const undo of unsubscribe) undo();
+  };
+  return { signal: controller.signal, close };
 }

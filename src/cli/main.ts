@@ -3,12 +3,13 @@ import { type CliIo, processIo } from "./cli-io.ts";
 import { EXIT } from "./exit-codes.ts";
 import { printError } from "./output/errors.ts";
 import { buildProgram, verbOf } from "./program.ts";
+import { VERBS } from "./verbs/catalogue.ts";
 
 /** Runs one command line and returns what to exit with. Never throws. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
   try {
     const verb = verbOf(argv);
-    const program = await buildProgram(io, verb ? [verb] : []);
+    const program = await buildProgram(io, verb?.wholeProgram ? VERBS : verb ? [verb] : []);
     await program.parseAsync(argv, { from: "user" });
     return io.exitCode;
   } catch (error) {

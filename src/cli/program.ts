@@ -36,13 +36,11 @@ export function allCommands(command: Command): Command[] {
 }
 
 function settle(command: Command, io: CliIo): void {
-  command
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => io.stdout.write(text),
-      writeErr: (text) => io.stderr.write(text),
-      outputError: () => undefined,
-    });
+  command.exitOverride().configureOutput({
+    writeOut: (text) => io.stdout.write(text),
+    writeErr: (text) => io.stderr.write(text),
+    outputError: () => undefined,
+  });
 }
 
 const HELP_FOOTER = `

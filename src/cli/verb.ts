@@ -4,13 +4,14 @@ import type { CliIo } from "./cli-io.ts";
 /** A verb's module gives its commander command; the action resolves with the exit code. */
 export type DefineVerb = (io: CliIo) => Command;
 
-/** Wraps an action so that its exit code reaches the process. */
+/** Wraps an action so that the number it resolves with becomes the exit code; anything else is 0. */
 export function action<Arguments extends unknown[]>(
   io: CliIo,
-  run: (...values: Arguments) => Promise<number | void>,
+  run: (...values: Arguments) => Promise<unknown>,
 ): (...values: Arguments) => Promise<void> {
   return async (...values) => {
-    io.exitCode = (await run(...values)) ?? 0;
+    const code = await run(...values);
+    io.exitCode = typeof code === "number" ? code : 0;
   };
 }
 

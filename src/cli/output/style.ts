@@ -12,6 +12,5 @@ export function paint(text: string, style: Style | null, enabled: boolean): stri
  * title or forge a line of a table.
  */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ").trim();
 }

@@ -15,6 +15,6 @@ export async function runUntilStopped(io: CliIo, withStdin: boolean, run: (signa
   try {
     await run(controller.signal);
   } finally {
-    unsubscribe.forEach((undo) => undo());
+    for (const undo of unsubscribe) undo();
   }
 }

@@ -22,5 +22,8 @@ export function stopSignals(io: CliIo): StopSignals {
     stop.abort();
   };
   const unsubscribe = (["SIGTERM", "SIGINT", "SIGHUP"] as const).map((name) => io.onSignal(name, onSignal(name)));
-  return { stop: stop.signal, hurry: hurry.signal, close: () => unsubscribe.forEach((undo) => undo()) };
+  const close = () => {
+    for (const undo of unsubscribe) undo();
+  };
+  return { stop: stop.signal, hurry: hurry.signal, close };
 }

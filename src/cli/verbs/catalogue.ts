@@ -4,6 +4,8 @@ export interface VerbEntry {
   name: string;
   summary: string;
   hidden?: true;
+  /** It looks at all the other verbs: they must be loaded too. */
+  wholeProgram?: true;
   /** Only the verb that runs is loaded: `berth version` must not pay for the others. */
   load(): Promise<DefineVerb>;
 }
@@ -31,7 +33,12 @@ export const VERBS: readonly VerbEntry[] = [
   { name: "token", summary: "make tokens for agents and clients", load: async () => (await import("./token.ts")).tokenVerb },
   { name: "agent", summary: "join this machine to a control plane", load: async () => (await import("./agent.ts")).agentVerb },
   { name: "version", summary: "show the versions of client and server", load: async () => (await import("./version.ts")).versionVerb },
-  { name: "completion", summary: "print a shell completion script", load: async () => (await import("./completion.ts")).completionVerb },
+  {
+    name: "completion",
+    summary: "print a shell completion script",
+    wholeProgram: true,
+    load: async () => (await import("./completion.ts")).completionVerb,
+  },
   {
     name: "control-plane",
     summary: "run the control plane",

@@ -12,17 +12,14 @@ export function completionVerb(io: CliIo): Command {
   const command = new Command("completion")
     .description("Print a completion script for a shell.")
     .addArgument(new Argument("<shell>").choices(["bash", "zsh", "fish"]))
-    .action(action(io, (shell: keyof typeof SCRIPTS) => printScript(io, shell)));
+    .action(action(io, (shell: keyof typeof SCRIPTS, _options: object, self: Command) => printScript(io, shell, self)));
   return examples(command, [
     "berth completion bash > /etc/bash_completion.d/berth",
-    'berth completion zsh > "${fpath[1]}/_berth"',
+    "berth completion zsh > /usr/local/share/zsh/site-functions/_berth",
     "berth completion fish > ~/.config/fish/completions/berth.fish",
   ]);
 }
 
-async function printScript(io: CliIo, shell: keyof typeof SCRIPTS): Promise<void> {
-  // Late, because the program imports the catalogue that imports this verb.
-  const [{ buildProgram }, { VERBS }] = await Promise.all([import("../program.ts"), import("./catalogue.ts")]);
-  const program = await buildProgram(io, VERBS);
-  io.stdout.write(SCRIPTS[shell](describeCommands(program)));
+async function printScript(io: CliIo, shell: keyof typeof SCRIPTS, self: Command): Promise<void> {
+  if (self.parent) io.stdout.write(SCRIPTS[shell](describeCommands(self.parent)));
 }

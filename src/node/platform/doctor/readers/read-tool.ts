@@ -56,7 +56,7 @@ export function parseVersionOutput(output: string): string | null {
 async function readPackageVersion(name: string): Promise<string | null> {
   const dpkg = await findProgram("dpkg-query");
   if (dpkg === null) return null;
-  const { code, stdout } = await runProgram(dpkg, ["-W", "-f=${db:Status-Status} ${Version}", name], { timeoutMs: TIMEOUT_MS });
+  const { code, stdout } = await runProgram(dpkg, ["-W", `-f=\${db:Status-Status} \${Version}`, name], { timeoutMs: TIMEOUT_MS });
   const [status, version] = stdout.trim().split(" ");
   return code === 0 && status === "installed" && version !== undefined ? version : null;
 }
