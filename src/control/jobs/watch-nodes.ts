@@ -31,8 +31,9 @@ export function createNodeWatch(store: JobStore, nodeStore: NodeStore, clock: Cl
 
   return {
     look: async () => {
-      const now = { wall: clock.now(), monotonic: clock.monotonic() };
       const records = await nodeStore.list();
+      // Read after the records came: a sighting must never be dated before the sync that it saw, however long the read took.
+      const now = { wall: clock.now(), monotonic: clock.monotonic() };
       sightings = observe(sightings, records, now.monotonic);
       const updates = [];
       for (const record of records) updates.push(await update(record, now));
