@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { BerthError } from "../../shared/domain/index.ts";
+import { BerthError, isBerthError } from "../../shared/domain/index.ts";
 import type { Image } from "../images/index.ts";
 import { identifyProcess } from "../platform/index.ts";
 import { resolveCwd } from "../runtime/index.ts";
@@ -61,7 +61,9 @@ async function createAndStart(
   const { id } = wanted.request;
   const container = monitored(core.paths, id);
   await writeFile(containerPaths(core.paths, id).config, JSON.stringify(assembleSpec(core, prepared)), { mode: 0o600 });
-  const { pid } = await core.monitor.create(container, signal);
+  const { pid } = await core.monitor.create(container, signal).catch((error: unknown) => {
+    throw startError(error, wanted.request);
+  });
   held.record = { ...held.record, phase: "starting", process: await identified(pid, id) };
   await writeRecord(core.paths, held.record);
   await core.runtime.start(id);
@@ -78,28 +80,41 @@ async function prepare(
 ): Promise<PreparedContainer> {
   const files = containerPaths(core.paths, request.id);
   await mkdir(files.bundle, { recursive: true, mode: 0o700 });
-  const [mounted, joined, gpus] = await settleAll([
-    mountRootfs({
-      native: core.options.native,
-      snapshots: core.options.snapshots,
-      dir: files.dir,
-      chainIds: image.chainIds,
-      user: request.user ?? image.config.config.User ?? "",
-      cwd: resolveCwd(processInput(request, image)),
-    }),
+  const [rootfs, joined] = await settleAll([
+    gpusAndRootfs(core, request, image),
     joinAndName(core, held, request),
-    injectGpus({
-      gpuHost: core.options.gpuHost,
-      uuids: request.gpuUuids,
-      process: processInput(request, image),
-      planFile: files.injectionPlan,
-      hook: core.options.programs.gpuPrestart,
-    }),
     mkdir(files.monitor, { mode: 0o700 }),
     lease(core, request),
     writeRecord(core.paths, held.record),
   ]);
-  return { request, image, mounts, mounted, gpus, ...joined };
+  return { request, image, mounts, ...rootfs, ...joined };
+}
+
+/** One after the other: the GPU driver brings a layer of its own to the mount. */
+async function gpusAndRootfs(core: EngineCore, request: ContainerRequest, image: Image) {
+  const { native, snapshots, gpuHost, programs } = core.options;
+  const files = containerPaths(core.paths, request.id);
+  const process = processInput(request, image);
+  const gpus = await injectGpus({
+    gpuHost,
+    uuids: request.gpuUuids,
+    process,
+    lowerDirs: () => snapshots.lowerDirs(image.chainIds),
+    planFile: files.injectionPlan,
+    hook: programs.gpuPrestart,
+  });
+  const user = request.user ?? image.config.config.User ?? "";
+  const { chainIds } = image;
+  const mounted = await mountRootfs({
+    native,
+    snapshots,
+    dir: files.dir,
+    chainIds,
+    topLayers: gpus.topLayers,
+    user,
+    cwd: resolveCwd(process),
+  });
+  return { gpus, mounted };
 }
 
 async function joinAndName(core: EngineCore, held: { record: ContainerRecord }, request: ContainerRequest) {
@@ -112,6 +127,12 @@ async function joinAndName(core: EngineCore, held: { record: ContainerRecord }, 
     address: request.network === "host" ? (core.options.advertiseAddress ?? null) : (network.record?.address ?? null),
   });
   return { network, identityFiles };
+}
+
+/** A failing hook is about the GPUs: another node may do better. */
+function startError(error: unknown, request: ContainerRequest): unknown {
+  const ofHook = request.gpuUuids.length > 0 && isBerthError(error, "container_start_failed") && /hook/.test(error.message);
+  return ofHook ? new BerthError("gpu_injection_failed", error.message, { cause: error }) : error;
 }
 
 /** Before the container exists: from its first moment on there is somebody who ends it in time. */

@@ -9,6 +9,8 @@ export interface GpuInjection {
   hooks: OciHook[];
   deviceRules: OciDeviceRule[];
   env: Record<string, string>;
+  /** Read-only folders that go on top of the image's layers: the driver's mount point and library cache. */
+  topLayers: string[];
 }
 
 /**
@@ -19,14 +21,19 @@ export async function injectGpus(work: {
   gpuHost: GpuHost | null;
   uuids: readonly string[];
   process: ProcessInput;
+  /** The image's layers on disk, top first. */
+  lowerDirs: () => Promise<string[]>;
   planFile: string;
   hook: string;
 }): Promise<GpuInjection> {
-  if (work.uuids.length === 0) return { hooks: [], deviceRules: [], env: { NVIDIA_VISIBLE_DEVICES: "void" } };
+  if (work.uuids.length === 0) return { hooks: [], deviceRules: [], env: { NVIDIA_VISIBLE_DEVICES: "void" }, topLayers: [] };
   if (work.gpuHost === null) throw new BerthError("gpu_unavailable", `no GPU on this node, asked for ${work.uuids.join(", ")}`);
-  const { plan, deviceRules } = await work.gpuHost.planFor(work.uuids, { env: environmentOf(work.process) });
+  const { plan, deviceRules, layer } = await work.gpuHost.planFor(work.uuids, {
+    env: environmentOf(work.process),
+    lowerDirs: await work.lowerDirs(),
+  });
   await writeFile(work.planFile, JSON.stringify(plan), { mode: 0o600 });
-  return { hooks: [prestart(work.hook, work.planFile)], deviceRules, env: plan.env };
+  return { hooks: [prestart(work.hook, work.planFile)], deviceRules, env: plan.env, topLayers: layer === null ? [] : [layer] };
 }
 
 /** A fixed command line and an empty environment: nothing of an image reaches a hook (CVE-2025-23266). */

@@ -13,10 +13,11 @@ export async function mountRootfs(work: {
   snapshots: Snapshots;
   dir: string;
   chainIds: string[];
+  topLayers: string[];
   user: string;
   cwd: string;
 }): Promise<MountedRootfs> {
-  const { rootfs } = await work.snapshots.mount(work.dir, work.chainIds);
+  const { rootfs } = await work.snapshots.mount(work.dir, work.chainIds, work.topLayers);
   return { rootfs, user: await prepareRootfs(work.native, rootfs, work.user, work.cwd) };
 }
 
