@@ -27,6 +27,7 @@ export interface ControlPlaneOptions {
 /** How long open answers may take to end; the supervisor waits 5 s. */
 const DRAIN_MS = 3000;
 const CLOSE_MS = 1000;
+const IDLE_EVERY_MS = 50;
 
 /**
  * Runs the control plane until the signal aborts, then stops cleanly and resolves. It listens before Redis answers, so that
@@ -70,14 +71,15 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
 async function stop(wing: Wing, localServer: Server | null, queues: Queues | null, logger: Logger): Promise<void> {
   logger.info("control plane stops");
   wing.wake.closeAll();
-  const hardStop = setTimeout(() => {
-    wing.app.server.closeAllConnections();
-    localServer?.closeAllConnections();
-  }, DRAIN_MS);
+  const servers = [wing.app.server, ...(localServer ? [localServer] : [])];
+  // A connection whose stream has just ended is idle, but was not when the listeners closed.
+  const idle = setInterval(() => servers.forEach((server) => void server.closeIdleConnections()), IDLE_EVERY_MS);
+  const hardStop = setTimeout(() => servers.forEach((server) => void server.closeAllConnections()), DRAIN_MS);
   await Promise.all([
     attempt("close the listener", wing.app.close(), logger),
     attempt("close the local socket", closeServer(localServer), logger),
   ]);
+  clearInterval(idle);
   clearTimeout(hardStop);
   await within(CLOSE_MS, attempt("close the queues", queues?.close() ?? Promise.resolve(), logger));
   await within(CLOSE_MS, attempt("close the stores", wing.deferred.stores.close(), logger));
@@ -88,7 +90,6 @@ function closeServer(server: Server | null): Promise<void> {
   return new Promise((resolve) => {
     if (server === null) return resolve();
     server.close(() => resolve());
-    server.closeIdleConnections();
   });
 }
 

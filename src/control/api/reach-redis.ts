@@ -3,7 +3,8 @@ import { type Logger, redactUrl } from "../../shared/observe/index.ts";
 import { checkRedis, createRedisStores, type RedisAddress, type Stores } from "../jobs/index.ts";
 
 const TRY_EVERY_MS = 1000;
-const ANSWER_MS = 5000;
+/** Cannot be cut short, so it bounds how long stopping takes meanwhile. */
+const ANSWER_MS = 2000;
 
 /** "unix:///run/berth/redis.sock", "/run/berth/redis.sock", "redis://...", "rediss://...". @throws BerthError invalid_request */
 export function parseRedisAddress(text: string): RedisAddress {

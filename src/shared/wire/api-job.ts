@@ -2,9 +2,15 @@ import { type Static, Type } from "typebox";
 import { Milliseconds, nullable } from "./api-common.ts";
 
 /** Answers of the job routes: `Job` of shared/domain as a schema. `shared/wire` tests hold the two together. */
-export const JobStateSchema = Type.Union(
-  (["pending", "starting", "running", "stopping", "succeeded", "failed", "cancelled"] as const).map((state) => Type.Literal(state)),
-);
+export const JobStateSchema = Type.Union([
+  Type.Literal("pending"),
+  Type.Literal("starting"),
+  Type.Literal("running"),
+  Type.Literal("stopping"),
+  Type.Literal("succeeded"),
+  Type.Literal("failed"),
+  Type.Literal("cancelled"),
+]);
 
 const ResolvedSpecSchema = Type.Object(
   {

@@ -30,7 +30,7 @@ const url = (path: string) => path.replaceAll(/\{[^}]+\}/g, "1");
 
 async function code(request: InjectOptions): Promise<[number, string | undefined]> {
   const answer = await api.app.inject(request);
-  return [answer.statusCode, answer.headers["content-type"]?.includes("problem") ? answer.json<Problem>().code : undefined];
+  return [answer.statusCode, String(answer.headers["content-type"]).includes("problem") ? answer.json<Problem>().code : undefined];
 }
 
 describe("every route of the OpenAPI document that is not open", () => {

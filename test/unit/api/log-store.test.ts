@@ -49,11 +49,12 @@ describe("the offset protocol", () => {
   });
 
   it("ends with every byte whatever is repeated, cut, overlapping or lost on the way", async () => {
-    let job = 0;
+    const job = { last: 0 };
     const pushes = fc.array(fc.record({ from: fc.nat(400), length: fc.nat(200) }), { maxLength: 30 });
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 400 }), pushes, async (content, attempts) => {
-        const mine = { jobId: String((job += 1)), epoch: 1, rank: 0 };
+        job.last += 1;
+        const mine = { jobId: String(job.last), epoch: 1, rank: 0 };
         for (const { from, length } of attempts) {
           await store
             .append(mine, from, content.subarray(from, from + length))

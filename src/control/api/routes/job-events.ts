@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import type { JobEvent } from "../../../shared/domain/index.ts";
@@ -7,6 +6,7 @@ import { followEvents, type JobStore } from "../../jobs/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 import type { Followers } from "../streams/followers.ts";
+import { sendStream } from "../streams/send-stream.ts";
 import { findJob } from "./find-job.ts";
 
 const NDJSON = "application/x-ndjson";
@@ -32,7 +32,7 @@ export function jobEvents(app: FastifyInstance, deps: ApiDeps, followers: Follow
       const events = follow
         ? followEvents(deps.stores.jobs, job.id, null, followers.enter(reply))
         : await allEvents(deps.stores.jobs, job.id);
-      return reply.type(NDJSON).send(Readable.from(lines(events)));
+      return sendStream(reply, NDJSON, lines(events));
     },
   );
 }

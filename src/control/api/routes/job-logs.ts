@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import { BerthError, type Job, parseDurationSeconds } from "../../../shared/domain/index.ts";
@@ -8,6 +7,7 @@ import { route } from "../http/route-schema.ts";
 import { renderNdjson, renderPlain } from "../logs/render-logs.ts";
 import { type LogRequest, streamJobLogs } from "../logs/stream-job-logs.ts";
 import type { Followers } from "../streams/followers.ts";
+import { sendStream } from "../streams/send-stream.ts";
 import { findJob } from "./find-job.ts";
 
 const NDJSON = "application/x-ndjson";
@@ -35,10 +35,10 @@ export function jobLogs(app: FastifyInstance, deps: ApiDeps, followers: Follower
       const signal = followers.enter(reply);
       const pieces = streamJobLogs(logDeps(deps), wanted, job, signal);
       const note = () => (wanted.follow && deps.stopping.aborted ? STOPPING_NOTE : null);
-      if (request.headers.accept?.includes(NDJSON)) return reply.type(NDJSON).send(Readable.from(renderNdjson(pieces, note)));
+      if (request.headers.accept?.includes(NDJSON)) return sendStream(reply, NDJSON, renderNdjson(pieces, note));
       const ranks = job.spec.replicas > 1 && wanted.rank === null;
       const text = renderPlain(pieces, { timestamps: request.query.timestamps === true, ranks }, note);
-      return reply.type("text/plain; charset=utf-8").send(Readable.from(text));
+      return sendStream(reply, "text/plain; charset=utf-8", text);
     },
   );
 }
