@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
-import type { Job } from "../../src/shared/domain/index.ts";
+import { isTerminal, type Job } from "../../src/shared/domain/index.ts";
 import { freePort } from "./free-port.ts";
 import { until } from "./poll.ts";
 import { descendants, isAlive } from "./processes.ts";
@@ -174,11 +174,14 @@ export class Berth {
     return this.get<Job>(`/v1/jobs/${id}`);
   }
 
-  waitFor(id: string, state: Job["state"], seconds = 60): Promise<Job> {
-    return until(`job ${id} to be ${state}`, seconds, async () => {
+  /** Waits until the job has come to `state`; fails at once when it ended otherwise. */
+  async waitFor(id: string, state: Job["state"], seconds = 60): Promise<Job> {
+    const settled = await until(`job ${id} to be ${state}`, seconds, async () => {
       const job = await this.job(id);
-      return job.state === state ? job : Promise.reject(new Error(JSON.stringify(job)));
+      return job.state === state || isTerminal(job.state) ? job : null;
     });
+    if (settled.state !== state) throw new Error(`job ${id} is ${settled.state}, not ${state}: ${JSON.stringify(settled.outcome)}`);
+    return settled;
   }
 
   async nodes(): Promise<{ id: string; name: string; state: string; facts: { gpus: { uuid: string }[] } }[]> {
@@ -187,7 +190,7 @@ export class Berth {
 
   async activeJobs(): Promise<Job[]> {
     const all = await this.get<{ items: Job[] }>("/v1/jobs?limit=200");
-    return all.items.filter(({ state }) => !["succeeded", "failed", "cancelled"].includes(state));
+    return all.items.filter(({ state }) => !isTerminal(state));
   }
 
   /** The job's stored log as plain lines. */
