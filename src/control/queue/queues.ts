@@ -1,4 +1,5 @@
 import { Queue, Worker } from "bullmq";
+import type { Redis } from "ioredis";
 import { errorText } from "../../shared/domain/index.ts";
 import { coalesce } from "./coalesce.ts";
 import { type QueueAddress, sendingConnection, waitingConnection } from "./connections.ts";
@@ -47,20 +48,18 @@ export function createQueues(options: QueuesOptions): Queues {
   const onError = (error: unknown) => log?.warn({ error: errorText(error) }, "queue connection");
   for (const connection of connections) connection.on("error", onError);
 
-  const queue = new Queue<Hint>(QUEUE, {
-    connection: sender,
-    prefix: PREFIX,
-    skipWaitingForReady: true,
-    streams: { events: { maxLen: 100 } },
-    defaultJobOptions: { removeOnComplete: { count: 100, age: 3600 }, removeOnFail: { count: 100, age: 24 * 3600 }, attempts: 1 },
-  });
-  queue.on("error", onError);
-
+  // BullMQ remembers for ever that its first command failed: a queue is made when the connection is ready, and made again
+  // after a failure.
+  let queue: Queue<Hint> | null = null;
   const send = async (hint: Hint): Promise<boolean> => {
     try {
+      if (sender.status !== "ready") throw new Error("redis is not reachable");
+      queue ??= openQueue(sender, onError);
       await queue.add(hint.type, hint);
       return true;
     } catch (error) {
+      void queue?.close().catch(onError);
+      queue = null;
       log?.warn({ hint: hint.type, error: errorText(error) }, "hint dropped");
       return false;
     }
@@ -107,10 +106,22 @@ export function createQueues(options: QueuesOptions): Queues {
     close: async () => {
       watchdog.stop();
       await endWorker(current);
-      await within(CLOSE_MS, queue.close());
+      // The connections are ours: BullMQ's own close has nothing left to do.
       for (const connection of connections) connection.disconnect();
     },
   };
+}
+
+function openQueue(connection: Redis, onError: (error: unknown) => void): Queue<Hint> {
+  const queue = new Queue<Hint>(QUEUE, {
+    connection,
+    prefix: PREFIX,
+    skipWaitingForReady: true,
+    streams: { events: { maxLen: 100 } },
+    defaultJobOptions: { removeOnComplete: { count: 100, age: 3600 }, removeOnFail: { count: 100, age: 24 * 3600 }, attempts: 1 },
+  });
+  queue.on("error", onError);
+  return queue;
 }
 
 async function endWorker({ worker, connection }: { worker: Worker<Hint>; connection: { disconnect(): void } }): Promise<void> {
