@@ -1,4 +1,4 @@
-import { type Document, isMap, LineCounter, parseAllDocuments } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseAllDocuments } from "yaml";
 import { BerthError } from "../../shared/domain/index.ts";
 import type { JobSpecInput } from "../../shared/wire/index.ts";
 
@@ -20,7 +20,7 @@ export function readJobFile(text: string, file: string, sets: readonly string[])
     throw new BerthError("payload_too_large", `${file} is larger than ${LARGEST_FILE_CHARACTERS} characters`);
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, { lineCounter: lines, version: "1.2" });
-  const documents = (Array.isArray(parsed) ? parsed : []).filter((document) => document.contents !== null || document.errors.length > 0);
+  const documents = (Array.isArray(parsed) ? parsed : []).filter((document) => !isEmpty(document) || document.errors.length > 0);
   if (documents.length === 0) throw new BerthError("invalid_job_spec", `${file} holds no job`);
   return documents.map((document) => readDocument(document, file, lines, sets));
 }
@@ -35,14 +35,21 @@ function readDocument(document: Document.Parsed, file: string, lines: LineCounte
   return { spec: document.toJS({ maxAliasCount: 100 }) as JobSpecInput, locate: (pointer) => lineAt(offsetOf(document, pointer) ?? start) };
 }
 
-/** Where the deepest part of the pointer that exists is written. */
+function isEmpty(document: Document.Parsed): boolean {
+  return document.contents === null || (isScalar(document.contents) && document.contents.value === null);
+}
+
+/** Where the deepest part of the pointer that exists is written: its key, or the item of a list. */
 function offsetOf(document: Document.Parsed, pointer: string | undefined): number | undefined {
   const path = (pointer ?? "")
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
   for (let length = path.length; length > 0; length -= 1) {
-    const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined;
+    const parent = document.getIn(path.slice(0, length - 1), true);
+    const name = path[length - 1];
+    const key = isMap(parent) ? parent.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === name)?.key : undefined;
+    const node = (key ?? document.getIn(path.slice(0, length), true)) as { range?: [number, number, number] } | undefined;
     if (node?.range) return node.range[0];
   }
   return undefined;

@@ -50,7 +50,7 @@ async function readVersion(path: string, name: ToolName): Promise<string | null>
 
 /** "crun version 1.8.1", "Redis server v=7.0.15 sha=...", "runc version 1.1.5+ds1" -> "1.8.1", ... */
 export function parseVersionOutput(output: string): string | null {
-  return /(?:version |v=?|^\S+ )(\d+(?:\.\d+)+(?:[-~]rc\.?\d+)?)/m.exec(output)?.[1] ?? null;
+  return /(?:version |v=?|iproute2-|^\S+ )(\d+(?:\.\d+)+(?:[-~]rc\.?\d+)?)/m.exec(output)?.[1] ?? null;
 }
 
 async function readPackageVersion(name: string): Promise<string | null> {

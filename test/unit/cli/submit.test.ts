@@ -1,0 +1,104 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { mergeEnvironment, parseEnvFile } from "../../../src/cli/submit/environment.ts";
+import { readJobFile } from "../../../src/cli/submit/job-file.ts";
+import { nameOfImage, parseVolume, specOfRun } from "../../../src/cli/submit/spec-of-run.ts";
+import { resolveJobSpec } from "../../../src/shared/wire/index.ts";
+
+describe("berth run's options", () => {
+  test("become a job that the schema takes", () => {
+    const options = {
+      gpus: 2,
+      memory: "8Gi",
+      shmSize: "1Gi",
+      time: "2h",
+      replicas: 2,
+      label: ["team=vision", "draft"],
+      volume: ["ckpt:/ckpt", "/srv/x:/x:ro"],
+    };
+    const spec = resolveJobSpec(specOfRun("reg:5000/team/Trainer:v2", ["python3", "-c", "x"], options, { A: "1" }));
+    expect(spec).toMatchObject({
+      name: "trainer",
+      args: ["python3", "-c", "x"],
+      replicas: 2,
+      timeLimitSeconds: 7200,
+      labels: { team: "vision", draft: "" },
+    });
+    expect(spec.mounts).toEqual([
+      { type: "volume", source: "ckpt", target: "/ckpt", readOnly: false },
+      { type: "bind", source: "/srv/x", target: "/x", readOnly: true },
+    ]);
+    expect(spec.resources).toMatchObject({ gpus: 2, memoryBytes: 8 * 2 ** 30, shmBytes: 2 ** 30 });
+  });
+  test("that were not given are left to the server's defaults", () => {
+    expect(specOfRun("debian", [], {}, {})).toEqual({ name: "debian", image: "debian" });
+  });
+  test.each([
+    ["a/b/C_d:1", "c-d"],
+    ["x@sha256:abc", "x"],
+    ["---", "job"],
+  ])("an image %s gives the name %s", (image, name) => {
+    expect(nameOfImage(image)).toBe(name);
+  });
+  test.each(["data", "data:relative", ":/x", "a:/b:rx", "a:/b:ro:z"])("%j is no volume", (text) => {
+    expect(() => parseVolume(text)).toThrow(/is not a volume/);
+  });
+});
+
+describe("environment", () => {
+  test("later ones win, -e over files, and a bare name takes the caller's value or nothing", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "berth-env-"));
+    try {
+      await writeFile(join(folder, "env"), "# comment\n\nA=file\nB=x=y # kept\n");
+      const env = await mergeEnvironment(["A=1", "HOME", "MISSING"], [join(folder, "env")], { HOME: "/root" });
+      expect(env).toEqual({ A: "1", B: "x=y # kept", HOME: "/root" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+  test("an env file may end its lines as Windows does", () => {
+    expect(parseEnvFile("\ufeffA=1\r\n#x\r\nB=2")).toEqual(["A=1", "B=2"]);
+  });
+  test("a missing file and a broken name are refused", async () => {
+    await expect(mergeEnvironment([], ["/nonexistent/env"], {})).rejects.toThrow(/cannot read the environment file/);
+    await expect(mergeEnvironment(["1A=2"], [], {})).rejects.toThrow(/not a name/);
+  });
+});
+
+describe("job files", () => {
+  test("hold one job a document; empty documents do not count", () => {
+    const jobs = readJobFile("name: a\nimage: x\n---\n---\nname: b\nimage: y\n", "jobs.yaml", []);
+    expect(jobs.map(({ spec }) => spec.name)).toEqual(["a", "b"]);
+  });
+  test("may be JSON", () => {
+    expect(readJobFile('{"name": "a", "image": "x"}', "job.json", [])[0]?.spec).toEqual({ name: "a", image: "x" });
+  });
+  test("--set changes and makes fields, with YAML's types", () => {
+    const [job] = readJobFile("name: a\nimage: x\n", "j", ["resources.gpus=2", "env.LR=0.1", 'labels.v="2"', "name=b"]);
+    expect(job?.spec).toEqual({ name: "b", image: "x", resources: { gpus: 2 }, env: { LR: 0.1 }, labels: { v: "2" } });
+  });
+  test("point at the line of a field, or of its nearest parent", () => {
+    const [, job] = readJobFile("name: a\n---\nname: b\nresources:\n  gpus: -1\n", "j.yaml", []);
+    expect(job?.locate("/resources/gpus")).toBe("j.yaml:5");
+    expect(job?.locate("/resources/memory")).toBe("j.yaml:4");
+    expect(job?.locate("/nothing")).toBe("j.yaml:3");
+  });
+  test.each([
+    ["name: [", /j:1:/],
+    ["- a\n- b\n", /j:1: a job must be a mapping/],
+    ["name: a\nname: b\n", /j:2: map keys must be unique/],
+    ["", /holds no job/],
+    ["# only a comment\n", /holds no job/],
+  ])("%j is refused with its line", (text, message) => {
+    expect(() => readJobFile(text, "j", [])).toThrow(message);
+  });
+  test.each(["gpus", "=2", "a..b=1"])("--set %j is refused", (set) => {
+    expect(() => readJobFile("name: a", "j", [set])).toThrow(/is not an assignment/);
+  });
+  test("aliases cannot be multiplied into a huge job", () => {
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [${"*a,".repeat(9)}*a]\nc: &c [${"*b,".repeat(9)}*b]\nd: [${"*c,".repeat(9)}*c]\n`;
+    expect(() => readJobFile(bomb, "j", [])).toThrow();
+  });
+});
