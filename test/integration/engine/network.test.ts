@@ -1,5 +1,6 @@
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leftovers } from "../../support/leftovers.ts";
 import { openTestEngine, type TestEngine } from "../../support/test-engine.ts";
@@ -51,6 +52,19 @@ it("an engine that closes without containers takes its bridge, rules and warm ne
   await expect
     .poll(async () => (await readdir(`${test.runDir}/network/ipam`, { recursive: true }).catch(() => [])).length, { timeout: 20_000 })
     .toBeGreaterThan(2);
+  await test.engine.close();
+  expect(await leftovers(test.dataDir, test.runDir)).toEqual([]);
+  await test.close();
+});
+
+it("what a crash or a reboot left of networks is swept by the next engine", async () => {
+  const test = await openTestEngine();
+  const { networks, paths } = test.engine.core();
+  await networks.acquire();
+  await writeFile(join(paths.netns, "n0123456789"), "");
+  expect((await leftovers(test.dataDir, test.runDir)).length).toBeGreaterThan(2);
+  await test.engine.recover();
+  expect(await readdir(paths.netns)).toEqual([]);
   await test.engine.close();
   expect(await leftovers(test.dataDir, test.runDir)).toEqual([]);
   await test.close();

@@ -93,9 +93,12 @@ async function attach(work: SlotWork): Promise<NetworkSlot> {
   return { name: work.name, netns, address };
 }
 
-/** DEL while the namespace still exists: the plugin reads from it which masquerading rules to remove. */
+/**
+ * DEL while the namespace still exists: the plugin reads from it which masquerading rules to remove. After a reboot it is
+ * gone, with the rules, and only the address is given back: an empty CNI_NETNS says so.
+ */
 async function detach(work: SlotWork): Promise<void> {
-  const netns = work.namespaces.path(work.name);
+  const netns = (await work.namespaces.isPinned(work.name)) ? work.namespaces.path(work.name) : "";
   await callCni(work.folder, { command: "DEL", containerId: work.name, netns, config: bridgeConfig(work), interfaceName: "eth0" });
   await work.namespaces.remove(work.name);
 }

@@ -1,15 +1,19 @@
-import { open, readdir, rm } from "node:fs/promises";
+import { open, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { type Native, runProgram } from "../../platform/index.ts";
 
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
+/** linux/magic.h */
+const NSFS_MAGIC = 0x6e736673;
 
 /** Network namespaces kept alive by a bind mount in a folder of ours, as `ip netns` does in /run/netns. */
 export interface PinnedNamespaces {
   path(name: string): string;
   create(name: string): Promise<void>;
+  /** False for a file that a crash or a reboot left without its namespace. */
+  isPinned(name: string): Promise<boolean>;
   /** Missing is fine. */
   remove(name: string): Promise<void>;
   list(): Promise<string[]>;
@@ -24,6 +28,13 @@ export function pinnedNamespaces(folder: string, native: Pick<Native, "unmount">
       await file.close();
       const result = await runProgram("/usr/bin/unshare", [`--net=${path(name)}`, "/bin/true"], { timeoutMs: 10_000 });
       if (result.code !== 0) throw new BerthError("container_start_failed", `cannot make a network namespace: ${result.stderr.trim()}`);
+    },
+    async isPinned(name) {
+      const found = await statfs(path(name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return null;
+        throw error;
+      });
+      return found?.type === NSFS_MAGIC;
     },
     async remove(name) {
       await native.unmount(path(name), MNT_DETACH | UMOUNT_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {

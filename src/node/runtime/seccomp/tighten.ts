@@ -35,12 +35,18 @@ const ENOSYS = 38;
 /** CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}. */
 const CLONE_NAMESPACE_FLAGS = 0x7e020000;
 
-/** Takes those calls out of a filter for a container without CAP_SYS_ADMIN. */
+/**
+ * Leaves out foreign system call tables, and those calls in a container without CAP_SYS_ADMIN.
+ *
+ * One table (of x86-64, not also i386's and x32's) keeps old, little-tested entry points of the kernel shut, and makes the
+ * filter three times smaller: compiling it took 12 of the 17 ms CPU of a `crun create`. 32-bit programs do not run.
+ */
 export function tighten(seccomp: OciSeccomp, capabilities: readonly string[]): OciSeccomp {
-  if (capabilities.includes("CAP_SYS_ADMIN")) return seccomp;
+  const native = { ...seccomp, architectures: seccomp.architectures.slice(0, 1) };
+  if (capabilities.includes("CAP_SYS_ADMIN")) return native;
   const refused = new Set([...ADMIN_CALLS, "clone", "clone3"]);
   const rest = seccomp.syscalls.flatMap((rule) => without(rule, refused));
-  return { ...seccomp, syscalls: [...rest, ...ownRules()] };
+  return { ...native, syscalls: [...rest, ...ownRules()] };
 }
 
 function without(rule: OciSyscallRule, refused: ReadonlySet<string>): OciSyscallRule[] {
