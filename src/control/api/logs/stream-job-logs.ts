@@ -1,5 +1,6 @@
 import type { Clock, Job } from "../../../shared/domain/index.ts";
 import { isTerminal } from "../../../shared/domain/index.ts";
+import type { JobStore } from "../../jobs/index.ts";
 import { type LogPiece, timeOf } from "./log-lines.ts";
 import { type LogSource, openLogSource } from "./log-source.ts";
 import type { LogStore } from "./log-store.ts";
@@ -17,10 +18,7 @@ export interface LogRequest {
 
 export interface LogDeps {
   logs: LogStore;
-  /** The row; null when it is gone. */
-  getJob: (id: string) => Promise<Job | null>;
-  /** Resolves at the next change of the job's row, after `timeoutMs`, or early. */
-  jobChanged: (id: string, timeoutMs: number, signal: AbortSignal) => Promise<void>;
+  jobs: Pick<JobStore, "get" | "changed">;
   clock: Clock;
 }
 
@@ -42,7 +40,7 @@ export async function* streamJobLogs(deps: LogDeps, request: LogRequest, job: Jo
   let epoch = request.epoch ?? (await firstEpoch(deps, request, job, signal));
   while (epoch !== null && !signal.aborted) {
     yield* streamEpoch(deps, request, epoch, signal);
-    const now: Job | null = request.follow && request.epoch === null ? await deps.getJob(request.jobId) : null;
+    const now: Job | null = request.follow && request.epoch === null ? await deps.jobs.get(request.jobId) : null;
     epoch = now === null ? null : await epochAfter(deps, now, epoch, signal);
   }
 }
@@ -59,8 +57,8 @@ async function epochAfter(deps: LogDeps, job: Job, epoch: number, signal: AbortS
   while (now !== null && !signal.aborted) {
     if (now.epoch > epoch) return epoch + 1;
     if (isTerminal(now.state)) return null;
-    await deps.jobChanged(job.id, LOOK_AGAIN_MS, signal);
-    now = await deps.getJob(job.id);
+    await deps.jobs.changed(job.id, LOOK_AGAIN_MS, signal);
+    now = await deps.jobs.get(job.id);
   }
   return null;
 }
@@ -128,7 +126,7 @@ function remainders(sources: Map<number, LogSource>): RankedPiece[] {
 function attemptWatch(deps: LogDeps, request: LogRequest, epoch: number): () => Promise<boolean> {
   let overSince: number | null = null;
   return async () => {
-    const job = await deps.getJob(request.jobId);
+    const job = await deps.jobs.get(request.jobId);
     if (job === null) return true;
     if (job.epoch === epoch && !isTerminal(job.state) && job.state !== "pending") return false;
     if (job.epoch < epoch && !isTerminal(job.state)) return false;
@@ -159,7 +157,7 @@ function watchGrowth(deps: LogDeps, jobId: string, signal: AbortSignal) {
       });
     },
     wait: async () => {
-      row ??= deps.jobChanged(jobId, LOOK_AGAIN_MS, either).finally(() => {
+      row ??= deps.jobs.changed(jobId, LOOK_AGAIN_MS, either).finally(() => {
         row = null;
       });
       await Promise.race([grown, row]);

@@ -6,6 +6,7 @@ import { followEvents, type JobStore } from "../../jobs/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 import type { Followers } from "../streams/followers.ts";
+import { patientJobs } from "../streams/patient-jobs.ts";
 import { sendStream } from "../streams/send-stream.ts";
 import { findJob } from "./find-job.ts";
 
@@ -29,12 +30,14 @@ export function jobEvents(app: FastifyInstance, deps: ApiDeps, followers: Follow
       const job = await findJob(deps.stores.jobs, request.params.id);
       const follow = request.query.follow === true;
       if (!follow && !request.headers.accept?.includes(NDJSON)) return { items: await allEvents(deps.stores.jobs, job.id) };
-      const events = follow
-        ? followEvents(deps.stores.jobs, job.id, null, followers.enter(reply))
-        : await allEvents(deps.stores.jobs, job.id);
+      const events = follow ? followed(deps, job.id, followers.enter(reply)) : await allEvents(deps.stores.jobs, job.id);
       return sendStream(reply, NDJSON, lines(events));
     },
   );
+}
+
+function followed({ stores, clock }: ApiDeps, jobId: string, signal: AbortSignal): AsyncIterable<JobEvent> {
+  return followEvents(patientJobs(stores.jobs, clock, signal), jobId, null, signal);
 }
 
 async function allEvents(jobs: JobStore, jobId: string): Promise<JobEvent[]> {

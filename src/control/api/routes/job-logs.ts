@@ -5,8 +5,9 @@ import { type JobParams, JobParamsSchema, type LogsQuery, LogsQuerySchema } from
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 import { renderNdjson, renderPlain } from "../logs/render-logs.ts";
-import { type LogRequest, streamJobLogs } from "../logs/stream-job-logs.ts";
+import { type LogDeps, type LogRequest, streamJobLogs } from "../logs/stream-job-logs.ts";
 import type { Followers } from "../streams/followers.ts";
+import { patientJobs } from "../streams/patient-jobs.ts";
 import { sendStream } from "../streams/send-stream.ts";
 import { findJob } from "./find-job.ts";
 
@@ -33,7 +34,7 @@ export function jobLogs(app: FastifyInstance, deps: ApiDeps, followers: Follower
       const wanted = requestOf(job, request.query, deps.clock.now());
       if (!wanted.follow) await refuseMissing(deps, job, wanted);
       const signal = followers.enter(reply);
-      const pieces = streamJobLogs(logDeps(deps), wanted, job, signal);
+      const pieces = streamJobLogs(logDeps(deps, signal), wanted, job, signal);
       const note = () => (wanted.follow && deps.stopping.aborted ? STOPPING_NOTE : null);
       if (request.headers.accept?.includes(NDJSON)) return sendStream(reply, NDJSON, renderNdjson(pieces, note));
       const ranks = job.spec.replicas > 1 && wanted.rank === null;
@@ -43,13 +44,8 @@ export function jobLogs(app: FastifyInstance, deps: ApiDeps, followers: Follower
   );
 }
 
-function logDeps(deps: ApiDeps) {
-  return {
-    logs: deps.logs,
-    getJob: (id: string) => deps.stores.jobs.get(id),
-    jobChanged: (id: string, timeoutMs: number, signal: AbortSignal) => deps.stores.jobs.changed(id, timeoutMs, signal),
-    clock: deps.clock,
-  };
+function logDeps({ logs, stores, clock }: ApiDeps, signal: AbortSignal): LogDeps {
+  return { logs, jobs: patientJobs(stores.jobs, clock, signal), clock };
 }
 
 function requestOf(job: Job, query: LogsQuery, now: number): LogRequest {
