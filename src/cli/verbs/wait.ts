@@ -52,7 +52,7 @@ async function waitForJob(io: CliIo, api: ApiClient, id: string, deadline: numbe
 
 /** The job as it is now, or as it was when `milliseconds` are over and nobody answered. */
 async function askUntil(io: CliIo, api: ApiClient, job: Job, milliseconds: number): Promise<Job> {
-  const limit = AbortSignal.timeout(Math.min(milliseconds, LONGEST_TIMER_MS));
+  const limit = AbortSignal.timeout(Math.min(Math.ceil(milliseconds), LONGEST_TIMER_MS));
   return patiently(io.clock, () => api.get(job.id, limit), limit).catch((error: unknown) => {
     if (limit.aborted) return job;
     throw error;

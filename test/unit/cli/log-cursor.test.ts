@@ -20,7 +20,10 @@ test("however often the stream breaks and wherever it is asked for again, every 
   fc.assert(
     fc.property(logs, fc.array(fc.nat(70), { maxLength: 6 }), fc.boolean(), (steps, breaks, coarse) => {
       let now = 0;
-      const log = steps.map(([rank, pause], index) => record(rank, (now += pause * 400_000), `${index}`));
+      const log = steps.map(([rank, pause], index) => {
+        now += pause * 400_000;
+        return record(rank, now, `${index}`);
+      });
       const cursor = logCursor();
       const shown: LogRecord[] = [];
       for (const length of [...breaks, log.length]) {

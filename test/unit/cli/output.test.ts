@@ -36,7 +36,6 @@ describe("tables", () => {
       { title: "STATE", value: () => ({ text: "running", style: "green" as const }) },
       { title: "X", value: () => "x" },
     ];
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: removes the colours
     const plain = renderTable(styled, row, { headers: true, colour: true }).replace(/\u001b\[\d+m/g, "");
     expect(plain).toBe("STATE     X\nrunning   x\n");
   });
