@@ -25,8 +25,7 @@ export function decide(snapshot: ClusterSnapshot, now: number): Plan {
   const plan: Plan = { placements: [], reasons: [] };
   const pass = startPass(snapshot);
   [...snapshot.pending].sort(comparePending).forEach((job, position) => {
-    const open = pass.free.filter((entry) => !pass.held.has(entry.node.id));
-    const assignments = canFit(pass, job) ? placeGang(open, job) : null;
+    const assignments = canFit(pass, job) ? placeGang(openNodes(pass), job) : null;
     if (assignments !== null) {
       plan.placements.push({ jobId: job.id, assignments });
       return;
@@ -77,6 +76,10 @@ function fitsOn(pass: Pass, nodes: "empty" | "everything", job: PendingJob): boo
 }
 
 const requestKey = (job: PendingJob) => JSON.stringify(Object.values(job.resources));
+
+function openNodes(pass: Pass): FreeNode[] {
+  return pass.held.size === 0 ? pass.free : pass.free.filter((entry) => !pass.held.has(entry.node.id));
+}
 
 function canFit(pass: Pass, job: PendingJob): boolean {
   return job.replicas < (pass.failed.get(requestKey(job)) ?? Number.POSITIVE_INFINITY);

@@ -25,7 +25,9 @@ export function explainNoRoom(free: readonly FreeNode[], job: PendingJob, before
   const room = free.reduce((sum, entry) => sum + replicasThatFit(entry, resources, replicas), 0);
   const need = replicas === 1 ? `needs ${want(resources)} on one node` : `needs room for ${replicas} replicas of ${want(resources)}, there is room for ${room}`;
   const candidates = free.filter((entry) => couldServe(entry, resources)).sort(byRoom(resources));
-  const nodes = listed(candidates.map((entry) => lacking(entry, resources)), NODES_NAMED);
+  // Only the named ones are put into words: there may be a thousand nodes.
+  const named = candidates.slice(0, NODES_NAMED).map((entry) => lacking(entry, resources)).join(", ");
+  const nodes = candidates.length > NODES_NAMED ? `${named} and ${candidates.length - NODES_NAMED} more` : named;
   return `${need}; ${nodes}${queueText(job, before)}`;
 }
 
