@@ -20,6 +20,8 @@ export interface FakeEngine extends Engine {
   beforeRun: (request: ContainerRequest, progress: (message: string) => void, signal: AbortSignal) => Promise<void>;
   /** What `stop` does before the container ends. */
   beforeStop: (id: string) => Promise<void>;
+  /** Removes the logs. */
+  dispose(): Promise<void>;
   /** Containers as they would be after the agent's death: same containers, no listeners. */
   successor(): FakeEngine;
 }
@@ -50,6 +52,7 @@ function engineOver(containers: Map<string, Container>, folder: string): FakeEng
       set(id, { state: "exited", pid: null, exit: full });
     },
     print: (id, text) => appendFile(engine.logPath(id), text),
+    dispose: () => rm(folder, { recursive: true, force: true }),
     successor: () => engineOver(containers, folder),
     recover: async () => {},
     async run(request, progress, signal) {

@@ -1,14 +1,17 @@
-import { BerthError } from "../../shared/domain/index.ts";
+import { buildImage } from "../build/index.ts";
+import { createRunStep } from "../engine/index.ts";
 import { bootstrapImage } from "../images/index.ts";
 import type { EngineParts, Ground } from "./compose.ts";
 import type { LocalApiPort } from "./local-api/port.ts";
 
 /** Builds and bootstraps for the local API. */
-export function composeBuilder({ options, native }: Ground, { images }: EngineParts): Pick<LocalApiPort, "build" | "bootstrap"> {
+export function composeBuilder({ options, native, clock }: Ground, parts: EngineParts): Pick<LocalApiPort, "build" | "bootstrap"> {
+  const { images: store, snapshots } = parts;
+  const runStep = createRunStep(parts.engine);
+  const { dataDir } = options;
   return {
-    build: async () => {
-      throw new BerthError("missing_requirement", "this agent has no builder");
-    },
-    bootstrap: (call, progress, signal) => bootstrapImage({ ...call, store: images, dataDir: options.dataDir, native, progress, signal }),
+    build: ({ context, ...call }, progress, signal) =>
+      buildImage({ ...call, contextTar: context }, { dataDir, store, snapshots, native, runStep, clock, progress, signal }),
+    bootstrap: (call, progress, signal) => bootstrapImage({ ...call, store, dataDir, native, progress, signal }),
   };
 }

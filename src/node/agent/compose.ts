@@ -5,7 +5,7 @@ import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
 import { createGpuHost, type GpuHost, prepareSimulatedGpus } from "../gpu/index.ts";
-import { createImageStore, createSnapshots, type ImageStore } from "../images/index.ts";
+import { createImageStore, createSnapshots, type ImageStore, type Snapshots } from "../images/index.ts";
 import { builtFiles, type Native, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
 import type { AgentParts } from "./agent.ts";
 import { type AgentMetrics, createAgentMetrics, type GpuReading } from "./agent-metrics.ts";
@@ -39,6 +39,7 @@ export interface GpuParts {
 
 export interface EngineParts {
   images: ImageStore;
+  snapshots: Snapshots;
   engine: NodeEngine;
   gpu: GpuParts;
   address: string;
@@ -72,12 +73,13 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
   const gpu = await composeGpu(ground);
   const address = options.address ?? (await findNodeAddress(options.join));
   const images = await createImageStore({ dataDir, native, clock });
+  const snapshots = createSnapshots({ dataDir, native, clock });
   const engine = createEngine({
     dataDir,
     runDir,
     native,
     images,
-    snapshots: createSnapshots({ dataDir, native, clock }),
+    snapshots,
     gpuHost: gpu.host,
     allowBind,
     clock,
@@ -86,7 +88,7 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     runtime,
     advertiseAddress: address,
   });
-  return { images, engine, gpu, address };
+  return { images, snapshots, engine, gpu, address };
 }
 
 export interface NodeParts {

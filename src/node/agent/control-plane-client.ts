@@ -54,7 +54,7 @@ export function createControlPlaneClient(options: ClientOptions): ControlPlaneCl
     exchange(dispatcher, `${endpoint.origin}${path}`, options, { ...call, signal });
   const post = <T>(path: string, body: unknown, signal: AbortSignal): Promise<T> =>
     // The dispatcher's limits are between bytes; this one is for an answer that trickles.
-    withTimeLimit(signal, 2 * answerMs, async (timed) => {
+    withTimeLimit(signal, 2 * answerMs, new Error("the answer takes too long"), async (timed) => {
       const headers = { "content-type": "application/json" };
       return (await readJsonBody(await send(path, { method: "POST", body: JSON.stringify(body), headers }, timed), ANSWER_BYTES)) as T;
     });

@@ -22,10 +22,15 @@ export function linkSignal(parent: AbortSignal): LinkedSignal {
   };
 }
 
-/** Runs `work` with a signal that aborts with `parent` or after `milliseconds`. */
-export async function withTimeLimit<T>(parent: AbortSignal, milliseconds: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs `work` with a signal that aborts with `parent`, or with `late` after `milliseconds`. */
+export async function withTimeLimit<T>(
+  parent: AbortSignal,
+  milliseconds: number,
+  late: Error,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const linked = linkSignal(parent);
-  const timer = setTimeout(() => linked.abort(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+  const timer = setTimeout(() => linked.abort(late), milliseconds);
   try {
     return await work(linked.signal);
   } finally {

@@ -12,7 +12,9 @@ import { hardenProcess } from "./harden-process.ts";
 import { createLocalApi, createMetricsApi, listenOnSocket } from "./local-api/server.ts";
 import type { Membership } from "./membership.ts";
 import { agentPaths } from "./paths.ts";
-import { createSlots } from "./slots.ts";
+import { createSlots, type Slots } from "./slots.ts";
+
+const BUILD_END_MS = 10_000;
 
 /**
  * Runs this machine's agent until `signal` aborts, then stops cleanly: log pushes in flight end, containers go on under
@@ -55,25 +57,33 @@ async function takeLocks(native: Native, options: AgentOptions): Promise<FileLoc
 async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): Promise<void> {
   const node = await composeAgent(ground, parts);
   const servers: FastifyInstance[] = [];
+  const heavy = createSlots(1);
   try {
-    await startServers(ground, parts, node, servers);
+    await startServers(ground, parts, { ...node, heavy }, servers);
     const { address, engine } = parts;
     ground.log.info({ address, runtime: engine.runtime(), containers: engine.list().length }, "agent ready");
     await firstJoin(node.membership, ground, signal);
     if (!signal.aborted) await runNode(node.agent, signal);
   } finally {
     await Promise.all(servers.map((server) => server.close()));
+    // Closing aborted the build in hand: its mounts and cgroup go before the engine does.
+    await Promise.race([heavy.use(async () => {}), ground.clock.sleep(BUILD_END_MS)]);
     await node.client.close();
   }
 }
 
-async function startServers(ground: Ground, parts: EngineParts, node: NodeParts, servers: FastifyInstance[]): Promise<void> {
+async function startServers(
+  ground: Ground,
+  parts: EngineParts,
+  node: NodeParts & { heavy: Slots },
+  servers: FastifyInstance[],
+): Promise<void> {
   const { options, log } = ground;
   const api = createLocalApi({
     images: parts.images,
     engine: parts.engine,
     ...composeBuilder(ground, parts),
-    heavy: createSlots(1),
+    heavy: node.heavy,
     facts: node.facts.current,
     gpu: () => ({
       driverRoot: parts.gpu.driverRoot,

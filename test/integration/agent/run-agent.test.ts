@@ -1,6 +1,8 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { Agent, request } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { AgentOptions } from "../../../src/node/agent/agent-options.ts";
@@ -55,20 +57,32 @@ async function stop(): Promise<void> {
   running = null;
 }
 
-async function loadTinyImage(): Promise<void> {
+/** POSTs a tar to the agent's own socket and gives what it said last. */
+async function sendTar(path: string, body: Buffer, signal?: AbortSignal): Promise<Record<string, unknown>> {
   const dispatcher = new Agent({ connect: { socketPath: join(options.runDir, "node.sock") } });
   try {
-    const archive = await readFile(await writeTinyImageArchive(join(folder, "tiny.tar")));
     const headers = { "content-type": "application/x-tar" };
-    const answer = await request("http://node/v1/images/load", { method: "POST", dispatcher, headers, body: archive });
-    expect(await answer.body.text()).toContain('"result"');
+    const answer = await request(`http://node${path}`, { method: "POST", dispatcher, headers, body, ...(signal ? { signal } : {}) });
+    return JSON.parse((await answer.body.text()).trimEnd().split("\n").at(-1) ?? "") as Record<string, unknown>;
   } finally {
     await dispatcher.close();
   }
 }
 
+async function loadTinyImage(): Promise<void> {
+  const archive = await readFile(await writeTinyImageArchive(join(folder, "tiny.tar")));
+  expect(await sendTar("/v1/images/load", archive)).toHaveProperty("result");
+}
+
+async function contextTar(dockerfile: string): Promise<Buffer> {
+  const context = await mkdtemp(join(folder, "context-"));
+  await writeFile(join(context, "Dockerfile"), dockerfile);
+  const { stdout } = await promisify(execFile)("tar", ["-C", context, "-c", "."], { encoding: "buffer" });
+  return stdout;
+}
+
 const reported = (state: string) =>
-  until(`the replica to be ${state}`, 60, () => (plane.report("7")?.state === state ? plane.report("7") : null));
+  until(`the replica to be ${state}`, 20, () => (plane.report("7")?.state === state ? plane.report("7") : null));
 
 const shell = (script: string, gpuUuids: string[] = []) =>
   desiredReplica({ spec: { image: "tiny", command: ["/bin/sh", "-c", script], memoryBytes: 64 * 2 ** 20, gpuUuids } });
@@ -108,4 +122,22 @@ test("a second agent on the same data dir is told who holds it", async () => {
 test("a refused token ends an agent that never joined", async () => {
   options = { ...options, token: "wrong" };
   await expect(runAgent(options, new AbortController().signal)).rejects.toMatchObject({ code: "unauthorized" });
+});
+
+test("builds on its socket what a replica then runs, and a build of a stopping agent leaves nothing behind", async () => {
+  start();
+  await until("the first sync", 60, () => plane.syncs.length > 0);
+  await loadTinyImage();
+  const built = await sendTar("/v1/build?tag=built:1", await contextTar('FROM tiny\nRUN echo made > /made\nCMD ["cat", "/made"]\n'));
+  expect(built).toMatchObject({ result: { references: ["docker.io/library/built:1"] } });
+  plane.desired = [desiredReplica({ spec: { image: "built:1", memoryBytes: 64 * 2 ** 20 } })];
+  expect(await reported("exited")).toMatchObject({ exitCode: 0 });
+  expect(plane.logs.get("7/1/0")?.toString()).toContain(" made\n");
+  plane.desired = [];
+  await until("the container to be removed", 20, () => plane.syncs.at(-1)?.replicas.length === 0);
+  const slow = sendTar("/v1/build", await contextTar("FROM tiny\nRUN sleep 1000\n")).catch(() => undefined);
+  await until("the build's mount", 20, async () => (await readFile("/proc/mounts", "utf8")).includes(`${folder}/build`));
+  await stop();
+  await slow;
+  expect(await readFile("/proc/mounts", "utf8")).not.toContain(folder);
 });

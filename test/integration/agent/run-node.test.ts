@@ -22,6 +22,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await agent.dispose();
   await plane.stop();
+  await engine.dispose();
 });
 
 const reportIs = (state: string, job = "7", epoch = 1) =>

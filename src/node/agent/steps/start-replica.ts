@@ -3,9 +3,12 @@ import type { DesiredReplica } from "../../../shared/wire/index.ts";
 import type { Container } from "../../engine/index.ts";
 import { containerRequest } from "../container-request.ts";
 import { claimGpus } from "../gpu-ledger.ts";
-import { linkSignal } from "../linked-signal.ts";
+import { linkSignal, withTimeLimit } from "../linked-signal.ts";
 import type { ReplicaEntry } from "../replica-entry.ts";
 import type { StepContext } from "./context.ts";
+
+/** Without the unpacking a start takes well below a second; a runtime that hangs must not hold GPUs for ever. */
+const START_MS = 120_000;
 
 /**
  * Unpacks the image and starts the container. Ends with a running container, a recorded start failure, a recorded
@@ -43,7 +46,9 @@ async function runContainer(context: StepContext, desired: DesiredReplica, entry
   if (leaseDeadlineMs === null || leaseDeadlineMs <= context.bootTimeMs()) {
     throw new BerthError("lease_expired", `the lease of ${entry.containerId} ended before it could start`);
   }
-  const container = await engine.run(containerRequest(desired, entry.containerId, leaseDeadlineMs), say, signal);
+  const late = new BerthError("container_start_failed", `${entry.containerId} did not start within ${START_MS / 1000} s`);
+  const request = containerRequest(desired, entry.containerId, leaseDeadlineMs);
+  const container = await withTimeLimit(signal, START_MS, late, (timed) => engine.run(request, say, timed));
   entry.leaseDeadlineMs = leaseDeadlineMs;
   return container;
 }
