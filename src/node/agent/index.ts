@@ -1,2 +1,1 @@
-export type { AgentOptions } from "./agent-options.ts";
 export { runAgent } from "./main.ts";

@@ -40,8 +40,6 @@ export type Step =
   | { verb: "enforce-time-limit"; containerId: string; graceSeconds: number }
   | { verb: "remove-replica"; containerId: string };
 
-export type Verb = Step["verb"];
-
 type Wish = "run" | "stop" | "none";
 
 /**
