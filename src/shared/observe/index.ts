@@ -1,6 +1,6 @@
-export type { Logger, LoggerOptions } from "./logger.ts";
+export type { Logger } from "./logger.ts";
 export { createLogger, redactUrl, silentLogger } from "./logger.ts";
-export { LABELS, METRICS } from "./metric-names.ts";
+export { METRICS } from "./metric-names.ts";
 export type { Metrics } from "./metrics.ts";
 export { createMetrics } from "./metrics.ts";
 export { recordJobChange } from "./record-job.ts";

@@ -174,7 +174,8 @@ describe("the control plane", () => {
     const { url } = await start();
     await ready(url);
     const { id } = (await byLocal<Job>("/v1/jobs", { method: "POST", body: SPEC })).body;
-    const open = async (path: string) => (await request(`http://local/v1/jobs/${id}/${path}?follow=true`, { dispatcher: local })).body.text();
+    const open = async (path: string) =>
+      (await request(`http://local/v1/jobs/${id}/${path}?follow=true`, { dispatcher: local })).body.text();
     const logs = open("logs");
     const events = open("events");
     await until("a first event", 20, async () => (await byLocal<{ items: [] }>(`/v1/jobs/${id}/events`)).body.items.length > 0);
