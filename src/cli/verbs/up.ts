@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import { Command, Option } from "commander";
 import { parseDurationSeconds } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
@@ -6,6 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { paint } from "../output/style.ts";
 import { collect, duration, positiveInteger } from "../submit/option-values.ts";
+import { advertisedAddress } from "../supervise/advertised-address.ts";
 import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
 import { reportToParent, startDetached } from "../supervise/detach.ts";
 import { stopSignals } from "../supervise/stop-signals.ts";
@@ -122,7 +124,7 @@ async function runForeground(io: CliIo, paths: BerthPaths, options: Options): Pr
 function agentArguments(options: Options): string[] {
   const single: [string, string | number | undefined][] = [
     ["--name", options.name],
-    ["--address", options.address],
+    ["--address", options.address ?? advertisedAddress(options.listen, networkInterfaces())],
     ["--simulate-gpus", options.simulateGpus],
     ["--driver-root", options.driverRoot],
     ["--metrics-listen", options.metricsListen],
