@@ -61,7 +61,16 @@ function nodeOf(id: string, node: CaseNode): NodeCapacity {
     return gpuOf(id, index, { ...node.gpu, healthy: problem === null, problem });
   });
   const lastSeenAt = NOW - (node.lastSeenSecondsAgo ?? 1) * 1000;
-  return { id, name: id, address: "10.0.0.1", state: node.state ?? "ready", lastSeenAt, cpuMillis: (node.cpus ?? 64) * 1000, memoryBytes: (node.memoryGi ?? 256) * GIB, gpus };
+  return {
+    id,
+    name: id,
+    address: "10.0.0.1",
+    state: node.state ?? "ready",
+    lastSeenAt,
+    cpuMillis: (node.cpus ?? 64) * 1000,
+    memoryBytes: (node.memoryGi ?? 256) * GIB,
+    gpus,
+  };
 }
 
 function requestOf(request: CaseRequest): ResourceRequest {
@@ -80,5 +89,11 @@ function activeOf(id: string, job: CaseRunning): ActiveJob {
 }
 
 function pendingOf(id: string, job: CasePending): PendingJob {
-  return { id, priority: job.priority ?? 0, queuedAt: NOW - (job.waitedSeconds ?? 5) * 1000, replicas: job.replicas ?? 1, resources: requestOf(job) };
+  return {
+    id,
+    priority: job.priority ?? 0,
+    queuedAt: NOW - (job.waitedSeconds ?? 5) * 1000,
+    replicas: job.replicas ?? 1,
+    resources: requestOf(job),
+  };
 }

@@ -1,34 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { applyChange, applyEvent, createMemoryStores, createRedisStores, followEvents, type JobChange, type RedisStores, type Stores } from "../../src/control/jobs/index.ts";
+import { applyChange, applyEvent, followEvents, type JobChange, type Stores } from "../../src/control/jobs/index.ts";
 import type { Assignment, Job, JobEvent } from "../../src/shared/domain/index.ts";
-import { factsOf, specOf } from "../support/control-samples.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
-
-/** What every adapter of the control plane's stores promises. */
-const adapters: { name: string; open: () => Promise<Stores>; close: () => Promise<void> }[] = [memoryAdapter(), redisAdapter()];
-
-function memoryAdapter() {
-  return { name: "memory", open: async () => createMemoryStores(), close: async () => {} };
-}
-
-function redisAdapter() {
-  let server: TestRedis;
-  const opened: RedisStores[] = [];
-  return {
-    name: "redis",
-    open: async () => {
-      server ??= await startRedis();
-      const stores = await createRedisStores({ address: { unixPath: server.socketPath } });
-      opened.push(stores);
-      await stores.redis.flushall();
-      return stores;
-    },
-    close: async () => {
-      for (const stores of opened) await stores.close();
-      await server.stop();
-    },
-  };
-}
+import { specOf } from "../support/control-samples.ts";
+import { storeAdapters } from "./jobs-adapters.ts";
 
 const T = 1_700_000_000_000;
 
@@ -45,11 +19,23 @@ async function place(stores: Stores, job: Job, assignments: Assignment[], revisi
 }
 
 function exitReport(job: Job, nodeId: string, exitCode: number): JobChange {
-  const report = { jobId: job.id, epoch: job.epoch, rank: 0, state: "exited" as const, message: null, cause: "exited" as const, exitCode, startedAt: T, finishedAt: T, usage: null };
+  const report = {
+    jobId: job.id,
+    epoch: job.epoch,
+    rank: 0,
+    state: "exited" as const,
+    message: null,
+    cause: "exited" as const,
+    exitCode,
+    startedAt: T,
+    finishedAt: T,
+    usage: null,
+  };
   return { type: "replica-report", nodeId, report };
 }
 
-describe.each(adapters)("stores over $name", ({ open, close }) => {
+/** What every adapter of the job store promises. */
+describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
   let stores: Stores;
   beforeAll(async () => {
     stores = await open();
@@ -70,7 +56,9 @@ describe.each(adapters)("stores over $name", ({ open, close }) => {
     const again = await stores.jobs.submit(request, T + 5);
     expect([first.replayed, again.replayed]).toEqual([false, true]);
     expect(again.job).toEqual(first.job);
-    await expect(stores.jobs.submit({ ...request, spec: specOf({ name: "other" }) }, T)).rejects.toMatchObject({ code: "idempotency_conflict" });
+    await expect(stores.jobs.submit({ ...request, spec: specOf({ name: "other" }) }, T)).rejects.toMatchObject({
+      code: "idempotency_conflict",
+    });
     expect((await stores.jobs.submit({ ...request, user: "bob" }, T)).job.id).not.toBe(first.job.id);
   });
 
@@ -97,7 +85,10 @@ describe.each(adapters)("stores over $name", ({ open, close }) => {
   test("a GPU that another job owns refuses the whole placement, and is free when the attempt has ended", async () => {
     const [owner, other] = [await submit(stores), await submit(stores)];
     const running = await place(stores, owner, at("gpu-node", "GPU-1", "GPU-2"));
-    await expect(place(stores, other, at("gpu-node", "GPU-0", "GPU-2"))).rejects.toMatchObject({ code: "conflict", details: { claim: "gpu-node/GPU-2", owner: owner.id } });
+    await expect(place(stores, other, at("gpu-node", "GPU-0", "GPU-2"))).rejects.toMatchObject({
+      code: "conflict",
+      details: { claim: "gpu-node/GPU-2", owner: owner.id },
+    });
     expect((await stores.jobs.get(other.id))?.state).toBe("pending");
     const third = await submit(stores);
     await place(stores, third, at("gpu-node", "GPU-0"));
@@ -149,7 +140,13 @@ describe.each(adapters)("stores over $name", ({ open, close }) => {
     const fresh = await open();
     const jobs: Job[] = [];
     for (let index = 0; index < 7; index += 1) {
-      jobs.push(await submit(fresh, { name: index % 2 ? "odd" : "even", project: index < 4 ? "a" : "b", labels: { n: String(index) } }, index === 0 ? "bob" : "ada"));
+      jobs.push(
+        await submit(
+          fresh,
+          { name: index % 2 ? "odd" : "even", project: index < 4 ? "a" : "b", labels: { n: String(index) } },
+          index === 0 ? "bob" : "ada",
+        ),
+      );
     }
     const ids = async (filter: Parameters<Stores["jobs"]["list"]>[0], limit = 100) =>
       (await fresh.jobs.list(filter, { limit, cursor: null })).items.map(({ id }) => Number(id) - Number(jobs[0]?.id));
@@ -215,56 +212,4 @@ describe.each(adapters)("stores over $name", ({ open, close }) => {
     await applyChange(stores.jobs, job.id, { type: "cancel-requested", by: "ada" }, T);
     await change;
   });
-
-  test("a name is admitted once, and again only when its node is lost", async () => {
-    const joined = await stores.nodes.join("node-a", T);
-    expect(await stores.nodes.authenticate("node-a", joined.credential)).toBe(true);
-    expect(await stores.nodes.authenticate("node-a", `${joined.credential}x`)).toBe(false);
-    expect(await stores.nodes.authenticate("nobody", joined.credential)).toBe(false);
-    const again = await stores.nodes.join("node-a", T);
-    expect(await stores.nodes.authenticate("node-a", joined.credential)).toBe(false);
-    const record = await stores.nodes.recordSync(nodeReport("node-a", "boot-1", 1), T);
-    await expect(stores.nodes.join("node-a", T)).rejects.toMatchObject({ code: "conflict" });
-    expect(await stores.nodes.setState(record, "lost")).toBe(true);
-    expect((await stores.nodes.join("node-a", T)).credential).not.toBe(again.credential);
-  });
-
-  test("a node is listed after its first sync, and keeps to the order of its own clock", async () => {
-    await expect(stores.nodes.recordSync(nodeReport("stranger", "boot-1", 1), T)).rejects.toMatchObject({ code: "node_not_found" });
-    await stores.nodes.join("node-b", T);
-    expect(await stores.nodes.get("node-b")).toBeNull();
-    const record = await stores.nodes.recordSync(nodeReport("node-b", "boot-1", 100.5), T + 1);
-    expect(record).toMatchObject({ id: "node-b", state: "ready", joinedAt: T, lastSeenAt: T + 1 });
-    expect(await stores.nodes.get("node-b")).toEqual(record);
-    expect((await stores.nodes.list()).map(({ id }) => id)).toContain("node-b");
-    expect(await stores.nodes.lastSentAt("node-b")).toBe(100.5);
-    await expect(stores.nodes.recordSync(nodeReport("node-b", "boot-1", 100.5), T)).rejects.toMatchObject({ code: "conflict" });
-  });
-
-  test("a new boot makes the node lost until it is readmitted, and the old boot cannot speak again", async () => {
-    await stores.nodes.join("node-c", T);
-    await stores.nodes.recordSync(nodeReport("node-c", "boot-1", 500), T);
-    const rebooted = await stores.nodes.recordSync(nodeReport("node-c", "boot-2", 3), T + 1);
-    expect(rebooted.state).toBe("lost");
-    await expect(stores.nodes.recordSync(nodeReport("node-c", "boot-1", 501), T)).rejects.toMatchObject({ code: "conflict" });
-    expect((await stores.nodes.recordSync(nodeReport("node-c", "boot-2", 4), T + 2)).state).toBe("lost");
-    expect(await stores.nodes.setState(rebooted, "ready")).toBe(false);
-    const current = await stores.nodes.get("node-c");
-    expect(current !== null && (await stores.nodes.setState(current, "ready"))).toBe(true);
-    expect((await stores.nodes.recordSync(nodeReport("node-c", "boot-2", 5), T + 3)).state).toBe("ready");
-  });
-
-  test("tokens serve one purpose and end", async () => {
-    const now = Date.now();
-    const { token, expiresAt } = await stores.tokens.create("join", 60, now);
-    expect(expiresAt).toBe(now + 60_000);
-    expect(await stores.tokens.verify("join", token, now)).toBe(true);
-    expect(await stores.tokens.verify("api", token, now)).toBe(false);
-    expect(await stores.tokens.verify("join", `${token}x`, now)).toBe(false);
-    expect(await stores.tokens.verify("join", token, expiresAt)).toBe(false);
-  });
 });
-
-function nodeReport(nodeId: string, bootId: string, sentAt: number) {
-  return { nodeId, bootId, sentAt, incarnation: "i1", address: "10.0.0.5", facts: factsOf(nodeId, 2) };
-}

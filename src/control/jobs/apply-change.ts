@@ -1,6 +1,6 @@
 import { BerthError, isBerthError, type Job } from "../../shared/domain/index.ts";
-import type { JobStore } from "./job-store.ts";
 import type { JobChange } from "./job-change.ts";
+import type { JobStore } from "./job-store.ts";
 import { applyEvent } from "./transition.ts";
 
 const ATTEMPTS = 16;

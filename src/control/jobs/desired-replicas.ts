@@ -15,13 +15,15 @@ export function desiredFor(node: Pick<NodeRecord, "id" | "state">, jobs: readonl
     if (attempt === null || (job.state !== "starting" && job.state !== "running" && job.state !== "stopping")) return [];
     return attempt.assignments
       .filter((assignment) => assignment.nodeId === node.id && statusOf(attempt, assignment.rank)?.state !== "exited")
-      .map((assignment): DesiredReplica => ({
-        jobId: job.id,
-        epoch: attempt.epoch,
-        rank: assignment.rank,
-        action: job.state === "stopping" ? "stop" : "run",
-        spec: replicaSpec(job, attempt, assignment),
-      }));
+      .map(
+        (assignment): DesiredReplica => ({
+          jobId: job.id,
+          epoch: attempt.epoch,
+          rank: assignment.rank,
+          action: job.state === "stopping" ? "stop" : "run",
+          spec: replicaSpec(job, attempt, assignment),
+        }),
+      );
   });
 }
 

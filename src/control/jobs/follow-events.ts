@@ -7,7 +7,12 @@ const POLL_MS = 2000;
  * The job's history from the event id `after` (null: from the start), then what follows as it happens. Ends when the
  * job is terminal and its last event was given, or when the signal aborts.
  */
-export async function* followEvents(store: JobStore, jobId: string, after: string | null, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
+export async function* followEvents(
+  store: JobStore,
+  jobId: string,
+  after: string | null,
+  signal: AbortSignal,
+): AsyncGenerator<JobEvent, void> {
   let cursor = after;
   while (!signal.aborted) {
     // The state is read before the events: a terminal state then means that its event is among those read after it.

@@ -43,7 +43,9 @@ export function isAbandoned({ replica, stopping }: Absence): boolean {
 
 /** The abandoned replicas that are absent since lease and grace. */
 export function concludable(absent: readonly Absence[], memory: NodeMemory | undefined, monotonic: number, lostMs: number): Absence[] {
-  return absent.filter((absence) => isAbandoned(absence) && monotonic - (memory?.absentSince.get(absenceKey(absence)) ?? monotonic) >= lostMs);
+  return absent.filter(
+    (absence) => isAbandoned(absence) && monotonic - (memory?.absentSince.get(absenceKey(absence)) ?? monotonic) >= lostMs,
+  );
 }
 
 export function remember(incarnation: string, before: NodeMemory | undefined, absent: readonly Absence[], monotonic: number): NodeMemory {

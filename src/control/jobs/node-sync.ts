@@ -43,7 +43,12 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
     if (over.length === 0 || (await nodes.lastSentAt(request.nodeId)) !== request.sentAt) return [];
     const changes = over.map(({ jobId, epoch, replica: { rank, state } }) => {
       const cause = state === "running" ? ("lost" as const) : ("stopped" as const);
-      return tryChange(store, jobId, { type: "replica-missing", epoch, rank, cause, why: `${request.nodeId} has no trace of rank ${rank}` }, clock.now());
+      return tryChange(
+        store,
+        jobId,
+        { type: "replica-missing", epoch, rank, cause, why: `${request.nodeId} has no trace of rank ${rank}` },
+        clock.now(),
+      );
     });
     return (await Promise.all(changes)).filter((change) => change !== null);
   };
@@ -56,7 +61,10 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
 
   const sync = async (request: SyncRequest): Promise<SyncResponse> => {
     if (request.protocol !== AGENT_PROTOCOL_VERSION) {
-      throw new BerthError("invalid_request", `agent protocol ${request.protocol} is not ${AGENT_PROTOCOL_VERSION}; install the same version of Berth`);
+      throw new BerthError(
+        "invalid_request",
+        `agent protocol ${request.protocol} is not ${AGENT_PROTOCOL_VERSION}; install the same version of Berth`,
+      );
     }
     const node = await nodes.recordSync(request, clock.now());
     const changed = await applyReports(store, node.id, request.replicas, clock.now());
@@ -64,8 +72,9 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
     const jobs = await store.onNode(node.id);
     const absent = absences(node.id, jobs, request);
     const abandoned = new Set(absent.filter(isAbandoned).map(absenceKey));
-    const desired = desiredFor(node, jobs).map((replica): DesiredReplica =>
-      abandoned.has(replicaKey(replica.jobId, replica.epoch, replica.rank)) ? { ...replica, action: "stop" } : replica,
+    const desired = desiredFor(node, jobs).map(
+      (replica): DesiredReplica =>
+        abandoned.has(replicaKey(replica.jobId, replica.epoch, replica.rank)) ? { ...replica, action: "stop" } : replica,
     );
     const known = memories.get(node.id);
     memories.set(node.id, remember(request.incarnation, known, absent, clock.monotonic()));

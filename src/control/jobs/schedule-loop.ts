@@ -55,7 +55,12 @@ export interface ScheduleLoop {
  */
 export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   const { store, clock, queues, log } = options;
-  const { leaseSeconds = DEFAULTS.lease, graceSeconds = DEFAULTS.grace, suspectSeconds = DEFAULTS.suspect, intervalSeconds = DEFAULTS.pass } = options;
+  const {
+    leaseSeconds = DEFAULTS.lease,
+    graceSeconds = DEFAULTS.grace,
+    suspectSeconds = DEFAULTS.suspect,
+    intervalSeconds = DEFAULTS.pass,
+  } = options;
   const patience = { suspectMs: suspectSeconds * 1000, lostMs: (leaseSeconds + graceSeconds) * 1000 };
   const watch = createNodeWatch(store, options.nodes, clock, patience);
   let interrupt = new AbortController();
@@ -101,7 +106,13 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
 function snapshotOf(nodes: readonly NodeRecord[], view: QueueView): ClusterSnapshot {
   return {
     nodes: nodes.map(nodeCapacity),
-    pending: view.pending.map(({ id, spec, queuedAt }) => ({ id, queuedAt, priority: spec.priority, replicas: spec.replicas, resources: spec.resources })),
+    pending: view.pending.map(({ id, spec, queuedAt }) => ({
+      id,
+      queuedAt,
+      priority: spec.priority,
+      replicas: spec.replicas,
+      resources: spec.resources,
+    })),
     active: view.active.map(({ id, spec, attempt }) => ({ id, resources: spec.resources, assignments: attempt?.assignments ?? [] })),
   };
 }

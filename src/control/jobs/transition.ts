@@ -2,9 +2,9 @@ import type { Job } from "../../shared/domain/index.ts";
 import type { JobChange, Transition } from "./job-change.ts";
 import { cancel } from "./transition/cancel.ts";
 import { loseNode, loseReplica } from "./transition/lose-replicas.ts";
+import { explainPending } from "./transition/pending-reason.ts";
 import { place } from "./transition/place.ts";
 import { report } from "./transition/replica-report.ts";
-import { explainPending } from "./transition/pending-reason.ts";
 
 /**
  * The job state table, the only writer of a row:

@@ -24,7 +24,9 @@ export function createNodeWatch(store: JobStore, nodeStore: NodeStore, clock: Cl
     const newlyLost = node.state !== "lost";
     const lost = newlyLost ? await changeState(nodeStore, node, "lost") : node;
     if (lost.state !== "lost") return { node: lost, newlyLost: false, touched: [] };
-    const why = newlyLost ? `${node.name} was silent for ${Math.round(patience.lostMs / 1000)}s and is lost` : `${node.name} was lost or has restarted`;
+    const why = newlyLost
+      ? `${node.name} was silent for ${Math.round(patience.lostMs / 1000)}s and is lost`
+      : `${node.name} was lost or has restarted`;
     const touched = await takeAway(store, node.id, why, now.wall);
     return { node: verdict === "returned" ? await changeState(nodeStore, lost, "ready") : lost, newlyLost, touched };
   };

@@ -15,7 +15,10 @@ export function sendingConnection(address: QueueAddress): Redis {
   return connect(address, { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 5000 });
 }
 
-function connect(address: QueueAddress, options: { maxRetriesPerRequest: number | null; enableOfflineQueue?: boolean; commandTimeout?: number }): Redis {
+function connect(
+  address: QueueAddress,
+  options: { maxRetriesPerRequest: number | null; enableOfflineQueue?: boolean; commandTimeout?: number },
+): Redis {
   const always = { ...options, retryStrategy: (times: number) => Math.min(times * 50, 1000) };
   if ("unixPath" in address) return new Redis({ path: address.unixPath, db: DATABASE, ...always });
   const url = new URL(address.url);

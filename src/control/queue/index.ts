@@ -1,2 +1,2 @@
+export type { Queues } from "./queues.ts";
 export { createQueues } from "./queues.ts";
-export type { Queues, QueuesOptions } from "./queues.ts";

@@ -12,7 +12,11 @@ export interface Watchdog {
  * BullMQ workers have been known to stay silent after an outage (issues 36, 3185, 4585). A canary job every few seconds
  * proves that somebody consumes; when its echo stays away although canaries could be sent, `revive` builds a new worker.
  */
-export function startWatchdog(sendCanary: () => Promise<boolean>, revive: () => void, timing = { canaryMs: CANARY_MS, silenceMs: SILENCE_MS }): Watchdog {
+export function startWatchdog(
+  sendCanary: () => Promise<boolean>,
+  revive: () => void,
+  timing = { canaryMs: CANARY_MS, silenceMs: SILENCE_MS },
+): Watchdog {
   let unheardSince: number | null = null;
   const timer = setInterval(() => void beat(), timing.canaryMs);
   timer.unref();

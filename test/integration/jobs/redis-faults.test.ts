@@ -34,7 +34,12 @@ async function eventually<T>(work: () => Promise<T>): Promise<T> {
 test("every accepted job survives the SIGKILL of redis at any moment", async () => {
   const accepted: string[] = [];
   for (let cycle = 0; cycle < 5; cycle += 1) {
-    const submitting = Array.from({ length: 40 }, (_, index) => submit(`cycle-${cycle}-${index}`).then(({ job }) => accepted.push(job.id), () => {}));
+    const submitting = Array.from({ length: 40 }, (_, index) =>
+      submit(`cycle-${cycle}-${index}`).then(
+        ({ job }) => accepted.push(job.id),
+        () => {},
+      ),
+    );
     await Promise.race(submitting);
     await server.kill();
     await Promise.all(submitting);
@@ -48,7 +53,13 @@ test("every accepted job survives the SIGKILL of redis at any moment", async () 
 
 test("while redis is away calls are refused at once and not heaped up, and work again after it", async () => {
   await server.kill();
-  const calls = [submit(), stores.jobs.get("1"), stores.nodes.list(), stores.jobs.list({}, { limit: 10, cursor: null }), stores.jobs.queue(10)];
+  const calls = [
+    submit(),
+    stores.jobs.get("1"),
+    stores.nodes.list(),
+    stores.jobs.list({}, { limit: 10, cursor: null }),
+    stores.jobs.queue(10),
+  ];
   for (const result of await Promise.allSettled(calls)) {
     expect(result).toMatchObject({ status: "rejected", reason: { code: "redis_unavailable" } });
   }
@@ -90,7 +101,10 @@ test("settings under which jobs could be lost are named", async () => {
   const careless = await startRedis(["--maxmemory-policy", "allkeys-lru", "--appendfsync", "everysec"]);
   const redis = connectRedis({ unixPath: careless.socketPath });
   await new Promise((resolve) => redis.once("ready", resolve));
-  expect((await checkRedis(redis)).map(({ setting, value }) => `${setting}=${value}`)).toEqual(["maxmemory-policy=allkeys-lru", "appendfsync=everysec"]);
+  expect((await checkRedis(redis)).map(({ setting, value }) => `${setting}=${value}`)).toEqual([
+    "maxmemory-policy=allkeys-lru",
+    "appendfsync=everysec",
+  ]);
   redis.disconnect();
   await careless.stop();
 });

@@ -98,7 +98,7 @@ test("nothing is ever written beside the truth, and the queue does not grow", as
 
 test("a worker that fell silent is replaced", async () => {
   const { queues, heard } = replica({ canaryMs: 100, silenceMs: 300 });
-  await until(async () => (await queues.nudgeNode("n"), heard.nudges.length > 3));
+  await until(() => queues.nudgeNode("n").then(() => heard.nudges.length > 3));
   const redis = new Redis({ path: server.socketPath, db: 1 });
   // Paused, the queue takes hints and nobody consumes them: what a silent worker looks like from outside.
   await redis.hset("{berth-queue}:hints:meta", "paused", 1);

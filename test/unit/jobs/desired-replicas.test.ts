@@ -18,7 +18,13 @@ async function placed(spec: Parameters<typeof specOf>[0], assignments: Assignmen
 test("a single replica meets itself on the loopback address", async () => {
   const job = await placed({ name: "solo", env: { RANK: "99", SEED: "1" } }, [place(0, "node-a", "GPU-1")]);
   const [replica] = desiredFor(READY, [job]);
-  expect(replica).toMatchObject({ jobId: "1", epoch: 1, rank: 0, action: "run", spec: { gpuUuids: ["GPU-1"], cpuMillis: 1000, project: "default" } });
+  expect(replica).toMatchObject({
+    jobId: "1",
+    epoch: 1,
+    rank: 0,
+    action: "run",
+    spec: { gpuUuids: ["GPU-1"], cpuMillis: 1000, project: "default" },
+  });
   expect(replica?.spec.env).toEqual({
     ...{ SEED: "1", RANK: "0", WORLD_SIZE: "1", LOCAL_RANK: "0", MASTER_ADDR: "127.0.0.1", MASTER_PORT: expect.stringMatching(/^2\d{4}$/) },
     ...{ BERTH_JOB_ID: "1", BERTH_JOB_NAME: "solo", BERTH_EPOCH: "1" },
@@ -29,7 +35,10 @@ test("the ranks of a gang are told the same meeting point, each on its own node"
   const job = await placed({ replicas: 3 }, [place(0, "node-b"), place(1, "node-a"), place(2, "node-a")]);
   const here = desiredFor(READY, [job]);
   const there = desiredFor({ id: "node-b", state: "ready" }, [job]);
-  expect(here.map(({ rank, spec }) => [rank, spec.env.RANK, spec.env.WORLD_SIZE])).toEqual([[1, "1", "3"], [2, "2", "3"]]);
+  expect(here.map(({ rank, spec }) => [rank, spec.env.RANK, spec.env.WORLD_SIZE])).toEqual([
+    [1, "1", "3"],
+    [2, "2", "3"],
+  ]);
   expect(there.map(({ rank }) => rank)).toEqual([0]);
   expect(new Set([...here, ...there].map(({ spec }) => `${spec.env.MASTER_ADDR}:${spec.env.MASTER_PORT}`)).size).toBe(1);
   expect(here[0]?.spec.env.MASTER_ADDR).toBe("10.0.0.2");
@@ -45,7 +54,18 @@ test("another attempt meets at another port", async () => {
 
 test("a stopping job is to be stopped, an ended replica is left out, a pending job means nothing", async () => {
   const job = await placed({ replicas: 2 }, [place(0, "node-a"), place(1, "node-a")]);
-  const report = { jobId: "1", epoch: 1, rank: 0, state: "exited" as const, message: null, cause: "exited" as const, exitCode: 1, startedAt: T, finishedAt: T, usage: null };
+  const report = {
+    jobId: "1",
+    epoch: 1,
+    rank: 0,
+    state: "exited" as const,
+    message: null,
+    cause: "exited" as const,
+    exitCode: 1,
+    startedAt: T,
+    finishedAt: T,
+    usage: null,
+  };
   const stopping = applyEvent(job, { type: "replica-report", nodeId: "node-a", report }, T).job;
   expect(desiredFor(READY, [stopping]).map(({ rank, action }) => [rank, action])).toEqual([[1, "stop"]]);
   const ended = applyEvent(stopping, { type: "replica-report", nodeId: "node-a", report: { ...report, rank: 1, cause: "exited" } }, T).job;

@@ -7,7 +7,18 @@ const WALL = 1_700_000_000_000;
 const PATIENCE = { suspectMs: 15_000, lostMs: 70_000 };
 
 function record(changes: Partial<NodeRecord> = {}): NodeRecord {
-  return { id: "a", name: "a", address: "10.0.0.1", facts: factsOf("a", 0), incarnation: "i", bootId: "b", joinedAt: WALL, lastSeenAt: WALL, state: "ready", ...changes };
+  return {
+    id: "a",
+    name: "a",
+    address: "10.0.0.1",
+    facts: factsOf("a", 0),
+    incarnation: "i",
+    bootId: "b",
+    joinedAt: WALL,
+    lastSeenAt: WALL,
+    state: "ready",
+    ...changes,
+  };
 }
 
 function verdict(node: NodeRecord, silentMs: number, options: { moved?: boolean; wall?: number } = {}) {

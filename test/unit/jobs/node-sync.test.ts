@@ -1,5 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { createMemoryStores, createNodeSync, createScheduleLoop, type NodeSync, type ScheduleLoop, type Stores } from "../../../src/control/jobs/index.ts";
+import {
+  createMemoryStores,
+  createNodeSync,
+  createScheduleLoop,
+  type NodeSync,
+  type ScheduleLoop,
+  type Stores,
+} from "../../../src/control/jobs/index.ts";
 import { decide } from "../../../src/control/scheduler/index.ts";
 import type { Clock } from "../../../src/shared/domain/index.ts";
 import type { ReplicaReport, SyncRequest, SyncResponse } from "../../../src/shared/wire/index.ts";
@@ -24,12 +31,33 @@ beforeEach(async () => {
 
 function hear(nodeId: string, replicas: ReplicaReport[] = [], changes: Partial<SyncRequest> = {}): Promise<SyncResponse> {
   time += 100;
-  return sync.sync({ protocol: 1, nodeId, incarnation: "i1", bootId: "b1", sentAt: time, address: "10.0.0.1", facts: factsOf(nodeId, 2), replicas, ...changes });
+  return sync.sync({
+    protocol: 1,
+    nodeId,
+    incarnation: "i1",
+    bootId: "b1",
+    sentAt: time,
+    address: "10.0.0.1",
+    facts: factsOf(nodeId, 2),
+    replicas,
+    ...changes,
+  });
 }
 
 function report(epoch: number, state: ReplicaReport["state"], rank = 0, exitCode: number | null = 0): ReplicaReport {
   const ended = state === "exited";
-  return { jobId: "1", epoch, rank, state, message: null, cause: ended ? "exited" : null, exitCode: ended ? exitCode : null, startedAt: null, finishedAt: null, usage: null };
+  return {
+    jobId: "1",
+    epoch,
+    rank,
+    state,
+    message: null,
+    cause: ended ? "exited" : null,
+    exitCode: ended ? exitCode : null,
+    startedAt: null,
+    finishedAt: null,
+    usage: null,
+  };
 }
 
 async function submit(changes: Parameters<typeof specOf>[0] = {}) {

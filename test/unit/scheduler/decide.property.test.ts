@@ -29,7 +29,9 @@ const nodesArbitrary = fc
         lastSeenAt: NOW - 1000,
         cpuMillis: node.cpus * 1000,
         memoryBytes: node.memoryGi * GIB,
-        gpus: node.gpus.map(({ model, memoryGi }, index) => gpuOf(`n${position}`, index, { model, memoryBytes: memoryGi * GIB, healthy: !node.sick.includes(index) })),
+        gpus: node.gpus.map(({ model, memoryGi }, index) =>
+          gpuOf(`n${position}`, index, { model, memoryBytes: memoryGi * GIB, healthy: !node.sick.includes(index) }),
+        ),
       }),
     ),
   );
@@ -45,17 +47,29 @@ const requestArbitrary = fc
   .map((request) => resourcesOf(request));
 
 const pendingArbitrary = fc
-  .array(fc.record({ priority: fc.integer({ min: -2, max: 2 }), waited: fc.constantFrom(0, 1000, 599_999, 600_000, 10 ** 7), replicas: fc.integer({ min: 1, max: 5 }), resources: requestArbitrary }), { maxLength: 25 })
+  .array(
+    fc.record({
+      priority: fc.integer({ min: -2, max: 2 }),
+      waited: fc.constantFrom(0, 1000, 599_999, 600_000, 10 ** 7),
+      replicas: fc.integer({ min: 1, max: 5 }),
+      resources: requestArbitrary,
+    }),
+    { maxLength: 25 },
+  )
   .map((jobs) => jobs.map(({ waited, ...job }, index): PendingJob => ({ ...job, id: String(100 + index), queuedAt: NOW - waited })));
 
 /** Snapshots whose active jobs hold what an earlier decision gave them, as in a real cluster. */
-const snapshotArbitrary = fc.record({ nodes: nodesArbitrary, earlier: pendingArbitrary, pending: pendingArbitrary }).map(({ nodes, earlier, pending }): ClusterSnapshot => {
-  const requests = new Map(earlier.map((job) => [job.id, job.resources]));
-  const allReady = nodes.map((node) => ({ ...node, state: "ready" as const }));
-  const placements = decide({ nodes: allReady, pending: earlier, active: [] }, NOW - 10_000).placements;
-  const active = placements.map(({ jobId, assignments }): ActiveJob => ({ id: `9${jobId}`, assignments, resources: requests.get(jobId) ?? resourcesOf() }));
-  return { nodes, pending, active };
-});
+const snapshotArbitrary = fc
+  .record({ nodes: nodesArbitrary, earlier: pendingArbitrary, pending: pendingArbitrary })
+  .map(({ nodes, earlier, pending }): ClusterSnapshot => {
+    const requests = new Map(earlier.map((job) => [job.id, job.resources]));
+    const allReady = nodes.map((node) => ({ ...node, state: "ready" as const }));
+    const placements = decide({ nodes: allReady, pending: earlier, active: [] }, NOW - 10_000).placements;
+    const active = placements.map(
+      ({ jobId, assignments }): ActiveJob => ({ id: `9${jobId}`, assignments, resources: requests.get(jobId) ?? resourcesOf() }),
+    );
+    return { nodes, pending, active };
+  });
 
 function check(property: (snapshot: ClusterSnapshot) => void, runs = 400) {
   fc.assert(fc.property(snapshotArbitrary, property), { numRuns: runs });
@@ -86,11 +100,16 @@ describe("whatever the cluster and the queue", () => {
     check((snapshot) => {
       const plan = decide(snapshot, NOW);
       const request = (jobId: string) => snapshot.pending.find(({ id }) => id === jobId)?.resources ?? resourcesOf();
-      const held = [...snapshot.active, ...plan.placements.map(({ jobId, assignments }) => ({ id: jobId, assignments, resources: request(jobId) }))];
+      const held = [
+        ...snapshot.active,
+        ...plan.placements.map(({ jobId, assignments }) => ({ id: jobId, assignments, resources: request(jobId) })),
+      ];
       const gpus = held.flatMap(({ assignments }) => assignments.flatMap(({ gpuUuids }) => gpuUuids));
       expect(new Set(gpus).size).toBe(gpus.length);
       for (const node of snapshot.nodes) {
-        const here = held.flatMap(({ assignments, resources }) => assignments.filter(({ nodeId }) => nodeId === node.id).map(() => resources));
+        const here = held.flatMap(({ assignments, resources }) =>
+          assignments.filter(({ nodeId }) => nodeId === node.id).map(() => resources),
+        );
         expect(here.reduce((sum, { cpuMillis }) => sum + cpuMillis, 0)).toBeLessThanOrEqual(node.cpuMillis);
         expect(here.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)).toBeLessThanOrEqual(node.memoryBytes);
       }
@@ -119,7 +138,11 @@ describe("whatever the cluster and the queue", () => {
     check((snapshot) => {
       const before = structuredClone(snapshot);
       const plan = decide(snapshot, NOW);
-      const shuffled = { nodes: [...snapshot.nodes].reverse(), pending: [...snapshot.pending].reverse(), active: [...snapshot.active].reverse() };
+      const shuffled = {
+        nodes: [...snapshot.nodes].reverse(),
+        pending: [...snapshot.pending].reverse(),
+        active: [...snapshot.active].reverse(),
+      };
       expect(decide(shuffled, NOW)).toEqual(plan);
       expect(snapshot).toEqual(before);
     });
@@ -129,22 +152,50 @@ describe("whatever the cluster and the queue", () => {
     check((snapshot) => {
       const plan = decide(snapshot, NOW);
       if (plan.placements.length > 0) return;
-      const first = [...snapshot.pending].sort((left, right) => right.priority - left.priority || left.queuedAt - right.queuedAt || Number(left.id) - Number(right.id))[0];
+      const first = [...snapshot.pending].sort(
+        (left, right) => right.priority - left.priority || left.queuedAt - right.queuedAt || Number(left.id) - Number(right.id),
+      )[0];
       if (first !== undefined) expect(decide({ ...snapshot, pending: [first] }, NOW).placements).toEqual([]);
     });
   });
 
   test("a gang starts at last although small jobs never stop coming", () => {
-    const nodes: NodeCapacity[] = [{ id: "a", name: "a", address: "10.0.0.1", state: "ready", lastSeenAt: NOW, cpuMillis: 64_000, memoryBytes: 64 * GIB, gpus: [0, 1, 2, 3].map((index) => gpuOf("a", index)) }];
+    const nodes: NodeCapacity[] = [
+      {
+        id: "a",
+        name: "a",
+        address: "10.0.0.1",
+        state: "ready",
+        lastSeenAt: NOW,
+        cpuMillis: 64_000,
+        memoryBytes: 64 * GIB,
+        gpus: [0, 1, 2, 3].map((index) => gpuOf("a", index)),
+      },
+    ];
     const large: PendingJob = { id: "1", priority: 0, queuedAt: NOW, replicas: 1, resources: resourcesOf({ gpus: 4 }) };
     let running: (ActiveJob & { endsAt: number })[] = [];
     for (let minute = 0; minute < 30; minute += 1) {
       const now = NOW + minute * 60_000;
       running = running.filter(({ endsAt }) => endsAt > now);
-      const small = [0, 1].map((copy): PendingJob => ({ id: String(1000 + minute * 2 + copy), priority: 0, queuedAt: now, replicas: 1, resources: resourcesOf({ gpus: 1 }) }));
+      const small = [0, 1].map(
+        (copy): PendingJob => ({
+          id: String(1000 + minute * 2 + copy),
+          priority: 0,
+          queuedAt: now,
+          replicas: 1,
+          resources: resourcesOf({ gpus: 1 }),
+        }),
+      );
       const plan = decide({ nodes, pending: minute === 0 ? small : [large, ...small], active: running }, now);
       if (plan.placements.some(({ jobId }) => jobId === "1")) return expect(minute).toBeLessThanOrEqual(14);
-      running.push(...plan.placements.map(({ jobId, assignments }) => ({ id: jobId, assignments, resources: resourcesOf({ gpus: 1 }), endsAt: now + 3 * 60_000 })));
+      running.push(
+        ...plan.placements.map(({ jobId, assignments }) => ({
+          id: jobId,
+          assignments,
+          resources: resourcesOf({ gpus: 1 }),
+          endsAt: now + 3 * 60_000,
+        })),
+      );
     }
     throw new Error("the gang never started");
   });

@@ -36,7 +36,9 @@ export function createMemoryJobStore(): JobStore {
     list: async (filter, { limit, cursor }) => list(all().reverse(), filter, limit, cursor),
     commit: async (previous, transition, now, revision) => commit(memory, previous, transition, now, revision),
     queue: async (limit) => {
-      const pending = all().filter((job) => job.state === "pending").sort((left, right) => queueScore(left) - queueScore(right) || Number(left.id) - Number(right.id));
+      const pending = all()
+        .filter((job) => job.state === "pending")
+        .sort((left, right) => queueScore(left) - queueScore(right) || Number(left.id) - Number(right.id));
       return {
         revision: memory.placements,
         pending: pending.slice(0, limit),
@@ -63,7 +65,10 @@ function submit(memory: Memory, request: SubmitRequest, now: number) {
   const known = key === null ? undefined : memory.idempotency.get(key);
   if (known !== undefined) {
     if (known.fingerprint !== fingerprint(request)) {
-      throw new BerthError("idempotency_conflict", `Idempotency-Key ${JSON.stringify(request.idempotencyKey)} was used for job ${known.id}, which differs`);
+      throw new BerthError(
+        "idempotency_conflict",
+        `Idempotency-Key ${JSON.stringify(request.idempotencyKey)} was used for job ${known.id}, which differs`,
+      );
     }
     return { job: memory.jobs.get(known.id) as Job, replayed: true };
   }

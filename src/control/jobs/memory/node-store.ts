@@ -38,7 +38,8 @@ export function createMemoryNodeStore(): NodeStore {
     setState: async (seen, state) => {
       const member = members.get(seen.id);
       const now = member?.record;
-      if (!member || !now || now.lastSeenAt !== seen.lastSeenAt || now.state !== seen.state || now.incarnation !== seen.incarnation) return false;
+      if (!member || !now || now.lastSeenAt !== seen.lastSeenAt || now.state !== seen.state || now.incarnation !== seen.incarnation)
+        return false;
       member.record = { ...now, state };
       return true;
     },

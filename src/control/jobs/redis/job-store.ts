@@ -42,7 +42,8 @@ async function submit(redis: Redis, get: JobStore["get"], request: SubmitRequest
   const { user, spec, idempotencyKey } = request;
   const draft = newJob("", request, now);
   const line = submittedLine(user);
-  const idempotency = idempotencyKey === null ? "" : KEYS.idempotency(createHash("sha256").update(`${user}\0${idempotencyKey}`).digest("hex"));
+  const idempotency =
+    idempotencyKey === null ? "" : KEYS.idempotency(createHash("sha256").update(`${user}\0${idempotencyKey}`).digest("hex"));
   const indexes = [KEYS.all, KEYS.state("pending"), KEYS.project(spec.project), KEYS.user(user), KEYS.name(spec.name), KEYS.queue];
   const [id, code] = (await runScript(
     redis,
@@ -53,7 +54,8 @@ async function submit(redis: Redis, get: JobStore["get"], request: SubmitRequest
       ...[IDEMPOTENCY_TTL_SECONDS, line.type, line.message, KEYS.changedChannel],
     ],
   )) as [string, number];
-  if (code === -1) throw new BerthError("idempotency_conflict", `Idempotency-Key ${JSON.stringify(idempotencyKey)} was used for job ${id}, which differs`);
+  if (code === -1)
+    throw new BerthError("idempotency_conflict", `Idempotency-Key ${JSON.stringify(idempotencyKey)} was used for job ${id}, which differs`);
   const job = code === 1 ? await get(id) : { ...draft, id };
   if (job === null) throw new BerthError("internal", `job ${id} of an idempotency key has no row`);
   return { job, replayed: code === 1 };
@@ -98,7 +100,11 @@ function refusal(code: number, id: string, claim = "", owner = ""): BerthError {
 
 async function readQueue(redis: Redis, rows: JobRows, limit: number) {
   const [revision, members, pendingCount, ...active] = await redisCall(async () => {
-    const reading = redis.multi().get(KEYS.placements).zrange(KEYS.queue, "0", String(limit - 1)).zcard(KEYS.queue);
+    const reading = redis
+      .multi()
+      .get(KEYS.placements)
+      .zrange(KEYS.queue, "0", String(limit - 1))
+      .zcard(KEYS.queue);
     for (const state of ACTIVE_STATES) reading.zrange(KEYS.state(state), "0", "-1");
     return ((await reading.exec()) ?? []).map(([error, reply]) => {
       if (error !== null) throw error;
@@ -122,7 +128,8 @@ async function counts(redis: Redis): Promise<Record<JobState, number>> {
 }
 
 async function events(redis: Redis, jobId: string, after: string | null): Promise<JobEvent[]> {
-  if (after !== null && !/^\d{1,20}-\d{1,20}$/.test(after)) throw new BerthError("invalid_request", `${JSON.stringify(after)} is not an event id`);
+  if (after !== null && !/^\d{1,20}-\d{1,20}$/.test(after))
+    throw new BerthError("invalid_request", `${JSON.stringify(after)} is not an event id`);
   const entries = await redisCall(() => redis.xrange(KEYS.events(jobId), after === null ? "-" : `(${after}`, "+", "COUNT", EVENTS_A_READ));
   return entries.map(([id, fields]) => {
     const value = (name: string) => fields[fields.indexOf(name) + 1] ?? "";

@@ -37,7 +37,8 @@ export function createRedisNodeStore(redis: Redis): NodeStore {
       const hashes = await redisCall(() => Promise.all(names.map((name) => redis.hgetall(KEYS.node(name)))));
       return hashes.flatMap((hash, index) => decode(names[index] ?? "", hash) ?? []);
     },
-    setState: async (seen, state) => (await runScript(redis, STATE, [KEYS.node(seen.id)], [seen.lastSeenAt, seen.state, seen.incarnation, state])) === 1,
+    setState: async (seen, state) =>
+      (await runScript(redis, STATE, [KEYS.node(seen.id)], [seen.lastSeenAt, seen.state, seen.incarnation, state])) === 1,
   };
 }
 

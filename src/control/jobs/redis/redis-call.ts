@@ -29,7 +29,12 @@ export function script(body: string): Script {
 }
 
 /** Runs a script by its hash, sending the body only when the server does not know it (first use, or after its restart). */
-export function runScript(redis: Redis, { body, sha1 }: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+export function runScript(
+  redis: Redis,
+  { body, sha1 }: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
   return redisCall(async () => {
     try {
       return await redis.evalsha(sha1, keys.length, ...keys, ...args);

@@ -7,7 +7,8 @@ import { decisiveReplica, interrupted, succeeded } from "./replica-end.ts";
 const MOST_INTERRUPTIONS = 16;
 
 /** Start errors that the next try would meet again (the message starts with the catalogue's code). */
-const PERMANENT_START_ERROR = /^(image_not_found|image_invalid|layer_invalid|invalid_reference|invalid_job_spec|mount_forbidden|forbidden)\b/;
+const PERMANENT_START_ERROR =
+  /^(image_not_found|image_invalid|layer_invalid|invalid_reference|invalid_job_spec|mount_forbidden|forbidden)\b/;
 
 /**
  * All replicas have ended: how the job goes on.
@@ -48,7 +49,8 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
 
 /** A replica that was stopped although nobody asked (its agent is shutting down) is the machine's doing too. */
 function wasInterrupted(attempt: Attempt): boolean {
-  const unasked = attempt.stopReason === "replica-failed" && attempt.replicas.every((replica) => succeeded(replica) || replica.cause === "stopped");
+  const unasked =
+    attempt.stopReason === "replica-failed" && attempt.replicas.every((replica) => succeeded(replica) || replica.cause === "stopped");
   return attempt.stopReason === "node-lost" || unasked || attempt.replicas.some(interrupted);
 }
 
@@ -61,7 +63,14 @@ function mayRetry(job: Job, decisive: ReplicaStatus): boolean {
 /** The last attempt is kept in the history only: the row of a pending job holds nothing. */
 function requeue(job: Job, charge: 0 | 1, why: string, history: HistoryLine[], now: number): Transition {
   const retriesUsed = job.retriesUsed + charge;
-  const pending = { state: "pending" as const, attempt: null, startedAt: null, queuedAt: now, retriesUsed, pendingReason: "waiting for the scheduler" };
+  const pending = {
+    state: "pending" as const,
+    attempt: null,
+    startedAt: null,
+    queuedAt: now,
+    retriesUsed,
+    pendingReason: "waiting for the scheduler",
+  };
   return { job: nextRow(job, pending), history: [...history, { type: charge === 0 ? "requeued" : "retrying", message: why }] };
 }
 

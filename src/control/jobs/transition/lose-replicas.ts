@@ -32,8 +32,9 @@ function lose(
   if (attempt === null || !isActive(job.state)) return unchanged(job);
   const gone = (replica: ReplicaStatus) => replica.state !== "exited" && affected(replica);
   if (!attempt.replicas.some(gone)) return unchanged(job);
-  const replicas = attempt.replicas.map((replica): ReplicaStatus =>
-    gone(replica) ? { ...replica, state: "exited", cause, exitCode: null, finishedAt: now, message: line.message } : replica,
+  const replicas = attempt.replicas.map(
+    (replica): ReplicaStatus =>
+      gone(replica) ? { ...replica, state: "exited", cause, exitCode: null, finishedAt: now, message: line.message } : replica,
   );
   const next: Attempt = { ...attempt, replicas, stopReason: attempt.stopReason ?? "node-lost" };
   return settle(job, next, [line], now);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Attempt, BerthError, isTerminal, type Job, type ReplicaStatus, type ReplicaState } from "../../../shared/domain/index.ts";
+import { type Attempt, BerthError, isTerminal, type Job, type ReplicaState, type ReplicaStatus } from "../../../shared/domain/index.ts";
 import type { ReplicaReport } from "../../../shared/wire/index.ts";
-import { nextRow, type HistoryLine, type Transition, unchanged } from "../job-change.ts";
+import { type HistoryLine, nextRow, type Transition, unchanged } from "../job-change.ts";
 import { describeEnd } from "./describe-end.ts";
 import { succeeded } from "./replica-end.ts";
 import { settle } from "./settle.ts";

@@ -30,4 +30,3 @@ function stoppingText(attempt: Attempt): string {
   const left = attempt.replicas.filter((replica) => replica.state !== "exited").length;
   return `stopping ${left === 1 ? "the last replica" : `${left} replicas`}: ${attempt.stopReason?.replace("-", " ")}`;
 }
-

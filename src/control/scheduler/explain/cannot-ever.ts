@@ -24,7 +24,8 @@ function oneReplica(nodes: readonly NodeCapacity[], resources: ResourceRequest):
     const gpus = gpuShortage(nodes, resources);
     if (gpus !== null) return gpus;
   }
-  if (resources.cpuMillis > mostCpus) return `can never fit: ${cpusAsked(resources.cpuMillis)} asked, the largest node has ${cpus(mostCpus)}`;
+  if (resources.cpuMillis > mostCpus)
+    return `can never fit: ${cpusAsked(resources.cpuMillis)} asked, the largest node has ${cpus(mostCpus)}`;
   if (resources.memoryBytes > mostMemory) {
     return `can never fit: ${memory(resources.memoryBytes)} of memory asked, the largest node has ${memory(mostMemory)}`;
   }
@@ -56,7 +57,9 @@ function sickNodes(nodes: readonly NodeCapacity[], suits: (gpu: Gpu) => boolean)
     const sick = gpus.filter((gpu) => !gpu.healthy);
     const first = sick[0];
     if (first === undefined) return [];
-    return [`${node.name} has ${gpus.length - sick.length} healthy of ${gpus.length} (GPU ${first.index}: ${first.problem ?? "not healthy"})`];
+    return [
+      `${node.name} has ${gpus.length - sick.length} healthy of ${gpus.length} (GPU ${first.index}: ${first.problem ?? "not healthy"})`,
+    ];
   });
   return listed(texts, 3);
 }

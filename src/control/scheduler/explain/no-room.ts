@@ -10,23 +10,35 @@ const JOBS_NAMED = 3;
 /** The ready nodes are not enough, even empty; with those that are away it would fit. */
 export function explainAbsentNodes(everything: readonly FreeNode[], job: PendingJob): string {
   const away = everything.filter(({ node }) => node.state !== "ready").filter((entry) => replicasThatFit(entry, job.resources, 1) === 1);
-  return `waiting for ${listed(away.map(({ node }) => `${node.name} to return (${node.state}, not heard of since ${clockTime(node.lastSeenAt)})`), NODES_NAMED)}`;
+  return `waiting for ${listed(
+    away.map(({ node }) => `${node.name} to return (${node.state}, not heard of since ${clockTime(node.lastSeenAt)})`),
+    NODES_NAMED,
+  )}`;
 }
 
 /** It would fit now, were the nodes not kept for a job that has waited long. */
 export function explainHeldBack(holders: readonly PendingJob[]): string {
   const ids = [...new Set(holders.map((holder) => holder.id))];
-  return `held back so that ${listed(ids.map((id) => `job ${id}`), JOBS_NAMED)}, which waited long, can start first`;
+  return `held back so that ${listed(
+    ids.map((id) => `job ${id}`),
+    JOBS_NAMED,
+  )}, which waited long, can start first`;
 }
 
 /** It fits on the nodes when they are empty: who has what now, and who is before it. */
 export function explainNoRoom(free: readonly FreeNode[], job: PendingJob, before: readonly PendingJob[]): string {
   const { resources, replicas } = job;
   const room = free.reduce((sum, entry) => sum + replicasThatFit(entry, resources, replicas), 0);
-  const need = replicas === 1 ? `needs ${want(resources)} on one node` : `needs room for ${replicas} replicas of ${want(resources)}, there is room for ${room}`;
+  const need =
+    replicas === 1
+      ? `needs ${want(resources)} on one node`
+      : `needs room for ${replicas} replicas of ${want(resources)}, there is room for ${room}`;
   const candidates = free.filter((entry) => couldServe(entry, resources)).sort(byRoom(resources));
   // Only the named ones are put into words: there may be a thousand nodes.
-  const named = candidates.slice(0, NODES_NAMED).map((entry) => lacking(entry, resources)).join(", ");
+  const named = candidates
+    .slice(0, NODES_NAMED)
+    .map((entry) => lacking(entry, resources))
+    .join(", ");
   const nodes = candidates.length > NODES_NAMED ? `${named} and ${candidates.length - NODES_NAMED} more` : named;
   return `${need}; ${nodes}${queueText(job, before)}`;
 }
@@ -39,7 +51,9 @@ function couldServe({ node }: FreeNode, resources: ResourceRequest): boolean {
 /** Nodes with the most fitting GPUs, then CPUs, first. */
 function byRoom(resources: ResourceRequest) {
   return (left: FreeNode, right: FreeNode): number =>
-    fittingGpus(right, resources).length - fittingGpus(left, resources).length || right.cpuMillis - left.cpuMillis || (left.node.id < right.node.id ? -1 : 1);
+    fittingGpus(right, resources).length - fittingGpus(left, resources).length ||
+    right.cpuMillis - left.cpuMillis ||
+    (left.node.id < right.node.id ? -1 : 1);
 }
 
 function want(resources: ResourceRequest): string {
@@ -54,13 +68,16 @@ function lacking(entry: FreeNode, resources: ResourceRequest): string {
     return `${node.name} has ${gpus} free of ${node.gpus.filter((gpu) => gpuFits(gpu, resources)).length}${holders(entry)}`;
   }
   if (entry.cpuMillis < resources.cpuMillis) return `${node.name} has ${cpus(entry.cpuMillis)} of ${cpus(node.cpuMillis)} CPUs free`;
-  if (entry.memoryBytes < resources.memoryBytes) return `${node.name} has ${memory(entry.memoryBytes)} of ${memory(node.memoryBytes)} memory free`;
+  if (entry.memoryBytes < resources.memoryBytes)
+    return `${node.name} has ${memory(entry.memoryBytes)} of ${memory(node.memoryBytes)} memory free`;
   return `${node.name} has room for ${replicasThatFit(entry, resources, Number.MAX_SAFE_INTEGER)}`;
 }
 
 function holders({ gpuHolders }: FreeNode): string {
   if (gpuHolders.size === 0) return "";
-  const texts = [...gpuHolders].sort((left, right) => right[1] - left[1] || (left[0] < right[0] ? -1 : 1)).map(([id, gpus]) => `job ${id} uses ${gpus}`);
+  const texts = [...gpuHolders]
+    .sort((left, right) => right[1] - left[1] || (left[0] < right[0] ? -1 : 1))
+    .map(([id, gpus]) => `job ${id} uses ${gpus}`);
   return ` (${listed(texts, JOBS_NAMED)})`;
 }
 

@@ -14,7 +14,9 @@ export function placeGang(entries: readonly FreeNode[], job: PendingJob): Assign
     if (best === undefined) throw new Error(`gang of job ${job.id} fits but cannot be placed`);
     // Neighbouring ranks share a node: collectives talk most to their neighbours.
     while (assignments.length < job.replicas && replicasThatFit(best, job.resources, 1) === 1) {
-      const gpuUuids = fittingGpus(best, job.resources).slice(0, job.resources.gpus).map((gpu) => gpu.uuid);
+      const gpuUuids = fittingGpus(best, job.resources)
+        .slice(0, job.resources.gpus)
+        .map((gpu) => gpu.uuid);
       take(best, job.id, job.resources, gpuUuids);
       assignments.push({ rank: assignments.length, nodeId: best.node.id, nodeAddress: best.node.address, gpuUuids });
     }

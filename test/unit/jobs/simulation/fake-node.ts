@@ -1,5 +1,11 @@
 import type { ExitCause } from "../../../../src/shared/domain/index.ts";
-import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type ReplicaReport, type SyncRequest, type SyncResponse } from "../../../../src/shared/wire/index.ts";
+import {
+  AGENT_PROTOCOL_VERSION,
+  type DesiredReplica,
+  type ReplicaReport,
+  type SyncRequest,
+  type SyncResponse,
+} from "../../../../src/shared/wire/index.ts";
 import { factsOf } from "../../../support/control-samples.ts";
 import type { GroundTruth, LiveContainer } from "./ground-truth.ts";
 import type { Random, SimClock } from "./sim-clock.ts";
@@ -67,7 +73,18 @@ export function createFakeNode(options: FakeNodeOptions): FakeNode {
   };
 
   const startContainer = ({ jobId, epoch, rank, spec }: DesiredReplica, deadline: number) => {
-    const container: Container = { jobId, epoch, rank, nodeId: id, gpuUuids: spec.gpuUuids, state: "preparing", cause: null, exitCode: null, deadline, alive: false };
+    const container: Container = {
+      jobId,
+      epoch,
+      rank,
+      nodeId: id,
+      gpuUuids: spec.gpuUuids,
+      state: "preparing",
+      cause: null,
+      exitCode: null,
+      deadline,
+      alive: false,
+    };
     records.set(`${jobId}-${epoch}-${rank}`, container);
     const mine = incarnation;
     clock.after(200 + random() * 3000, () => {
@@ -106,7 +123,18 @@ export function createFakeNode(options: FakeNodeOptions): FakeNode {
   };
 
   const declined = ({ jobId, epoch, rank, spec }: DesiredReplica): Container => ({
-    ...{ jobId, epoch, rank, nodeId: id, gpuUuids: spec.gpuUuids, state: "exited", cause: "stopped", exitCode: null, deadline: 0, alive: false },
+    ...{
+      jobId,
+      epoch,
+      rank,
+      nodeId: id,
+      gpuUuids: spec.gpuUuids,
+      state: "exited",
+      cause: "stopped",
+      exitCode: null,
+      deadline: 0,
+      alive: false,
+    },
   });
 
   const report = ({ jobId, epoch, rank, state, cause, exitCode }: Container): ReplicaReport => ({
@@ -119,7 +147,13 @@ export function createFakeNode(options: FakeNodeOptions): FakeNode {
       if (clock.time() < pausedUntil) await clock.sleep(pausedUntil - clock.time());
       if (mine !== incarnation) return;
       const request: SyncRequest = {
-        ...{ protocol: AGENT_PROTOCOL_VERSION, nodeId: id, incarnation: `${id}-${mine}`, bootId: `${id}-boot-${boots}`, sentAt: bootTime() },
+        ...{
+          protocol: AGENT_PROTOCOL_VERSION,
+          nodeId: id,
+          incarnation: `${id}-${mine}`,
+          bootId: `${id}-boot-${boots}`,
+          sentAt: bootTime(),
+        },
         ...{ address: "10.0.0.1", facts, replicas: [...records.values()].map(report) },
       };
       const answer = await Promise.race([options.send(request), clock.sleep(4000).then(() => null)]);
@@ -136,7 +170,8 @@ export function createFakeNode(options: FakeNodeOptions): FakeNode {
     // What was only being prepared has no record on disk.
     for (const [key, container] of records) if (container.state === "preparing") records.delete(key);
     // And what runs without a record is swept away before the first sync.
-    for (const container of [...real]) if (!records.has(`${container.jobId}-${container.epoch}-${container.rank}`)) finish(container, "lost", null);
+    for (const container of [...real])
+      if (!records.has(`${container.jobId}-${container.epoch}-${container.rank}`)) finish(container, "lost", null);
     void syncs(incarnation);
   };
 

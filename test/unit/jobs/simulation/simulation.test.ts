@@ -14,7 +14,9 @@ async function violatingSeeds(from: number, to: number, mutation: Mutation = "no
 }
 
 describe("under crashes, pauses, reboots, partitions, delays, duplicates and clock jumps", () => {
-  test(`no job is lost, none runs twice, no GPU has two owners, and all end (${SEEDS} seeds)`, { timeout: 600_000 + SEEDS * 200 }, async () => {
+  test(`no job is lost, none runs twice, no GPU has two owners, and all end (${SEEDS} seeds)`, {
+    timeout: 600_000 + SEEDS * 200,
+  }, async () => {
     expect(await violatingSeeds(0, SEEDS)).toEqual([]);
   });
 
@@ -23,7 +25,11 @@ describe("under crashes, pauses, reboots, partitions, delays, duplicates and clo
     expect(told(await runWorld(7))).toBe(told(await runWorld(7)));
   });
 
-  test.each(["early-reuse", "lost-node-granted"] as const)("the judge notices a planted mistake: %s", { timeout: 120_000 }, async (mutation) => {
-    expect((await violatingSeeds(0, 300, mutation)).length).toBeGreaterThan(0);
-  });
+  test.each(["early-reuse", "lost-node-granted"] as const)(
+    "the judge notices a planted mistake: %s",
+    { timeout: 120_000 },
+    async (mutation) => {
+      expect((await violatingSeeds(0, 300, mutation)).length).toBeGreaterThan(0);
+    },
+  );
 });

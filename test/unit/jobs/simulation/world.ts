@@ -1,4 +1,12 @@
-import { applyChange, createMemoryStores, createNodeSync, createScheduleLoop, type JobStore, type NodeStore, type NodeSync } from "../../../../src/control/jobs/index.ts";
+import {
+  applyChange,
+  createMemoryStores,
+  createNodeSync,
+  createScheduleLoop,
+  type JobStore,
+  type NodeStore,
+  type NodeSync,
+} from "../../../../src/control/jobs/index.ts";
 import { decide } from "../../../../src/control/scheduler/index.ts";
 import { type Clock, isTerminal, type Job } from "../../../../src/shared/domain/index.ts";
 import type { SyncRequest, SyncResponse } from "../../../../src/shared/wire/index.ts";
@@ -91,7 +99,12 @@ export async function runWorld(seed: number, mutation: Mutation = "none"): Promi
 
 async function submitJobs(store: JobStore, time: () => number, random: Random): Promise<void> {
   for (let index = 0; index < 6; index += 1) {
-    const spec = specOf({ retries: Math.floor(random() * 3), replicas: 1 + Math.floor(random() * 3), priority: Math.floor(random() * 3), resources: { gpus: Math.floor(random() * 3), cpuMillis: 2000 } });
+    const spec = specOf({
+      retries: Math.floor(random() * 3),
+      replicas: 1 + Math.floor(random() * 3),
+      priority: Math.floor(random() * 3),
+      resources: { gpus: Math.floor(random() * 3), cpuMillis: 2000 },
+    });
     await store.submit({ spec, user: "ada", idempotencyKey: null }, time());
   }
 }
@@ -116,7 +129,13 @@ async function storyViolations(store: JobStore, jobs: readonly Job[]): Promise<s
 }
 
 /** The control plane's process: it can die at any call to the store and start again with nothing but the store. */
-function createControl(parts: { store: JobStore; nodes: NodeStore; sim: ReturnType<typeof createSimClock>; random: Random; mutation: Mutation }) {
+function createControl(parts: {
+  store: JobStore;
+  nodes: NodeStore;
+  sim: ReturnType<typeof createSimClock>;
+  random: Random;
+  mutation: Mutation;
+}) {
   const { store, nodes, sim, random, mutation } = parts;
   let generation = 0;
   let wallOffset = 1.7e12;
@@ -126,23 +145,45 @@ function createControl(parts: { store: JobStore; nodes: NodeStore; sim: ReturnTy
   /** Calls take a moment, so that others come in between; calls of a dead process never return. */
   const slow = <T extends object>(target: T, mine: number): T =>
     new Proxy(target, {
-      get: (object, name) => async (...args: unknown[]) => {
-        if (random() < 0.3) await sim.sleep(random() < 0.02 ? random() * 30_000 : random() * 40);
-        if (mine !== generation) return new Promise(() => {});
-        return (object[name as keyof T] as (...args: unknown[]) => unknown)(...args);
-      },
+      get:
+        (object, name) =>
+        async (...args: unknown[]) => {
+          if (random() < 0.3) await sim.sleep(random() < 0.02 ? random() * 30_000 : random() * 40);
+          if (mine !== generation) return new Promise(() => {});
+          return (object[name as keyof T] as (...args: unknown[]) => unknown)(...args);
+        },
     });
 
   const start = () => {
     generation += 1;
     const mine = generation;
     const startedAt = sim.time();
-    const clock: Clock = { now: () => sim.time() + wallOffset, monotonic: () => sim.time() - startedAt, sleep: (milliseconds) => sim.sleep(milliseconds) };
+    const clock: Clock = {
+      now: () => sim.time() + wallOffset,
+      monotonic: () => sim.time() - startedAt,
+      sleep: (milliseconds) => sim.sleep(milliseconds),
+    };
     const [slowStore, slowNodes] = [slow(store, mine), slow(nodes, mine)];
     const recordSync: NodeStore["recordSync"] = async (report, now) => ({ ...(await slowNodes.recordSync(report, now)), state: "ready" });
     const syncNodes = mutation === "lost-node-granted" ? { ...nodes, recordSync } : slowNodes;
-    const loop = createScheduleLoop({ store: slowStore, nodes: slowNodes, decide, queues: { nudgeNode: async () => {} }, clock, ...lease, suspectSeconds: 9 });
-    const inner = createNodeSync({ store: slowStore, nodes: syncNodes, clock, wakeScheduler: () => {}, nudgeNode: () => {}, ...lease, leaseSeconds: LEASE.leaseSeconds });
+    const loop = createScheduleLoop({
+      store: slowStore,
+      nodes: slowNodes,
+      decide,
+      queues: { nudgeNode: async () => {} },
+      clock,
+      ...lease,
+      suspectSeconds: 9,
+    });
+    const inner = createNodeSync({
+      store: slowStore,
+      nodes: syncNodes,
+      clock,
+      wakeScheduler: () => {},
+      nudgeNode: () => {},
+      ...lease,
+      leaseSeconds: LEASE.leaseSeconds,
+    });
     nodeSync = { sync: (request) => (mine === generation ? inner.sync(request) : new Promise(() => {})) };
     const passes = async () => {
       while (mine === generation) {
