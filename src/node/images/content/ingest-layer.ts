@@ -14,6 +14,8 @@ import { createLayerGzip } from "./compression.ts";
  */
 export async function ingestLayer(blobs: BlobStore, tar: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredLayer> {
   const gzip = createLayerGzip();
+  // Destroyed before the blob writer reads it, it would have nobody to tell and take the process down.
+  gzip.on("error", () => undefined);
   const digester = createDigester();
   // The reader must not wait for a gzip that nobody empties any more, nor the writer for a reader that gave up.
   const failed = new AbortController();

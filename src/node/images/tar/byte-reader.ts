@@ -6,6 +6,8 @@ export interface ByteReader {
   some(limit: number): Promise<Buffer | null>;
   /** Reads and forgets the rest. */
   drain(): Promise<void>;
+  /** Ends the source early, so that it lets go of its files. */
+  cancel(): Promise<void>;
 }
 
 /** Thrown for a stream that ends in the middle of something. */
@@ -45,6 +47,9 @@ export function createByteReader(source: AsyncIterable<Uint8Array>): ByteReader 
     async drain() {
       current = Buffer.alloc(0);
       while (await refill()) current = Buffer.alloc(0);
+    },
+    async cancel() {
+      await iterator.return?.();
     },
   };
 }

@@ -51,6 +51,7 @@ export async function readTar(
     }
     await reader.drain();
   } catch (error) {
+    await reader.cancel();
     throw error instanceof UnexpectedEnd ? new BerthError("layer_invalid", error.message, { cause: error }) : error;
   }
 }

@@ -1,0 +1,288 @@
+import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { buildImage } from "../../../src/node/build/index.ts";
+import { type Image, type TarMember, writeTar } from "../../../src/node/images/index.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
+import { chrootRunStep } from "../../support/chroot-run-step.ts";
+import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { addTinyImage } from "../../support/tiny-image.ts";
+
+let test: TestStore;
+let said: string[];
+beforeEach(async () => {
+  test = await openTestStore();
+  said = [];
+  await addTinyImage(test.store);
+});
+afterEach(() => test.remove());
+
+type Files = Record<string, string | { link: string } | { mode: number; text: string }>;
+interface More {
+  target?: string;
+  buildArgs?: Record<string, string>;
+  noCache?: boolean;
+  signal?: AbortSignal;
+  tags?: string[];
+}
+
+function member(path: string, content: Files[string]): TarMember {
+  const entry = { path, linkPath: "", mode: 0o644, uid: 1234, gid: 1234, size: 0, mtimeNs: 1_600_000_000_500_000_000n, xattrs: {} };
+  if (typeof content === "object" && "link" in content) return { entry: { ...entry, type: "symlink", linkPath: content.link }, body: null };
+  const { text, mode } = typeof content === "string" ? { text: content, mode: 0o644 } : content;
+  if (path.endsWith("/")) return { entry: { ...entry, type: "directory", mode: 0o755 }, body: null };
+  return { entry: { ...entry, type: "file", mode, size: Buffer.byteLength(text) }, body: [Buffer.from(text)] };
+}
+
+function build(dockerfile: string, files: Files = {}, more: More = {}): Promise<Image> {
+  const members = Object.entries({ Dockerfile: dockerfile, ...files }).map(([path, content]) => member(path, content));
+  const { signal = neverAborted(), tags = [], ...options } = more;
+  return buildImage(
+    { contextTar: Readable.from(writeTar(members)), tags, ...options },
+    {
+      dataDir: test.dataDir,
+      store: test.store,
+      snapshots: test.snapshots,
+      native: test.native,
+      runStep: chrootRunStep,
+      clock: systemClock(),
+      progress: ({ detail = "" }) => said.push(detail),
+      signal,
+    },
+  );
+}
+
+let views = 0;
+/** The image's files, mounted until the test ends. */
+async function filesOf(image: Image): Promise<string> {
+  await test.store.unpack(image, () => undefined, neverAborted());
+  return (await test.snapshots.mount(test.containerDir(`view-${views++}`), image.chainIds)).rootfs;
+}
+
+const cached = () => said.filter((line) => line.includes("using cache")).length;
+
+describe("building", () => {
+  it("runs commands, copies files and sets the config", async () => {
+    const image = await build(
+      `FROM tiny
+ARG WHO=nobody
+ENV GREETING="hello $WHO" PATH=/app:$PATH
+LABEL a.b="c d" e=f
+WORKDIR /app
+WORKDIR data
+COPY main.sh /app/
+RUN echo "$GREETING from $PWD" > out && rm /bin/vi
+USER worker
+EXPOSE 80 53/udp
+VOLUME /data
+STOPSIGNAL SIGINT
+ENTRYPOINT ["main.sh"]
+CMD ["--fast"]
+`,
+      { "main.sh": { text: "#!/bin/sh\n", mode: 0o755 } },
+      { buildArgs: { WHO: "world" }, tags: ["app:1", "app:latest"] },
+    );
+    const root = await filesOf(image);
+    expect(await readFile(join(root, "app/data/out"), "utf8")).toBe("hello world from /app/data\n");
+    expect(await readdir(join(root, "bin"))).not.toContain("vi");
+    expect(await stat(join(root, "app/main.sh"))).toMatchObject({ uid: 0, gid: 0, mode: 0o100755, mtimeMs: 1_600_000_000_500 });
+    expect(image.references).toEqual(["docker.io/library/app:1", "docker.io/library/app:latest"]);
+    expect(image.config.config).toEqual({
+      Env: ["PATH=/app:/usr/bin:/bin", "GREETING=hello world"],
+      Labels: { "a.b": "c d", e: "f" },
+      WorkingDir: "/app/data",
+      User: "worker",
+      ExposedPorts: { "80/tcp": {}, "53/udp": {} },
+      Volumes: { "/data": {} },
+      StopSignal: "SIGINT",
+      Entrypoint: ["main.sh"],
+      Cmd: ["--fast"],
+    });
+  });
+
+  it("says each step and what the commands print, line by line", async () => {
+    await build("FROM tiny\nRUN echo one; echo two >&2\n");
+    expect(said).toEqual(expect.arrayContaining(["Step 1/2 : FROM tiny", "Step 2/2 : RUN echo one; echo two >&2", "one", "two"]));
+  });
+
+  it("resets the base image's CMD when it sets ENTRYPOINT", async () => {
+    expect((await build('FROM tiny\nENTRYPOINT ["/x"]\n')).config.config.Cmd).toBeUndefined();
+    expect((await build('FROM tiny\nCMD ["y"]\nENTRYPOINT ["/x"]\n')).config.config.Cmd).toEqual(["y"]);
+  });
+
+  it("runs the shell form in the shell that SHELL names and the exec form as it stands", async () => {
+    const image = await build('FROM tiny\nSHELL ["/bin/sh", "-ec"]\nRUN false; true > /a\nCMD run me\n').catch((error: Error) => error);
+    expect(image).toMatchObject({ code: "build_failed", message: expect.stringMatching(/line 3: RUN: the command ended with exit code 1/) });
+    const exec = await build('FROM tiny\nRUN ["/bin/sh", "-c", "echo \\"$0 $1\\" > /out", "a b", "c"]\nCMD run me\n');
+    expect(await readFile(join(await filesOf(exec), "out"), "utf8")).toBe("a b c\n");
+    expect(exec.config.config.Cmd).toEqual(["/bin/sh", "-c", "run me"]);
+  });
+
+  it("runs a here-document as a script", async () => {
+    const image = await build("FROM tiny\nRUN <<EOF\nset -e\necho a > /one\necho b > /two\nEOF\n");
+    expect(await readFile(join(await filesOf(image), "two"), "utf8")).toBe("b\n");
+  });
+
+  it("starts from nothing", async () => {
+    const image = await build("FROM scratch\nCOPY a /\n", { a: "1" });
+    expect(await readdir(await filesOf(image))).toEqual(["a"]);
+  });
+
+  it("takes files from another stage or image, with their owners, and builds only what is needed", async () => {
+    const image = await build(
+      `FROM tiny AS made
+RUN echo result > /r && chown 7:8 /r
+FROM tiny AS unused
+RUN exit 9
+FROM scratch
+COPY --from=made /r /r
+COPY --from=0 /r /again/
+COPY --from=tiny /etc/passwd /p
+`,
+    );
+    const root = await filesOf(image);
+    expect(await stat(join(root, "r"))).toMatchObject({ uid: 7, gid: 8 });
+    expect(await readFile(join(root, "again/r"), "utf8")).toBe("result\n");
+    expect(await readFile(join(root, "p"), "utf8")).toContain("worker");
+    await expect(build("FROM tiny AS a\nRUN exit 9\nFROM tiny\n", {}, { target: "a" })).rejects.toMatchObject({ code: "build_failed" });
+  });
+});
+
+describe("COPY", () => {
+  const files: Files = {
+    "src/": "",
+    "src/a.py": "a",
+    "src/b.txt": "b",
+    "src/sub/c.py": "c",
+    "src/link": { link: "a.py" },
+    "alias": { link: "src" },
+    one: "1",
+    two: "2",
+    "skip/me": "s",
+    "skip/keep": "k",
+    ".dockerignore": "skip/*\n!skip/keep\n**/b.txt\n",
+  };
+  const copied = async (lines: string) => filesOf(await build(`FROM tiny\n${lines}\n`, files));
+
+  it("copies what a folder holds, links as links, without what is ignored", async () => {
+    const root = await copied("COPY src /dst\nCOPY skip /kept/");
+    expect((await readdir(join(root, "dst"))).sort()).toEqual(["a.py", "link", "sub"]);
+    expect(await readlink(join(root, "dst/link"))).toBe("a.py");
+    expect(await readdir(join(root, "kept"))).toEqual(["keep"]);
+  });
+
+  it("tells a file's new name from a folder to put it in", async () => {
+    const root = await copied("COPY one /new\nCOPY one /folder/\nCOPY one /tmp\nCOPY one two /many/\nCOPY alias/a.py .");
+    for (const path of ["new", "folder/one", "tmp/one", "many/one", "many/two", "a.py"]) expect((await lstat(join(root, path))).isFile(), path).toBe(true);
+  });
+
+  it("takes patterns, names with blanks, owners by the image's own names, and modes", async () => {
+    const root = await copied('COPY src/*.py src/sub/?.py /p/\nCOPY ["one", "/with blank"]\nCOPY --chown=worker:nogroup --chmod=600 two /owned');
+    expect((await readdir(join(root, "p"))).sort()).toEqual(["a.py", "c.py"]);
+    expect(await stat(join(root, "owned"))).toMatchObject({ uid: 1000, gid: 65_534, mode: 0o100600 });
+    expect(await readFile(join(root, "with blank"), "utf8")).toBe("1");
+  });
+
+  it("writes through links of the image, inside the image", async () => {
+    const root = await copied("RUN mkdir /real && ln -s /real /linked && ln -s ../../../../real /up\nCOPY one /linked/\nCOPY src /up");
+    expect((await readdir(join(root, "real"))).sort()).toEqual(["a.py", "link", "one", "sub"]);
+    expect((await lstat(join(root, "linked"))).isSymbolicLink()).toBe(true);
+  });
+
+  it.each([
+    ["COPY ../../etc/passwd /x", /climbs out/],
+    ["COPY none /x", /not in the build context/],
+    ["COPY src/b.txt /x", /dockerignore/],
+    ["COPY one two /x", /ending with \//],
+    ["COPY one", /source and a destination/],
+    ["COPY --chown=nosuch one /x", /nosuch/],
+    ["COPY --chmod=u+x one /x", /octal/],
+    ["COPY --link one /x", /--link/],
+    ["COPY --from=nosuchimage /a /b", /no image/],
+    ["COPY src /etc/passwd", /not a folder/],
+    ["ADD https://example.com/x /x", /not local/],
+  ])("%s is refused, saying why", async (line, why) => {
+    await expect(copied(line)).rejects.toThrow(why);
+  });
+
+  it("reads nothing outside the context through a link in it", async () => {
+    const context = { evil: { link: "/etc/hostname" }, "dir-evil": { link: "../../../../../etc" } };
+    await expect(build("FROM tiny\nCOPY evil /x\n", context)).rejects.toMatchObject({ code: "build_failed" });
+    await expect(build("FROM tiny\nCOPY dir-evil/hostname /x\n", context)).rejects.toMatchObject({ code: "build_failed" });
+  });
+});
+
+describe("the build cache", () => {
+  const dockerfile = "FROM tiny\nARG V=1\nWORKDIR /w\nCOPY a /a\nRUN date +%N > /now; echo $V\nLABEL x=1\n";
+
+  it("gives the same digest again without running anything", async () => {
+    const first = await build(dockerfile, { a: "1" });
+    expect(cached()).toBe(0);
+    expect((await build(dockerfile, { a: "1" })).digest).toBe(first.digest);
+    expect(cached()).toBe(3);
+  });
+
+  it("is used up to the first step that differs, by content, argument or instruction", async () => {
+    await build(dockerfile, { a: "1" });
+    const hits = async (text: string, files: Files, more: More = {}) => {
+      said = [];
+      await build(text, files, more);
+      return cached();
+    };
+    expect(await hits(dockerfile, { a: "2" })).toBe(1);
+    expect(await hits(dockerfile, { a: "1" }, { buildArgs: { V: "2" } })).toBe(2);
+    expect(await hits(dockerfile.replace("/w", "/v"), { a: "1" })).toBe(0);
+    expect(await hits(dockerfile.replace("x=1", "x=2"), { a: "1", other: "file" })).toBe(3);
+    expect(await hits(dockerfile, { a: "1" }, { noCache: true })).toBe(0);
+  });
+
+  it("does not name layers that prune removed", async () => {
+    await build(dockerfile, { a: "1" });
+    await test.store.prune(new Set());
+    said = [];
+    const image = await build(dockerfile, { a: "1" });
+    expect(cached()).toBe(0);
+    expect(await test.store.has(image.layers.map(({ digest }) => digest))).toBe(true);
+  });
+
+  it("is not needed for equal bytes when SOURCE_DATE_EPOCH is given", async () => {
+    const text = "FROM tiny\nARG SOURCE_DATE_EPOCH\nCOPY a /d/a\nRUN mkdir /x && echo 1 > /x/y\n";
+    const once = () => build(text, { a: "1" }, { noCache: true, buildArgs: { SOURCE_DATE_EPOCH: "1700000000" } });
+    const first = await once();
+    expect((await once()).digest).toBe(first.digest);
+    expect(first.createdAt).toBe("2023-11-14T22:13:20.000Z");
+  });
+});
+
+describe("a build that cannot succeed", () => {
+  it.each([
+    ["FROM tiny\nHEALTHCHECK CMD x\n", /line 2: HEALTHCHECK is not supported|line 2: HEALTHCHECK: HEALTHCHECK is not supported/],
+    ["FROM tiny\nRUN --mount=type=cache,target=/x true\n", /--mount/],
+    ["FROM nosuch:1\n", /no image/],
+    ["FROM --platform=linux/riscv64 tiny\n", /riscv64/],
+    ["FROM tiny\nENV\n", /KEY=VALUE/],
+    ["FROM tiny\nUSER $NOTSET\n", /needs an argument/],
+    ["FROM tiny\nWORKDIR /etc/passwd/x\n", /not a folder/],
+  ])("says which line and why: %j", async (dockerfile, why) => {
+    await expect(build(dockerfile)).rejects.toThrow(why);
+  });
+
+  it("leaves no mount and no folder, also when it is aborted in the middle", async () => {
+    const controller = new AbortController();
+    const stuck = build("FROM tiny\nRUN echo started; sleep 1000\n", {}, { signal: controller.signal });
+    const failed = expect(stuck).rejects.toThrow();
+    await expect.poll(() => said).toContain("started");
+    controller.abort(new Error("stop"));
+    await failed;
+    expect(await readdir(join(test.dataDir, "builds"))).toEqual([]);
+    expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(`${test.dataDir}/builds`);
+  });
+
+  it("needs its Dockerfile and a tar", async () => {
+    const ports = { dataDir: test.dataDir, store: test.store, snapshots: test.snapshots, native: test.native, runStep: chrootRunStep, clock: systemClock(), progress: () => undefined, signal: neverAborted() };
+    await expect(buildImage({ contextTar: Readable.from(writeTar([member("x", "y")])), tags: [] }, ports)).rejects.toThrow(/no file "Dockerfile"/);
+    await expect(buildImage({ contextTar: Readable.from([Buffer.alloc(2000, "x")]), tags: [] }, ports)).rejects.toThrow(/no valid tar/);
+    await expect(buildImage({ contextTar: Readable.from(writeTar([member("../Dockerfile", "FROM tiny")])), tags: [] }, ports)).rejects.toThrow(/climbs out/);
+  });
+});
