@@ -6,12 +6,14 @@ interface Position {
   shownAtTime: number;
   /** Of those, how many of the current stream were skipped again. */
   skippedAtTime: number;
+  /** The current stream has passed what was shown before. */
+  caughtUp: boolean;
 }
 
 /**
- * Remembers what was shown of each rank of one attempt, so that a stream that broke can be asked for again from a little before and
- * every record still shows once. Times of one rank only grow (one monitor writes its file), except if the wall clock
- * of the node is set back while the stream is broken.
+ * Remembers what was shown of each rank, so that a stream that broke can be asked for again from a little before and every
+ * record still shows once. Times of one rank only grow (one monitor writes its file); what breaks that, a wall clock set back
+ * or a retry on a node whose clock is behind, matters only while a broken stream catches up.
  */
 export interface LogCursor {
   /** True when the record has not been shown yet; it then counts as shown. */
@@ -27,27 +29,27 @@ export function logCursor(): LogCursor {
   return {
     accept(record) {
       const position = positions.get(record.rank);
-      if (!position || compareTimes(record.time, position.time) > 0) {
-        positions.set(record.rank, { time: record.time, shownAtTime: 1, skippedAtTime: 1 });
-        return true;
-      }
-      if (compareTimes(record.time, position.time) < 0) return false;
-      if (position.skippedAtTime < position.shownAtTime) {
-        position.skippedAtTime += 1;
-        return false;
-      }
-      position.shownAtTime += 1;
-      position.skippedAtTime += 1;
+      if (position && isRepeated(position, record.time)) return false;
+      const again = position?.time === record.time ? position.shownAtTime + 1 : 1;
+      positions.set(record.rank, { time: record.time, shownAtTime: again, skippedAtTime: 0, caughtUp: true });
       return true;
     },
     reopen() {
-      for (const position of positions.values()) position.skippedAtTime = 0;
+      for (const position of positions.values()) Object.assign(position, { skippedAtTime: 0, caughtUp: false });
     },
     since() {
       const times = [...positions.values()].map((position) => position.time);
       return times.length === 0 ? undefined : times.reduce((least, time) => (compareTimes(time, least) < 0 ? time : least));
     },
   };
+}
+
+function isRepeated(position: Position, time: string): boolean {
+  if (position.caughtUp) return false;
+  const order = compareTimes(time, position.time);
+  if (order !== 0) return order < 0;
+  position.skippedAtTime += 1;
+  return position.skippedAtTime <= position.shownAtTime;
 }
 
 /** Orders RFC 3339 times with up to nanoseconds, which Date cannot hold, whatever their offsets. */

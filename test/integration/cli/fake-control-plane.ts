@@ -7,6 +7,9 @@ import type { Job } from "../../../src/shared/domain/index.ts";
 import { type JobSpecInput, type LogEntry, resolveJobSpec } from "../../../src/shared/wire/index.ts";
 import { sampleJob } from "../../unit/cli/samples.ts";
 
+/** `epoch` says which attempt wrote it; default the first. */
+export type FakeLogEntry = LogEntry & { epoch?: number };
+
 /** The job routes on a unix socket, driven by the test: it says when a job runs, what it logs and how it ends. */
 export interface FakeControlPlane {
   host: string;
@@ -15,7 +18,7 @@ export interface FakeControlPlane {
   submissions: string[];
   cancelled: string[];
   /** Appends to a job's log, and to the streams that follow it. */
-  log(id: string, ...entries: LogEntry[]): void;
+  log(id: string, ...entries: FakeLogEntry[]): void;
   /** Changes the row; an end also ends the streams that follow it. */
   change(id: string, changes: Partial<Job>): void;
   /** Cuts every followed stream without an end, as a crash does. */
@@ -32,7 +35,7 @@ export async function startFakeControlPlane(): Promise<FakeControlPlane> {
   const socketPath = join(folder, "api.sock");
   const jobs = new Map<string, Job>();
   const byKey = new Map<string, Job>();
-  const logs = new Map<string, LogEntry[]>();
+  const logs = new Map<string, FakeLogEntry[]>();
   const streams = new Map<PassThrough, string>();
   const state = { submissions: [] as string[], cancelled: [] as string[], toLose: 0 };
   const app = fastify({ forceCloseConnections: true });
@@ -69,18 +72,26 @@ export async function startFakeControlPlane(): Promise<FakeControlPlane> {
   app.get<{ Params: { id: string } }>("/v1/jobs/:id/events", async () => ({ items: [] }));
   app.get("/v1/nodes", async () => ({ items: [] }));
   app.get("/v1/version", async () => ({ version: "9.9.9" }));
-  app.get<{ Params: { id: string }; Querystring: { follow?: string; since?: string } }>("/v1/jobs/:id/logs", async (request, reply) => {
-    const { id } = request.params;
-    const since = request.query.since === undefined ? 0 : Date.parse(request.query.since);
-    const stream = new PassThrough();
-    for (const entry of logs.get(id) ?? []) if (Date.parse(entry.time) >= since) stream.write(`${JSON.stringify(entry)}\n`);
-    const ended = jobs.get(id)?.finishedAt !== null;
-    if (request.query.follow === "true" && !ended) {
-      streams.set(stream, id);
-      request.raw.once("close", () => streams.delete(stream));
-    } else stream.end();
-    return reply.type("application/x-ndjson").send(stream);
-  });
+  app.get<{ Params: { id: string }; Querystring: { follow?: string; since?: string; epoch?: string } }>(
+    "/v1/jobs/:id/logs",
+    async (request, reply) => {
+      const { id } = request.params;
+      // As the real one: without an epoch the newest attempt and those after it.
+      const { epoch = 1 } = jobs.get(id) ?? {};
+      const wanted = request.query.epoch === undefined ? null : Number(request.query.epoch);
+      const since = request.query.since === undefined ? 0 : Date.parse(request.query.since);
+      const stream = new PassThrough();
+      const isWanted = (entry: FakeLogEntry) => (wanted === null ? (entry.epoch ?? 1) >= epoch : (entry.epoch ?? 1) === wanted);
+      for (const entry of logs.get(id) ?? [])
+        if (Date.parse(entry.time) >= since && isWanted(entry)) stream.write(`${JSON.stringify(entry)}\n`);
+      const ended = jobs.get(id)?.finishedAt !== null || (wanted !== null && wanted < epoch);
+      if (request.query.follow === "true" && !ended) {
+        streams.set(stream, id);
+        request.raw.once("close", () => streams.delete(stream));
+      } else stream.end();
+      return reply.type("application/x-ndjson").send(stream);
+    },
+  );
 
   await app.listen({ path: socketPath });
   return {

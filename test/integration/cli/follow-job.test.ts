@@ -109,6 +109,21 @@ test("a followed log that breaks goes on without losing or repeating a line", as
   expect(logs.stderr()).toMatch(/lost .*; reconnecting\n.* again\n/s);
 });
 
+test("a retry while the connection is broken hides nothing of the attempt before", async () => {
+  await berth("run", "-d", "trainer").code;
+  server.change("1", { epoch: 1 });
+  server.log("1", line(1, "first attempt"));
+  const logs = berth("logs", "-f", "1");
+  await until("the first line", 20, () => logs.stdout() === "first attempt\n");
+  server.cutStreams();
+  server.log("1", line(3, "last words of the first"), { ...line(4, "second attempt"), epoch: 2 });
+  server.change("1", { epoch: 2 });
+  await until("the second attempt", 20, () => logs.stdout().includes("second attempt"));
+  server.change("1", succeeded);
+  expect(await logs.code).toBe(0);
+  expect(logs.stdout()).toBe("first attempt\nlast words of the first\nsecond attempt\n");
+});
+
 test("a submission whose answer is lost is sent again under the same key, and makes one job", async () => {
   server.loseAnswers(2);
   const submit = berth("run", "-d", "trainer");
