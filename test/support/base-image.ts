@@ -11,7 +11,7 @@ const INCLUDE = ["python3-numpy"];
 
 /** The folder that outlives test runs: $BERTH_TEST_CACHE, or .cache in the repository. */
 export function testCacheDir(): string {
-  return process.env["BERTH_TEST_CACHE"] ?? join(packageRoot(), ".cache");
+  return process.env.BERTH_TEST_CACHE ?? join(packageRoot(), ".cache");
 }
 
 /**

@@ -6,13 +6,13 @@ import type { BuildRun, Verb } from "./build-run.ts";
 import { type Context, openContext } from "./context/open-context.ts";
 import { allowFlags, flagOf } from "./dockerfile/arguments.ts";
 import { type Instruction, parseDockerfile } from "./dockerfile/parse-dockerfile.ts";
-import { findStage, readStage, splitStages, type Stage, stagesFor } from "./dockerfile/stages.ts";
+import { findStage, readStage, type Stage, splitStages, stagesFor } from "./dockerfile/stages.ts";
 import { argVerb, declareArgs } from "./instructions/arg.ts";
 import { copy } from "./instructions/copy.ts";
 import { cmd, entrypoint, env, expose, label, shell, stopSignal, user, volume } from "./instructions/metadata.ts";
 import { run as runVerb } from "./instructions/run.ts";
 import { workdir } from "./instructions/workdir.ts";
-import { imageConfigOf, scratchState, type StageState, stateOfImage } from "./stage-state.ts";
+import { imageConfigOf, type StageState, scratchState, stateOfImage } from "./stage-state.ts";
 import type { BuildOptions, BuildPorts } from "./types.ts";
 import { createWorkspace, type Workspace } from "./workspace.ts";
 
@@ -73,7 +73,12 @@ function verbs(globals: ReadonlyMap<string, string>): Record<string, Verb> {
   };
 }
 
-async function buildStage(run: BuildRun, stage: Stage, table: Record<string, Verb>, say: (instruction: Instruction) => void): Promise<StageState> {
+async function buildStage(
+  run: BuildRun,
+  stage: Stage,
+  table: Record<string, Verb>,
+  say: (instruction: Instruction) => void,
+): Promise<StageState> {
   say(stage.fromInstruction);
   let state = await baseState(run, stage);
   for (const instruction of stage.instructions) {
@@ -91,7 +96,8 @@ async function baseState(run: BuildRun, stage: Stage): Promise<StageState> {
   allowFlags(fromInstruction, ["platform"]);
   const platform = flagOf(fromInstruction, "platform", () => undefined);
   const own = `linux/${platformArchitecture()}`;
-  if (platform !== null && platform !== "" && platform !== own) throw instructionError(fromInstruction, `this node builds ${own} only, not ${platform}`);
+  if (platform !== null && platform !== "" && platform !== own)
+    throw instructionError(fromInstruction, `this node builds ${own} only, not ${platform}`);
   if (from === "scratch") return scratchState();
   const earlier = findStage(run.stages, from, stage.index);
   // ARGs end with their stage.
@@ -132,7 +138,7 @@ function globalArgs(instructions: readonly Instruction[], options: BuildOptions,
 
 /** The build argument SOURCE_DATE_EPOCH, seconds (reproducible-builds.org); null without. */
 function epochOf({ buildArgs }: BuildOptions): number | null {
-  const text = buildArgs?.["SOURCE_DATE_EPOCH"];
+  const text = buildArgs?.SOURCE_DATE_EPOCH;
   if (text === undefined) return null;
   if (!/^\d{1,11}$/.test(text)) throw buildError(`SOURCE_DATE_EPOCH ${JSON.stringify(text)} is not a number of seconds`);
   return Number(text) * 1000;

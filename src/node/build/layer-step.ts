@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { chainIdsOf } from "../../shared/oci/index.ts";
 import type { DiffOptions, StoredLayer } from "../images/index.ts";
-import type { BuildRun } from "./build-run.ts";
 import type { StepResult } from "./build-cache.ts";
+import type { BuildRun } from "./build-run.ts";
 import type { Instruction } from "./dockerfile/parse-dockerfile.ts";
 import { asImage, isoTime, type StageState } from "./stage-state.ts";
 

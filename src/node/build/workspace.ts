@@ -49,7 +49,12 @@ export async function createWorkspace(ports: BuildPorts): Promise<Workspace> {
   };
 }
 
-async function withRootOf<T>(ports: BuildPorts, folder: string, source: StageState | Image, work: (root: NativeRoot) => Promise<T>): Promise<T> {
+async function withRootOf<T>(
+  ports: BuildPorts,
+  folder: string,
+  source: StageState | Image,
+  work: (root: NativeRoot) => Promise<T>,
+): Promise<T> {
   const image = "digest" in source ? source : asImage(source);
   await ports.store.unpack(image, ports.progress, ports.signal);
   try {

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { BerthError, type Clock, isBerthError } from "../../shared/domain/index.ts";
-import { canonicalJson, formatReference, makeManifest, MEDIA_TYPES, normaliseReference, parseReference } from "../../shared/oci/index.ts";
+import { canonicalJson, formatReference, MEDIA_TYPES, makeManifest, normaliseReference, parseReference } from "../../shared/oci/index.ts";
 import type { Native } from "../platform/index.ts";
 import { loadArchive } from "./archive/load-archive.ts";
 import { saveArchive } from "./archive/save-archive.ts";
@@ -128,7 +128,11 @@ async function danglingImages({ paths, clock }: StoreParts, records: ImageRecord
   return new Set(unnamed.filter((digest) => !inUse.has(digest) && !pinned.has(digest)));
 }
 
-async function reachableFrom({ paths, clock, readImage }: StoreParts, records: ImageRecords, inUse: ReadonlySet<string>): Promise<Reachable> {
+async function reachableFrom(
+  { paths, clock, readImage }: StoreParts,
+  records: ImageRecords,
+  inUse: ReadonlySet<string>,
+): Promise<Reachable> {
   const images = await Promise.all(Object.keys(records.images).map(readImage));
   const named = images.flatMap((image) => [image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
   const held = [...inUse, ...(await pinnedDigests(paths, clock))];
@@ -164,7 +168,8 @@ function removalOf(records: ImageRecords, text: string): { records: ImageRecords
 
 async function checkLayersPresent(blobs: BlobStore, image: ImageContent): Promise<void> {
   for (const layer of image.layers) {
-    if ((await blobs.size(layer.digest)) !== layer.size) throw new BerthError("image_invalid", `layer ${layer.digest} of image ${image.digest} is missing or incomplete`);
+    if ((await blobs.size(layer.digest)) !== layer.size)
+      throw new BerthError("image_invalid", `layer ${layer.digest} of image ${image.digest} is missing or incomplete`);
   }
 }
 
@@ -175,7 +180,8 @@ function withReferences(content: ImageContent, records: ImageRecords): Image {
 /** A name that may point at an image: a tag, not a digest. @throws BerthError invalid_reference */
 function taggable(text: string): string {
   const reference = parseReference(text);
-  if (reference.digest !== null) throw new BerthError("invalid_reference", `${JSON.stringify(text)} names content by its digest: it cannot be a tag`);
+  if (reference.digest !== null)
+    throw new BerthError("invalid_reference", `${JSON.stringify(text)} names content by its digest: it cannot be a tag`);
   return formatReference(reference);
 }
 

@@ -1,14 +1,14 @@
 export { platformArchitecture } from "./archive/load-oci-layout.ts";
 export { bootstrapImage } from "./bootstrap/bootstrap-image.ts";
-export { createStoreLock } from "./content/store-lock.ts";
 export type { StoreLock } from "./content/store-lock.ts";
+export { createStoreLock } from "./content/store-lock.ts";
 export { createImageStore } from "./image-store.ts";
-export { storePaths } from "./paths.ts";
 export type { StorePaths } from "./paths.ts";
+export { storePaths } from "./paths.ts";
 export { createSnapshots } from "./snapshots/snapshots.ts";
 export { readTar } from "./tar/read-tar.ts";
 export type { TarEntry, TarEntryType } from "./tar/tar-entry.ts";
-export { writeTar } from "./tar/write-tar.ts";
 export type { TarMember } from "./tar/write-tar.ts";
+export { writeTar } from "./tar/write-tar.ts";
 export type { Descriptor, DiffOptions, Image, ImageConfig, ImageStore, Progress, Snapshots, StoredLayer } from "./types.ts";
 export { extractTree } from "./unpack/extract-tree.ts";

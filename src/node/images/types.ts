@@ -24,9 +24,7 @@ export interface StoredLayer {
   diffId: string;
 }
 
-export interface Progress {
-  (line: { step: string; detail?: string; current?: number; total?: number }): void;
-}
+export type Progress = (line: { step: string; detail?: string; current?: number; total?: number }) => void;
 
 export interface ImageStore {
   /** @throws BerthError image_not_found, invalid_reference. Accepts name, name:tag, digest, or an unambiguous digest prefix. */

@@ -20,8 +20,6 @@ export function checkDocument<T extends TSchema>(
   return value as Static<T>;
 }
 
-
-
 function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

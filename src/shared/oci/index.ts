@@ -1,11 +1,11 @@
 export { canonicalJson } from "./canonical-json.ts";
 export { chainIdsOf } from "./chain-id.ts";
-export { createDigester, digestHex, digestOf, isDigest, verifyDigest } from "./digest.ts";
 export type { Digester } from "./digest.ts";
-export { parseImageConfig } from "./image-config.ts";
+export { createDigester, digestHex, digestOf, isDigest, verifyDigest } from "./digest.ts";
 export type { ImageConfig } from "./image-config.ts";
-export { makeManifest, MAX_LAYERS, MAX_MANIFEST_BYTES, parseIndex, parseManifest } from "./manifest.ts";
+export { parseImageConfig } from "./image-config.ts";
 export type { Descriptor, ImageIndex, Manifest } from "./manifest.ts";
+export { MAX_LAYERS, MAX_MANIFEST_BYTES, makeManifest, parseIndex, parseManifest } from "./manifest.ts";
 export { DOCKER_MEDIA_TYPES, isIndexType, isLayerType, isManifestType, MEDIA_TYPES } from "./media-types.ts";
-export { familiarReference, formatReference, normaliseReference, parseReference } from "./reference.ts";
 export type { Reference } from "./reference.ts";
+export { familiarReference, formatReference, normaliseReference, parseReference } from "./reference.ts";

@@ -51,7 +51,8 @@ export type ImageIndex = Static<typeof IndexSchema>;
 export function parseManifest(bytes: Uint8Array): Manifest {
   const manifest = checkDocument(ManifestSchema, bytes, "manifest", { forbidden: ["manifests", "fsLayers"] });
   const foreign = manifest.layers.find((layer) => !isLayerType(layer.mediaType));
-  if (foreign !== undefined) throw invalidDocument("manifest", `layer ${foreign.digest} has the unsupported media type ${JSON.stringify(foreign.mediaType)}`);
+  if (foreign !== undefined)
+    throw invalidDocument("manifest", `layer ${foreign.digest} has the unsupported media type ${JSON.stringify(foreign.mediaType)}`);
   return manifest;
 }
 

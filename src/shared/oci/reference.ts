@@ -20,8 +20,7 @@ const MAX_NAME_LENGTH = 255;
 const MAX_REFERENCE_LENGTH = MAX_NAME_LENGTH + 1 + 128 + 1 + 71;
 
 // The grammar of distribution/reference. Each pattern has one way to match a text, so none can backtrack badly.
-const REGISTRY =
-  /^(?:\[[0-9a-fA-F:]{2,45}\]|[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*)(?::[0-9]{1,5})?$/;
+const REGISTRY = /^(?:\[[0-9a-fA-F:]{2,45}\]|[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*)(?::[0-9]{1,5})?$/;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
@@ -84,7 +83,8 @@ function officialPath(registry: string, path: string): string {
 }
 
 function checkName(text: string, registry: string, repository: string): void {
-  if (registry.length + 1 + repository.length > MAX_NAME_LENGTH) throw invalid(text, `the name is longer than ${MAX_NAME_LENGTH} characters`);
+  if (registry.length + 1 + repository.length > MAX_NAME_LENGTH)
+    throw invalid(text, `the name is longer than ${MAX_NAME_LENGTH} characters`);
   if (!REGISTRY.test(registry)) throw invalid(text, `the registry ${JSON.stringify(registry)} is not a host`);
   const bad = repository.split("/").find((component) => !COMPONENT.test(component));
   if (bad === undefined) return;

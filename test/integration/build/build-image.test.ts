@@ -113,7 +113,10 @@ CMD ["--fast"]
 
   it("runs the shell form in the shell that SHELL names and the exec form as it stands", async () => {
     const image = await build('FROM tiny\nSHELL ["/bin/sh", "-ec"]\nRUN false; true > /a\nCMD run me\n').catch((error: Error) => error);
-    expect(image).toMatchObject({ code: "build_failed", message: expect.stringMatching(/line 3: RUN: the command ended with exit code 1/) });
+    expect(image).toMatchObject({
+      code: "build_failed",
+      message: expect.stringMatching(/line 3: RUN: the command ended with exit code 1/),
+    });
     const exec = await build('FROM tiny\nRUN ["/bin/sh", "-c", "echo \\"$0 $1\\" > /out", "a b", "c"]\nCMD run me\n');
     expect(await readFile(join(await filesOf(exec), "out"), "utf8")).toBe("a b c\n");
     expect(exec.config.config.Cmd).toEqual(["/bin/sh", "-c", "run me"]);
@@ -156,7 +159,7 @@ describe("COPY", () => {
     "src/b.txt": "b",
     "src/sub/c.py": "c",
     "src/link": { link: "a.py" },
-    "alias": { link: "src" },
+    alias: { link: "src" },
     one: "1",
     two: "2",
     "skip/me": "s",
@@ -174,11 +177,14 @@ describe("COPY", () => {
 
   it("tells a file's new name from a folder to put it in", async () => {
     const root = await copied("COPY one /new\nCOPY one /folder/\nCOPY one /tmp\nCOPY one two /many/\nCOPY alias/a.py .");
-    for (const path of ["new", "folder/one", "tmp/one", "many/one", "many/two", "a.py"]) expect((await lstat(join(root, path))).isFile(), path).toBe(true);
+    for (const path of ["new", "folder/one", "tmp/one", "many/one", "many/two", "a.py"])
+      expect((await lstat(join(root, path))).isFile(), path).toBe(true);
   });
 
   it("takes patterns, names with blanks, owners by the image's own names, and modes", async () => {
-    const root = await copied('COPY src/*.py src/sub/?.py /p/\nCOPY ["one", "/with blank"]\nCOPY --chown=worker:nogroup --chmod=600 two /owned');
+    const root = await copied(
+      'COPY src/*.py src/sub/?.py /p/\nCOPY ["one", "/with blank"]\nCOPY --chown=worker:nogroup --chmod=600 two /owned',
+    );
     expect((await readdir(join(root, "p"))).sort()).toEqual(["a.py", "c.py"]);
     expect(await stat(join(root, "owned"))).toMatchObject({ uid: 1000, gid: 65_534, mode: 0o100600 });
     expect(await readFile(join(root, "with blank"), "utf8")).toBe("1");
@@ -280,9 +286,22 @@ describe("a build that cannot succeed", () => {
   });
 
   it("needs its Dockerfile and a tar", async () => {
-    const ports = { dataDir: test.dataDir, store: test.store, snapshots: test.snapshots, native: test.native, runStep: chrootRunStep, clock: systemClock(), progress: () => undefined, signal: neverAborted() };
-    await expect(buildImage({ contextTar: Readable.from(writeTar([member("x", "y")])), tags: [] }, ports)).rejects.toThrow(/no file "Dockerfile"/);
+    const ports = {
+      dataDir: test.dataDir,
+      store: test.store,
+      snapshots: test.snapshots,
+      native: test.native,
+      runStep: chrootRunStep,
+      clock: systemClock(),
+      progress: () => undefined,
+      signal: neverAborted(),
+    };
+    await expect(buildImage({ contextTar: Readable.from(writeTar([member("x", "y")])), tags: [] }, ports)).rejects.toThrow(
+      /no file "Dockerfile"/,
+    );
     await expect(buildImage({ contextTar: Readable.from([Buffer.alloc(2000, "x")]), tags: [] }, ports)).rejects.toThrow(/no valid tar/);
-    await expect(buildImage({ contextTar: Readable.from(writeTar([member("../Dockerfile", "FROM tiny")])), tags: [] }, ports)).rejects.toThrow(/climbs out/);
+    await expect(
+      buildImage({ contextTar: Readable.from(writeTar([member("../Dockerfile", "FROM tiny")])), tags: [] }, ports),
+    ).rejects.toThrow(/climbs out/);
   });
 });

@@ -59,7 +59,8 @@ describe("bootstrapping an image", () => {
     try {
       expect(await readFile(join(rootfs, "etc/os-release"), "utf8")).toContain("bookworm");
       expect(existsSync(join(rootfs, "usr/bin/apt-get"))).toBe(true);
-      for (const trace of ["etc/hostname", "etc/resolv.conf", "var/log/dpkg.log", "usr/share/man/man1"]) expect(existsSync(join(rootfs, trace)), trace).toBe(false);
+      for (const trace of ["etc/hostname", "etc/resolv.conf", "var/log/dpkg.log", "usr/share/man/man1"])
+        expect(existsSync(join(rootfs, trace)), trace).toBe(false);
       expect(await readdir(join(rootfs, "var/lib/apt/lists"))).not.toContain("lock");
     } finally {
       await snapshots.unmount(join(dataDir, "containers/one"));

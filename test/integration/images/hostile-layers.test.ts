@@ -51,7 +51,10 @@ const attacks = (target: string): Record<string, Buffer[]> => ({
     rawEntry({ name: "b", type: "2", linkName: "a/outside" }),
     rawEntry({ name: "b/canary", body: "x" }),
   ],
-  "a file over a link to the canary": [rawEntry({ name: "c", type: "2", linkName: join(target, "canary") }), rawEntry({ name: "c", body: "x" })],
+  "a file over a link to the canary": [
+    rawEntry({ name: "c", type: "2", linkName: join(target, "canary") }),
+    rawEntry({ name: "c", body: "x" }),
+  ],
   "a hard link to the outside": [rawEntry({ name: "h", type: "1", linkName: join(target, "canary") })],
   "a hard link through a symbolic link": [
     rawEntry({ name: "l", type: "2", linkName: target }),
@@ -125,7 +128,10 @@ describe("unpacking a hostile layer", () => {
     ["a file below a file", [rawEntry({ name: "f" }), rawEntry({ name: "f/x" })]],
     ["a hard link to a folder", [rawEntry({ name: "d", type: "5" }), rawEntry({ name: "h", type: "1", linkName: "d" })]],
     ["a hard link to nothing", [rawEntry({ name: "h", type: "1", linkName: "none" })]],
-    ["a loop of links", [rawEntry({ name: "a", type: "2", linkName: "b" }), rawEntry({ name: "b", type: "2", linkName: "a" }), rawEntry({ name: "a/x" })]],
+    [
+      "a loop of links",
+      [rawEntry({ name: "a", type: "2", linkName: "b" }), rawEntry({ name: "b", type: "2", linkName: "a" }), rawEntry({ name: "a/x" })],
+    ],
     ["a root that is a file", [rawEntry({ name: "./", type: "2", linkName: "/etc" })]],
     ["an empty link", [rawEntry({ name: "l", type: "2", linkName: "" })]],
     ["a name too long for the disk", [paxEntry({ path: "n".repeat(300) }), rawEntry({ name: "x" })]],
@@ -150,8 +156,11 @@ describe("unpacking a hostile layer", () => {
     };
     // The writer may put a folder in the place of the one that is away: that ends the race early.
     const racer = race().catch(() => undefined);
-    const entries = Array.from({ length: 300 }, (_, index) => rawEntry({ name: `d/${index % 2 === 0 ? "canary" : `f${index}`}`, body: "x" }));
-    for (const entry of entries) await readTar(tarStream(entry), (header, body) => writer.add(header, header.path, body)).catch(() => undefined);
+    const entries = Array.from({ length: 300 }, (_, index) =>
+      rawEntry({ name: `d/${index % 2 === 0 ? "canary" : `f${index}`}`, body: "x" }),
+    );
+    for (const entry of entries)
+      await readTar(tarStream(entry), (header, body) => writer.add(header, header.path, body)).catch(() => undefined);
     racing = false;
     await racer;
     expect(await readdir(outside)).toEqual(["canary"]);
@@ -178,7 +187,9 @@ describe("an image", () => {
     const whole = gzipSync(Buffer.concat([rawEntry({ name: "a", body: "x".repeat(9000) }), END_OF_TAR]));
     const broken = whole.subarray(0, whole.byteLength - 20);
     const digest = createHash("sha256").update(broken).digest("hex");
-    await expect(test.store.load(tarStream(rawEntry({ name: `blobs/sha256/${digest}`, body: broken })), () => undefined, neverAborted())).rejects.toThrow();
+    await expect(
+      test.store.load(tarStream(rawEntry({ name: `blobs/sha256/${digest}`, body: broken })), () => undefined, neverAborted()),
+    ).rejects.toThrow();
     const image = await commit(`sha256:${"1".repeat(64)}`, `sha256:${digest}`, broken.byteLength);
     await expect(test.store.unpack(image, () => undefined, neverAborted())).rejects.toMatchObject({ code: "layer_invalid" });
   });

@@ -22,7 +22,11 @@ async function makeImage(reference: string | null, ...layers: Buffer[]): Promise
   const stored = [];
   for (const layer of layers) stored.push(await test.store.addLayer(tarStream(layer), signal));
   const rootfs = { type: "layers" as const, diff_ids: stored.map(({ diffId }) => diffId) };
-  return test.store.commit({ config: { architecture: "amd64", os: "linux", config: {}, rootfs }, layers: stored.map(({ descriptor }) => descriptor), reference });
+  return test.store.commit({
+    config: { architecture: "amd64", os: "linux", config: {}, rootfs },
+    layers: stored.map(({ descriptor }) => descriptor),
+    reference,
+  });
 }
 
 async function blobCount(): Promise<number> {
@@ -65,7 +69,9 @@ describe("an image store", () => {
     await test.store.unpack(gone, quiet, signal);
     expect(await test.store.remove("gone:1")).toEqual({ untagged: ["docker.io/library/gone:1"], deleted: [gone.digest] });
 
-    expect(await test.store.prune(new Set([...gone.chainIds, gone.digest, gone.configDigest, ...gone.layers.map(({ digest }) => digest)]))).toEqual({ freedBytes: 0 });
+    expect(
+      await test.store.prune(new Set([...gone.chainIds, gone.digest, gone.configDigest, ...gone.layers.map(({ digest }) => digest)])),
+    ).toEqual({ freedBytes: 0 });
     const release = await test.store.hold(gone.chainIds);
     await test.store.prune(new Set());
     expect(existsSync(join(test.dataDir, "layers", gone.chainIds[0]?.slice(7) ?? ""))).toBe(true);
@@ -128,7 +134,10 @@ describe("an image store", () => {
 
 describe("archives", () => {
   it("carry images to another store with the same digests and names", async () => {
-    const [tiny, other] = [await addTinyImage(test.store), await makeImage("registry.example:5000/a/b:2", rawEntry({ name: "f", body: "f" }))];
+    const [tiny, other] = [
+      await addTinyImage(test.store),
+      await makeImage("registry.example:5000/a/b:2", rawEntry({ name: "f", body: "f" })),
+    ];
     const archive = await test.store.save(["tiny", "registry.example:5000/a/b:2"], signal);
     const target = await openTestStore();
     try {
@@ -149,7 +158,12 @@ describe("archives", () => {
   it("of Docker are loaded, gzipped or not, with links between their layers", async () => {
     const layer = Buffer.concat([rawEntry({ name: "hello", body: "hi" }), Buffer.alloc(1024)]);
     const { diffId } = await test.store.addLayer(tarStream(rawEntry({ name: "hello", body: "hi" })), signal);
-    const config = JSON.stringify({ architecture: "amd64", os: "linux", config: { Cmd: ["/hello"], Env: null }, rootfs: { type: "layers", diff_ids: [diffId, diffId] } });
+    const config = JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: { Cmd: ["/hello"], Env: null },
+      rootfs: { type: "layers", diff_ids: [diffId, diffId] },
+    });
     const manifest = JSON.stringify([{ Config: "abc.json", RepoTags: ["from-docker:1"], Layers: ["l1/layer.tar", "l2/layer.tar"] }]);
     const parts = [
       rawEntry({ name: "abc.json", body: config }),
@@ -166,13 +180,21 @@ describe("archives", () => {
   it("with a blob that is not what its name says are refused, and leave no image", async () => {
     const lie = rawEntry({ name: `blobs/sha256/${"1".repeat(64)}`, body: "other" });
     await expect(test.store.load(tarStream(lie), quiet, signal)).rejects.toMatchObject({ code: "digest_mismatch" });
-    await expect(test.store.load(tarStream(rawEntry({ name: "x", body: "y" })), quiet, signal)).rejects.toMatchObject({ code: "image_invalid" });
-    await expect(test.store.load(Readable.from([Buffer.from("not an archive".repeat(100))]), quiet, signal)).rejects.toMatchObject({ code: "layer_invalid" });
+    await expect(test.store.load(tarStream(rawEntry({ name: "x", body: "y" })), quiet, signal)).rejects.toMatchObject({
+      code: "image_invalid",
+    });
+    await expect(test.store.load(Readable.from([Buffer.from("not an archive".repeat(100))]), quiet, signal)).rejects.toMatchObject({
+      code: "layer_invalid",
+    });
     expect(await test.store.list()).toEqual([]);
   });
 
   it("cannot name files outside the store", async () => {
-    const parts = [rawEntry({ name: "../../escape.json", body: "{}" }), paxEntry({ path: "/etc/berth-escape" }), rawEntry({ name: "x", body: "y" })];
+    const parts = [
+      rawEntry({ name: "../../escape.json", body: "{}" }),
+      paxEntry({ path: "/etc/berth-escape" }),
+      rawEntry({ name: "x", body: "y" }),
+    ];
     await expect(test.store.load(tarStream(...parts), quiet, signal)).rejects.toMatchObject({ code: "layer_invalid" });
     expect(existsSync("/etc/berth-escape")).toBe(false);
   });

@@ -77,7 +77,12 @@ describe("a container's files", () => {
     const fresh = await test.snapshots.mount(again, (await commit([first, second])).chainIds);
     expect(describeTree(fresh.rootfs)).toBe(expected);
     expect(await readdir(join(fresh.rootfs, "data"))).toEqual(["c", "d", "link"]);
-    expect(await test.snapshots.diff(again).then((tar) => tar.toArray()).then((chunks) => Buffer.concat(chunks as Buffer[]).equals(Buffer.alloc(1024)))).toBe(true);
+    expect(
+      await test.snapshots
+        .diff(again)
+        .then((tar) => tar.toArray())
+        .then((chunks) => Buffer.concat(chunks as Buffer[]).equals(Buffer.alloc(1024))),
+    ).toBe(true);
   });
 
   it("give the same bytes whenever they are compared", async () => {
@@ -115,15 +120,23 @@ describe("a container's files", () => {
   });
 
   it("are not mounted when a layer is missing", async () => {
-    await expect(test.snapshots.mount(test.containerDir("one"), [`sha256:${"0".repeat(64)}`])).rejects.toMatchObject({ code: "image_not_found" });
+    await expect(test.snapshots.mount(test.containerDir("one"), [`sha256:${"0".repeat(64)}`])).rejects.toMatchObject({
+      code: "image_not_found",
+    });
   });
 });
 
 describe("stacked layers", () => {
-  const view = async (...layers: StoredLayer[]) => (await test.snapshots.mount(test.containerDir("view"), (await commit(layers)).chainIds)).rootfs;
+  const view = async (...layers: StoredLayer[]) =>
+    (await test.snapshots.mount(test.containerDir("view"), (await commit(layers)).chainIds)).rootfs;
 
   it("delete by whiteouts and hide by opaque marks, wherever the mark stands in its layer", async () => {
-    const top = await layer(rawEntry({ name: "etc/.wh.old" }), rawEntry({ name: "data/new", body: "n" }), rawEntry({ name: "data/.wh..wh..opq" }), rawEntry({ name: ".wh.gone" }));
+    const top = await layer(
+      rawEntry({ name: "etc/.wh.old" }),
+      rawEntry({ name: "data/new", body: "n" }),
+      rawEntry({ name: "data/.wh..wh..opq" }),
+      rawEntry({ name: ".wh.gone" }),
+    );
     const rootfs = await view(await base(), top);
     expect(await readdir(join(rootfs, "etc"))).toEqual(["passwd"]);
     expect(await readdir(join(rootfs, "data"))).toEqual(["new"]);
@@ -131,12 +144,19 @@ describe("stacked layers", () => {
   });
 
   it("replace a folder when one layer both deletes and makes it", async () => {
-    const rootfs = await view(await base(), await layer(rawEntry({ name: ".wh.data" }), rawEntry({ name: "data/", type: "5", mode: "0000755" }), rawEntry({ name: "data/n" })));
+    const rootfs = await view(
+      await base(),
+      await layer(rawEntry({ name: ".wh.data" }), rawEntry({ name: "data/", type: "5", mode: "0000755" }), rawEntry({ name: "data/n" })),
+    );
     expect(await readdir(join(rootfs, "data"))).toEqual(["n"]);
   });
 
   it("hide everything when the root itself is opaque", async () => {
-    const rootfs = await view(await base(), await layer(rawEntry({ name: ".wh..wh..opq" }), rawEntry({ name: "only", body: "1" })), await layer(rawEntry({ name: "above" })));
+    const rootfs = await view(
+      await base(),
+      await layer(rawEntry({ name: ".wh..wh..opq" }), rawEntry({ name: "only", body: "1" })),
+      await layer(rawEntry({ name: "above" })),
+    );
     expect((await readdir(rootfs)).sort()).toEqual(["above", "only"]);
   });
 
@@ -148,7 +168,14 @@ describe("stacked layers", () => {
   });
 
   it("keep times to the nanosecond", async () => {
-    const rootfs = await view(await layer(paxEntry({ mtime: "1700000000.123456789" }), rawEntry({ name: "f" }), paxEntry({ mtime: "5.5" }), rawEntry({ name: "d", type: "5" })));
+    const rootfs = await view(
+      await layer(
+        paxEntry({ mtime: "1700000000.123456789" }),
+        rawEntry({ name: "f" }),
+        paxEntry({ mtime: "5.5" }),
+        rawEntry({ name: "d", type: "5" }),
+      ),
+    );
     expect(describeTree(rootfs)).toContain("./f f 644 0 0 1700000000.1234567890");
     expect(describeTree(rootfs)).toContain("./d d 644 0 0 5.5000000000");
   });

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of Dockerfiles are what is tested.
 import { describe, expect, it } from "vitest";
 import { jsonWords, pairsOf } from "../../../src/node/build/dockerfile/arguments.ts";
 import { parseDockerfile } from "../../../src/node/build/dockerfile/parse-dockerfile.ts";
@@ -17,7 +18,10 @@ describe("a Dockerfile", () => {
   it("reads flags apart from arguments", () => {
     const [, copy] = parseDockerfile("FROM a\ncopy --from=b --chown=1:2 x y/\n");
     expect(copy?.keyword).toBe("COPY");
-    expect([...(copy?.flags ?? [])]).toEqual([["from", "b"], ["chown", "1:2"]]);
+    expect([...(copy?.flags ?? [])]).toEqual([
+      ["from", "b"],
+      ["chown", "1:2"],
+    ]);
     expect(copy?.text).toBe("x y/");
   });
 
@@ -42,7 +46,7 @@ describe("words", () => {
     ["a 'b c' \"d e\"", ["a", "b c", "d e"]],
     ["$A ${A}b '$A' \"$B\" \\$A", ["1", "1b", "$A", "x y", "$A"]],
     ["${NONE:-x${A}y} ${EMPTY:-d} ${EMPTY-d}z ${A:+set} ${NONE:+set}.", ["x1y", "d", "z", "set", "."]],
-    ["a\\ b \"q\\\"q\" $ 100%", ["a b", 'q"q', "$", "100%"]],
+    ['a\\ b "q\\"q" $ 100%', ["a b", 'q"q', "$", "100%"]],
     ["", []],
   ])("%s", (text, words) => {
     expect(splitWords(text, lookup, "\\")).toEqual(words);
@@ -59,8 +63,12 @@ describe("words", () => {
   });
 
   it("of ENV are pairs, or one pair in the old form", () => {
-    const pairs = (text: string) => pairsOf({ line: 1, keyword: "ENV", flags: new Map(), text, heredoc: null, escape: "\\" }, lookup);
-    expect(pairs('A=1 B="x y" C=$B')).toEqual([["A", "1"], ["B", "x y"], ["C", "x y"]]);
+    const pairs = (text: string) => pairsOf({ line: 1, keyword: "ENV", flags: new Map(), text, heredoc: null, escapeChar: "\\" }, lookup);
+    expect(pairs('A=1 B="x y" C=$B')).toEqual([
+      ["A", "1"],
+      ["B", "x y"],
+      ["C", "x y"],
+    ]);
     expect(pairs("PATH /a:$A is  kept")).toEqual([["PATH", "/a:1 is  kept"]]);
     expect(() => pairs("A=1 B")).toThrow(failed);
   });

@@ -30,7 +30,12 @@ describe("a pattern", () => {
 
   it("takes no longer however it is made to try again", () => {
     expect(matchName(`${"*a".repeat(100)}b`, "a".repeat(250))).toBe(false);
-    expect(matchPath(Array.from({ length: 100 }, () => "**").concat("x"), Array.from({ length: 200 }, () => "a"))).toBe(false);
+    expect(
+      matchPath(
+        Array.from({ length: 100 }, () => "**").concat("x"),
+        Array.from({ length: 200 }, () => "a"),
+      ),
+    ).toBe(false);
   });
 });
 

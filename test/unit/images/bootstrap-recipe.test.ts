@@ -28,9 +28,11 @@ describe("the host's package sources", () => {
     const [first] = parseDeb822(DEB822);
     expect(first).toEqual({ uri: "http://mirror.example/debian", suite: "bookworm", components: ["main", "contrib"] });
     expect(parseDeb822(DEB822)).toHaveLength(3);
-    expect(parseSourcesList("deb [arch=amd64 signed-by=/k] http://m.example/ubuntu/ noble main universe # c\n#deb http://no x y\ndeb-src http://no x y")).toEqual([
-      { uri: "http://m.example/ubuntu", suite: "noble", components: ["main", "universe"] },
-    ]);
+    expect(
+      parseSourcesList(
+        "deb [arch=amd64 signed-by=/k] http://m.example/ubuntu/ noble main universe # c\n#deb http://no x y\ndeb-src http://no x y",
+      ),
+    ).toEqual([{ uri: "http://m.example/ubuntu", suite: "noble", components: ["main", "universe"] }]);
   });
 });
 
@@ -42,7 +44,9 @@ describe("a bootstrap recipe", () => {
       "deb http://mirror.example/debian trixie-updates main",
       "deb http://mirror.example/debian-security trixie-security main",
     ]);
-    expect(makeRecipe(releaseOf("ubuntu:24.04"), [], host, "amd64").sources[0]).toBe("deb http://archive.ubuntu.com/ubuntu noble main universe");
+    expect(makeRecipe(releaseOf("ubuntu:24.04"), [], host, "amd64").sources[0]).toBe(
+      "deb http://archive.ubuntu.com/ubuntu noble main universe",
+    );
   });
 
   it("is the same for the same packages in any order and another for other packages", () => {
@@ -52,7 +56,9 @@ describe("a bootstrap recipe", () => {
   });
 
   it.each(["-o=Debug::X=1", "../x.deb", "/x.deb", "a b", "?pattern", "A", "a,b", ""])("refuses %j as a package", (name) => {
-    expect(() => makeRecipe(releaseOf("debian:bookworm"), [name], [], "amd64")).toThrow(expect.objectContaining({ code: "bootstrap_failed" }));
+    expect(() => makeRecipe(releaseOf("debian:bookworm"), [name], [], "amd64")).toThrow(
+      expect.objectContaining({ code: "bootstrap_failed" }),
+    );
   });
 
   it.each(["debian:sid", "alpine", "registry.example/debian:bookworm", "debian"])("refuses %s, naming what can be made", (reference) => {

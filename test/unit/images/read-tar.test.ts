@@ -15,7 +15,18 @@ async function entriesOf(source: AsyncIterable<Uint8Array>): Promise<{ entry: Ta
 }
 
 const file = (path: string, body: string, more: Partial<TarEntry> = {}): TarMember => ({
-  entry: { type: "file", path, linkPath: "", mode: 0o644, uid: 0, gid: 0, size: Buffer.byteLength(body, "latin1"), mtimeNs: 0n, xattrs: {}, ...more },
+  entry: {
+    type: "file",
+    path,
+    linkPath: "",
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: Buffer.byteLength(body, "latin1"),
+    mtimeNs: 0n,
+    xattrs: {},
+    ...more,
+  },
   body: [Buffer.from(body, "latin1")],
 });
 
@@ -23,9 +34,16 @@ describe("reading a tar", () => {
   it("gives back what was written, whatever does not fit the old header", async () => {
     const members = [
       file("a", "hello"),
-      file(`${"long/".repeat(60)}ü`, "x".repeat(1000), { mtimeNs: 1_700_000_000_123_456_789n, uid: 3_000_000, gid: 4_294_967_294, mode: 0o4755 }),
+      file(`${"long/".repeat(60)}ü`, "x".repeat(1000), {
+        mtimeNs: 1_700_000_000_123_456_789n,
+        uid: 3_000_000,
+        gid: 4_294_967_294,
+        mode: 0o4755,
+      }),
       file("old", "", { mtimeNs: -1_500_000_000n }),
-      file("caps", "", { xattrs: { "security.capability": Buffer.from([1, 0, 0, 2, 0x80, 0xff, 0x0a, 0x3d]), "user.a": Buffer.from("b=c\n") } }),
+      file("caps", "", {
+        xattrs: { "security.capability": Buffer.from([1, 0, 0, 2, 0x80, 0xff, 0x0a, 0x3d]), "user.a": Buffer.from("b=c\n") },
+      }),
       { entry: { ...file("l", "").entry, type: "symlink", linkPath: "ü".repeat(90) }, body: null },
     ] satisfies TarMember[];
     const read = await entriesOf(writeTar(members));
@@ -34,11 +52,21 @@ describe("reading a tar", () => {
   });
 
   it("gives back any names, numbers and bytes", async () => {
-    const name = fc.string({ unit: "binary", minLength: 1, maxLength: 150 }).filter((text) => !/[\0/]/.test(text) && Buffer.from(text).toString() === text);
-    const member = fc.record({ name, body: fc.string({ unit: "binary-ascii", maxLength: 1500 }), uid: fc.nat(4_294_967_294), ns: fc.bigInt(-(10n ** 18n), 10n ** 18n), xattr: fc.uint8Array({ maxLength: 40 }) });
+    const name = fc
+      .string({ unit: "binary", minLength: 1, maxLength: 150 })
+      .filter((text) => !/[\0/]/.test(text) && Buffer.from(text).toString() === text);
+    const member = fc.record({
+      name,
+      body: fc.string({ unit: "binary-ascii", maxLength: 1500 }),
+      uid: fc.nat(4_294_967_294),
+      ns: fc.bigInt(-(10n ** 18n), 10n ** 18n),
+      xattr: fc.uint8Array({ maxLength: 40 }),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(member, { maxLength: 4 }), async (list) => {
-        const members = list.map((item) => file(item.name, item.body, { uid: item.uid, mtimeNs: item.ns, xattrs: { "user.x": Buffer.from(item.xattr) } }));
+        const members = list.map((item) =>
+          file(item.name, item.body, { uid: item.uid, mtimeNs: item.ns, xattrs: { "user.x": Buffer.from(item.xattr) } }),
+        );
         const read = await entriesOf(writeTar(members));
         expect(read.map(({ entry }) => entry)).toEqual(members.map(({ entry }) => entry));
         expect(read.map(({ body }) => body)).toEqual(list.map(({ body }) => body));
@@ -51,14 +79,19 @@ describe("reading a tar", () => {
     const other = extract();
     const seen: [string, string | undefined][] = [];
     other.on("entry", (header, stream, next) => {
-      seen.push([header.name, header.pax?.["SCHILY.xattr.user.a"]]);
+      const pax = (header.pax ?? {}) as Record<string, string>;
+      seen.push([header.name, pax["SCHILY.xattr.user.a"]]);
       stream.resume().on("end", next);
     });
-    const done = new Promise((resolve, reject) => other.on("finish", resolve).on("error", reject));
-    for await (const chunk of writeTar([file("x".repeat(300), "abc", { xattrs: { "user.a": Buffer.from("1") } }), file("y", "z")])) other.write(chunk);
-    other.end();
+    const done = new Promise<void>((resolve, reject) => other.on("finish", () => resolve()).on("error", reject));
+    for await (const chunk of writeTar([file("x".repeat(300), "abc", { xattrs: { "user.a": Buffer.from("1") } }), file("y", "z")]))
+      other.write(chunk);
+    other.end(Buffer.alloc(0));
     await done;
-    expect(seen).toEqual([["x".repeat(300), "1"], ["y", undefined]]);
+    expect(seen).toEqual([
+      ["x".repeat(300), "1"],
+      ["y", undefined],
+    ]);
   });
 
   it("skips what its caller does not read, across chunks of any size", async () => {
@@ -77,9 +110,16 @@ describe("reading a tar", () => {
     const long = "d/".repeat(100);
     const size = Buffer.from([0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
     const read = await entriesOf(
-      tarStream(rawEntry({ name: "././@LongLink", type: "L", body: `${long}f\0` }), rawEntry({ name: "short", body: "abc", size }), rawEntry({ name: "old/", type: "\0", magic: "" })),
+      tarStream(
+        rawEntry({ name: "././@LongLink", type: "L", body: `${long}f\0` }),
+        rawEntry({ name: "short", body: "abc", size }),
+        rawEntry({ name: "old/", type: "\0", magic: "" }),
+      ),
     );
-    expect(read.map(({ entry }) => [entry.type, entry.path, entry.size])).toEqual([["file", `${long}f`, 3], ["directory", "old/", 0]]);
+    expect(read.map(({ entry }) => [entry.type, entry.path, entry.size])).toEqual([
+      ["file", `${long}f`, 3],
+      ["directory", "old/", 0],
+    ]);
   });
 
   it("takes an archive without end mark, and nothing at all, for what they are", async () => {
@@ -91,7 +131,10 @@ describe("reading a tar", () => {
     ["a wrong checksum", rawEntry({ name: "a", checksum: "000001\0 " })],
     ["a size that is no number", rawEntry({ name: "a", size: "12x45678901" })],
     ["a negative size", rawEntry({ name: "a", size: Buffer.alloc(12, 0xff) })],
-    ["a size beyond any disk", rawEntry({ name: "a", size: Buffer.from([0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) })],
+    [
+      "a size beyond any disk",
+      rawEntry({ name: "a", size: Buffer.from([0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) }),
+    ],
     ["a name that is not UTF-8", rawEntry({ name: Buffer.from([0x61, 0xff]) })],
     ["a GNU sparse file", rawEntry({ name: "a", type: "S" })],
     ["a PAX sparse file", Buffer.concat([paxEntry({ "GNU.sparse.major": "1" }), rawEntry({ name: "a" })])],
@@ -112,7 +155,9 @@ describe("reading a tar", () => {
     ["a body", 700],
     ["padding", 1020],
   ])("refuses an archive cut in %s", async (_, length) => {
-    await expect(entriesOf(bytesStream(rawEntry({ name: "a", body: "x".repeat(500) }).subarray(0, length)))).rejects.toMatchObject({ code: "layer_invalid" });
+    await expect(entriesOf(bytesStream(rawEntry({ name: "a", body: "x".repeat(500) }).subarray(0, length)))).rejects.toMatchObject({
+      code: "layer_invalid",
+    });
   });
 
   it("refuses to write a file that changed its size meanwhile", async () => {

@@ -40,6 +40,14 @@ describe("a name in a layer", () => {
 });
 
 it("only attributes that mean nothing to overlayfs or the host's policy come from a layer", () => {
-  const names = ["user.mime", "security.capability", "system.posix_acl_access", "user.overlay.redirect", "trusted.overlay.opaque", "trusted.x", "security.selinux"];
+  const names = [
+    "user.mime",
+    "security.capability",
+    "system.posix_acl_access",
+    "user.overlay.redirect",
+    "trusted.overlay.opaque",
+    "trusted.x",
+    "security.selinux",
+  ];
   expect(names.filter(isImageXattr)).toEqual(["user.mime", "security.capability", "system.posix_acl_access"]);
 });

@@ -6,8 +6,8 @@ import {
   chainIdsOf,
   digestHex,
   digestOf,
-  makeManifest,
   MEDIA_TYPES,
+  makeManifest,
   parseImageConfig,
   parseIndex,
   parseManifest,
@@ -38,9 +38,12 @@ describe("canonical JSON", () => {
 });
 
 describe("a digest", () => {
-  it.each(["sha256:../../x", `sha512:${"a".repeat(128)}`, `sha256:${"A".repeat(64)}`, "", "sha256:"])("refuses %j as a file name", (text) => {
-    expect(() => digestHex(text)).toThrow(refused("digest_mismatch"));
-  });
+  it.each(["sha256:../../x", `sha512:${"a".repeat(128)}`, `sha256:${"A".repeat(64)}`, "", "sha256:"])(
+    "refuses %j as a file name",
+    (text) => {
+      expect(() => digestHex(text)).toThrow(refused("digest_mismatch"));
+    },
+  );
 
   it("tells changed bytes", () => {
     expect(() => verifyDigest(Buffer.from("a"), digestOf("b"), "blob")).toThrow(refused("digest_mismatch"));
@@ -64,7 +67,10 @@ describe("a manifest", () => {
   it.each([
     ["an index at the same time (CVE-2021-41190)", { ...manifest, manifests: [] }],
     ["a schema 1 manifest", { ...manifest, schemaVersion: 1 }],
-    ["a foreign layer", { ...manifest, layers: [{ ...descriptor, mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" }] }],
+    [
+      "a foreign layer",
+      { ...manifest, layers: [{ ...descriptor, mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" }] },
+    ],
     ["a path as a digest", { ...manifest, layers: [{ ...descriptor, digest: "sha256:../../../etc/passwd" }] }],
     ["a negative size", { ...manifest, layers: [{ ...descriptor, size: -1 }] }],
     ["more layers than overlayfs stacks", { ...manifest, layers: Array.from({ length: 600 }, () => descriptor) }],
@@ -86,7 +92,14 @@ describe("a manifest", () => {
 
 describe("an image config", () => {
   it("may have Docker's nulls, which are left out", () => {
-    const raw = { architecture: "amd64", os: "linux", config: { Entrypoint: null, Env: ["A=1"], Volumes: { "/v": {} }, Labels: null }, rootfs: { type: "layers", diff_ids: [] }, history: null, docker_version: "25" };
+    const raw = {
+      architecture: "amd64",
+      os: "linux",
+      config: { Entrypoint: null, Env: ["A=1"], Volumes: { "/v": {} }, Labels: null },
+      rootfs: { type: "layers", diff_ids: [] },
+      history: null,
+      docker_version: "25",
+    };
     expect(parseImageConfig(json(raw))).toEqual({
       architecture: "amd64",
       os: "linux",

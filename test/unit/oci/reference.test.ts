@@ -63,6 +63,7 @@ describe("an image reference", () => {
   });
 
   it("is refused in no time however it is made to make a pattern backtrack", () => {
-    for (const text of [`${"a-".repeat(150)}!`, `${"a.".repeat(127)}!/x`, `${"a_".repeat(160)}`]) expect(() => parseReference(text)).toThrow();
+    for (const text of [`${"a-".repeat(150)}!`, `${"a.".repeat(127)}!/x`, `${"a_".repeat(160)}`])
+      expect(() => parseReference(text)).toThrow();
   });
 });

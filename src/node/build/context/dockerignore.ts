@@ -15,7 +15,10 @@ const NOTHING: Ignore = () => false;
  * one of its folders decides.
  */
 export function parseDockerignore(text: string): Ignore {
-  const rules = text.replace(/^\uFEFF/, "").split("\n").flatMap(parseRule);
+  const rules = text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .flatMap(parseRule);
   return rules.length === 0 ? NOTHING : (path) => isIgnored(rules, path.split("/"));
 }
 
@@ -23,7 +26,10 @@ function parseRule(line: string): Rule[] {
   const trimmed = line.trim();
   if (trimmed === "" || trimmed.startsWith("#")) return [];
   const keep = trimmed.startsWith("!");
-  const pattern = (keep ? trimmed.slice(1) : trimmed).split("/").map((part) => part.trim()).filter((part) => part !== "" && part !== ".");
+  const pattern = (keep ? trimmed.slice(1) : trimmed)
+    .split("/")
+    .map((part) => part.trim())
+    .filter((part) => part !== "" && part !== ".");
   return pattern.length === 0 ? [] : [{ keep, pattern }];
 }
 

@@ -31,7 +31,7 @@ export function matchName(pattern: string, name: string): boolean {
       starAt = p;
       starTook = n;
       p = item.next;
-    } else if (item !== null && item.matches(name[n] as string)) {
+    } else if (item?.matches(name[n] as string)) {
       p = item.next;
       n++;
     } else if (starAt >= 0) {

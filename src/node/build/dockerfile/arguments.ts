@@ -6,14 +6,14 @@ import { expandWord, type Lookup, splitWords } from "./words.ts";
 export function wordsOf(instruction: Instruction, lookup: Lookup): string[] {
   return naming(instruction, () => {
     const json = jsonWords(instruction.text);
-    if (json !== null) return json.map((word) => expandWord(word, lookup, instruction.escape));
-    return splitWords(instruction.text, lookup, instruction.escape);
+    if (json !== null) return json.map((word) => expandWord(word, lookup, instruction.escapeChar));
+    return splitWords(instruction.text, lookup, instruction.escapeChar);
   });
 }
 
 /** The whole text as one word, expanded. @throws BerthError build_failed when it is empty */
 export function wordOf(instruction: Instruction, lookup: Lookup): string {
-  const word = naming(instruction, () => expandWord(instruction.text, lookup, instruction.escape));
+  const word = naming(instruction, () => expandWord(instruction.text, lookup, instruction.escapeChar));
   if (word === "") throw instructionError(instruction, "it needs an argument");
   return word;
 }
@@ -21,7 +21,7 @@ export function wordOf(instruction: Instruction, lookup: Lookup): string {
 /** A flag's value, expanded; null when the flag is not there. */
 export function flagOf(instruction: Instruction, name: string, lookup: Lookup): string | null {
   const value = instruction.flags.get(name);
-  return value === undefined ? null : naming(instruction, () => expandWord(value, lookup, instruction.escape));
+  return value === undefined ? null : naming(instruction, () => expandWord(value, lookup, instruction.escapeChar));
 }
 
 /** Refuses flags that nobody reads: a build must not silently do something else. @throws BerthError build_failed */
@@ -36,8 +36,8 @@ export function allowFlags(instruction: Instruction, allowed: readonly string[])
  */
 export function pairsOf(instruction: Instruction, lookup: Lookup): [string, string][] {
   const old = /^([^\s="']+)\s+(.+)$/s.exec(instruction.text);
-  if (old !== null) return [[old[1] as string, naming(instruction, () => expandWord(old[2] as string, lookup, instruction.escape))]];
-  const pairs = naming(instruction, () => splitWords(instruction.text, lookup, instruction.escape)).map(splitPair);
+  if (old !== null) return [[old[1] as string, naming(instruction, () => expandWord(old[2] as string, lookup, instruction.escapeChar))]];
+  const pairs = naming(instruction, () => splitWords(instruction.text, lookup, instruction.escapeChar)).map(splitPair);
   const bad = pairs.find((pair) => pair === null || pair[0] === "");
   if (pairs.length === 0 || bad !== undefined) throw instructionError(instruction, "write it as KEY=VALUE");
   return pairs as [string, string][];

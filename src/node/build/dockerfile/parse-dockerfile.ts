@@ -1,4 +1,4 @@
-import { DockerfileParser, type Instruction as ParsedInstruction, type ModifiableInstruction } from "dockerfile-ast";
+import { DockerfileParser, type ModifiableInstruction, type Instruction as ParsedInstruction } from "dockerfile-ast";
 import { buildError, instructionError } from "../build-error.ts";
 
 /** One instruction as written, continuation lines joined; nothing is expanded yet. */
@@ -14,7 +14,7 @@ export interface Instruction {
   /** The body of "RUN <<EOF". */
   heredoc: string | null;
   /** The character that continues lines and escapes: "\" or "`". */
-  escape: string;
+  escapeChar: string;
 }
 
 const MAX_DOCKERFILE_BYTES = 1024 * 1024;
@@ -23,19 +23,26 @@ const MAX_DOCKERFILE_BYTES = 1024 * 1024;
 export function parseDockerfile(text: string): Instruction[] {
   if (Buffer.byteLength(text) > MAX_DOCKERFILE_BYTES) throw buildError("the Dockerfile is larger than 1 MiB");
   const dockerfile = DockerfileParser.parse(text.replace(/^\uFEFF/, ""));
-  const escape = dockerfile.getEscapeCharacter();
-  const instructions = dockerfile.getInstructions().map((parsed) => toInstruction(parsed, escape));
+  const escapeChar = dockerfile.getEscapeCharacter();
+  const instructions = dockerfile.getInstructions().map((parsed) => toInstruction(parsed, escapeChar));
   if (instructions.length === 0) throw buildError("the Dockerfile has no instructions");
   return instructions;
 }
 
-function toInstruction(parsed: ParsedInstruction, escape: string): Instruction {
-  const base = { line: (parsed.getRange()?.start.line ?? 0) + 1, keyword: parsed.getKeyword().toUpperCase(), flags: flagsOf(parsed), escape };
+function toInstruction(parsed: ParsedInstruction, escapeChar: string): Instruction {
+  const base = {
+    line: (parsed.getRange()?.start.line ?? 0) + 1,
+    keyword: parsed.getKeyword().toUpperCase(),
+    flags: flagsOf(parsed),
+    escapeChar,
+  };
   const raw = parsed.getRawArgumentsContent() ?? "";
   const heredoc = /^<<(-?)(["']?)([A-Za-z_][A-Za-z0-9_]*)\2[ \t]*\r?\n/.exec(raw);
-  if (heredoc !== null && base.keyword === "RUN") return { ...base, text: raw.slice(0, heredoc[0].length).trim(), heredoc: heredocBody(raw, heredoc) };
-  if (/(^|\s)<<-?["']?[A-Za-z_]/.test(raw) && /^(?:COPY|ADD)$/.test(base.keyword)) throw instructionError(base, "here-documents are supported in RUN only");
-  return { ...base, text: joinLines(raw, escape), heredoc: null };
+  if (heredoc !== null && base.keyword === "RUN")
+    return { ...base, text: raw.slice(0, heredoc[0].length).trim(), heredoc: heredocBody(raw, heredoc) };
+  if (/(^|\s)<<-?["']?[A-Za-z_]/.test(raw) && /^(?:COPY|ADD)$/.test(base.keyword))
+    throw instructionError(base, "here-documents are supported in RUN only");
+  return { ...base, text: joinLines(raw, escapeChar), heredoc: null };
 }
 
 function flagsOf(parsed: ParsedInstruction): Map<string, string> {
@@ -52,12 +59,12 @@ function heredocBody(raw: string, start: RegExpExecArray): string {
 }
 
 /** Continuations vanish, and comment and empty lines inside them, as the Dockerfile reference says. */
-function joinLines(raw: string, escape: string): string {
+function joinLines(raw: string, escapeChar: string): string {
   const lines = raw.split(/\r?\n/).filter((line, index) => index === 0 || !(/^\s*#/.test(line) || line.trim() === ""));
   return lines
     .map((line) => {
       const trimmed = line.replace(/[ \t]+$/, "");
-      return trimmed.endsWith(escape) ? trimmed.slice(0, -1) : line;
+      return trimmed.endsWith(escapeChar) ? trimmed.slice(0, -1) : line;
     })
     .join("")
     .trim();

@@ -6,9 +6,9 @@ export type Lookup = (name: string) => string | undefined;
  * $NAME, ${NAME}, ${NAME:-word}, ${NAME:+word} (and the forms without the colon) are replaced, but not in single quotes.
  * Throws an Error saying what is wrong.
  */
-export function splitWords(text: string, lookup: Lookup, escape: string): string[] {
+export function splitWords(text: string, lookup: Lookup, escapeChar: string): string[] {
   const words: string[] = [];
-  const scanner = createScanner(text, lookup, escape);
+  const scanner = createScanner(text, lookup, escapeChar);
   for (;;) {
     scanner.skipBlanks();
     if (scanner.atEnd()) return words;
@@ -17,11 +17,11 @@ export function splitWords(text: string, lookup: Lookup, escape: string): string
 }
 
 /** The same for a text that is one word, blanks included. */
-export function expandWord(text: string, lookup: Lookup, escape: string): string {
-  return createScanner(text, lookup, escape).word(false);
+export function expandWord(text: string, lookup: Lookup, escapeChar: string): string {
+  return createScanner(text, lookup, escapeChar).word(false);
 }
 
-function createScanner(text: string, lookup: Lookup, escape: string) {
+function createScanner(text: string, lookup: Lookup, escapeChar: string) {
   let at = 0;
 
   const until = (end: string): string => {
@@ -38,7 +38,7 @@ function createScanner(text: string, lookup: Lookup, escape: string) {
       const char = text[at++] as string;
       if (char === '"') return out;
       const next = text[at];
-      if (char === escape && (next === '"' || next === "$" || next === escape)) out += text[at++];
+      if (char === escapeChar && (next === '"' || next === "$" || next === escapeChar)) out += text[at++];
       else out += char === "$" ? variable() : char;
     }
   };
@@ -61,8 +61,8 @@ function createScanner(text: string, lookup: Lookup, escape: string) {
     const word = bracedWord();
     if (operator === "" && word !== "") throw new Error(`the modifier of \${${match[1]}} in ${JSON.stringify(text)} is not supported`);
     const set = operator.startsWith(":") ? value !== undefined && value !== "" : value !== undefined;
-    if (operator.endsWith("+")) return set ? expandWord(word, lookup, escape) : "";
-    if (operator.endsWith("-")) return set ? (value as string) : expandWord(word, lookup, escape);
+    if (operator.endsWith("+")) return set ? expandWord(word, lookup, escapeChar) : "";
+    if (operator.endsWith("-")) return set ? (value as string) : expandWord(word, lookup, escapeChar);
     if (operator.endsWith("?") && !set) throw new Error(`${match[1]} is not set: ${word}`);
     return value ?? "";
   };
@@ -70,7 +70,7 @@ function createScanner(text: string, lookup: Lookup, escape: string) {
   const bracedWord = (): string => {
     const start = at;
     for (let depth = 1; at < text.length; at++) {
-      if (text[at] === escape) at++;
+      if (text[at] === escapeChar) at++;
       else if (text[at] === "{") depth++;
       else if (text[at] === "}" && --depth === 0) return text.slice(start, at++);
     }
@@ -89,7 +89,7 @@ function createScanner(text: string, lookup: Lookup, escape: string) {
         if (char === "'") out += until("'");
         else if (char === '"') out += doubleQuoted();
         else if (char === "$") out += variable();
-        else if (char === escape && at < text.length) out += text[at++];
+        else if (char === escapeChar && at < text.length) out += text[at++];
         else out += char;
       }
       return out;

@@ -25,7 +25,8 @@ const S_IFIFO = 0o010000;
 /** Copies as the Dockerfile reference says of COPY. Throws an Error saying what is wrong. */
 export async function copyFiles(plan: CopyPlan): Promise<void> {
   const many = plan.selections.length > 1;
-  if (many && !plan.destination.endsWith("/")) throw new Error(`several sources need a destination folder ending with /, not ${plan.destination}`);
+  if (many && !plan.destination.endsWith("/"))
+    throw new Error(`several sources need a destination folder ending with /, not ${plan.destination}`);
   const destination = await resolveInRoot(plan.target, plan.destination);
   const existing = await plan.target.stat(destination);
   const intoFolder = plan.destination.endsWith("/") || existing?.kind === "directory";
@@ -48,7 +49,8 @@ export async function makeFolders(plan: Pick<CopyPlan, "target" | "owner" | "mti
     here = joined(here, part);
     const resolved = await resolveInRoot(plan.target, here);
     const existing = await plan.target.stat(resolved);
-    if (existing !== null && existing.kind !== "directory") throw new Error(`/${here} is in the way: it is a ${existing.kind}, not a folder`);
+    if (existing !== null && existing.kind !== "directory")
+      throw new Error(`/${here} is in the way: it is a ${existing.kind}, not a folder`);
     if (existing !== null) continue;
     await plan.target.mkdir(resolved, 0o755);
     await plan.target.setMetadata(resolved, { ...(plan.owner ?? { uid: 0, gid: 0 }), mode: 0o755, mtimeNs: plan.mtimeNs, xattrs: {} });

@@ -88,7 +88,12 @@ async function selectOne(tree: SourceTree, path: string, signal: AbortSignal): P
 }
 
 /** Ignored folders are still entered: a later "!" rule may take something in them back in. */
-async function collect(tree: SourceTree, at: Pick<SelectedFile, "from" | "relative" | "stat">, files: SelectedFile[], signal: AbortSignal): Promise<void> {
+async function collect(
+  tree: SourceTree,
+  at: Pick<SelectedFile, "from" | "relative" | "stat">,
+  files: SelectedFile[],
+  signal: AbortSignal,
+): Promise<void> {
   signal.throwIfAborted();
   const { kind } = at.stat;
   const ignored = at.from !== "" && tree.ignored(at.from);
@@ -111,6 +116,7 @@ async function namesIn(root: NativeRoot, path: string): Promise<string[]> {
 
 async function hashFile(root: NativeRoot, path: string): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream("", { fd: await root.openFile(path, false), highWaterMark: 1 << 18 })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream("", { fd: await root.openFile(path, false), highWaterMark: 1 << 18 }))
+    hash.update(chunk as Buffer);
   return hash.digest("hex");
 }

@@ -44,7 +44,7 @@ export function argVerb(globals: ReadonlyMap<string, string>): Verb {
 
 function wordsIn(instruction: Instruction, lookup: Lookup): string[] {
   try {
-    return splitWords(instruction.text, lookup, instruction.escape);
+    return splitWords(instruction.text, lookup, instruction.escapeChar);
   } catch (error) {
     throw instructionError(instruction, (error as Error).message, error);
   }

@@ -6,7 +6,7 @@ import type { Instruction } from "../dockerfile/parse-dockerfile.ts";
 import { findStage, type Stage } from "../dockerfile/stages.ts";
 import { copyFiles } from "../files/copy-files.ts";
 import { type Owner, parseOwner } from "../files/owner.ts";
-import { hashSelections, selectFiles, type Selection, type SourceTree } from "../files/select-files.ts";
+import { hashSelections, type Selection, type SourceTree, selectFiles } from "../files/select-files.ts";
 import { layerStep } from "../layer-step.ts";
 import { lookupIn, type StageState, workdirOf } from "../stage-state.ts";
 
@@ -19,7 +19,8 @@ export const copy: Verb = async (run, state, instruction, stage) => {
   const [sources, destination] = [words.slice(0, -1), words.at(-1)];
   if (sources.length === 0 || destination === undefined) throw instructionError(instruction, "it needs a source and a destination");
   const remote = sources.find((source) => instruction.keyword === "ADD" && /^(?:https?|git|ssh):|^git@/.test(source));
-  if (remote !== undefined) throw instructionError(instruction, `${remote} is not local: fetch it in a RUN step and check its digest there`);
+  if (remote !== undefined)
+    throw instructionError(instruction, `${remote} is not local: fetch it in a RUN step and check its digest there`);
   return withTree(run, state, instruction, stage, async (tree, fromContext) => {
     const selections: Selection[] = [];
     for (const source of sources) selections.push(...(await nameProblem(instruction, () => selectFiles(tree, source, run.ports.signal))));
@@ -50,7 +51,16 @@ function copyStep(run: BuildRun, state: StageState, instruction: Instruction, st
         try {
           const owner = chown === null ? (step.fromContext ? CONTEXT_OWNER : null) : await parseOwner(chown, target);
           const { tree, selections } = step;
-          await copyFiles({ source: tree.root, target, selections, destination, owner, mode, mtimeNs: latestMtimeNs, signal: run.ports.signal });
+          await copyFiles({
+            source: tree.root,
+            target,
+            selections,
+            destination,
+            owner,
+            mode,
+            mtimeNs: latestMtimeNs,
+            signal: run.ports.signal,
+          });
         } finally {
           target.close();
         }
@@ -89,5 +99,7 @@ function absolute(destination: string, workdir: string): string {
 
 /** Folders made on the way get the time of the youngest file, so that copying again gives the same bytes. */
 function newest(selections: readonly Selection[], floor: bigint): bigint {
-  return selections.flatMap(({ files }) => files).reduce((latest, { stat }) => (stat.mtimeNs > latest ? stat.mtimeNs : latest), floor);
+  let latest = floor;
+  for (const { stat } of selections.flatMap(({ files }) => files)) if (stat.mtimeNs > latest) latest = stat.mtimeNs;
+  return latest;
 }

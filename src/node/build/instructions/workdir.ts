@@ -1,10 +1,10 @@
 import { posix } from "node:path";
+import { nameProblem } from "../build-error.ts";
 import type { Verb } from "../build-run.ts";
 import { allowFlags, wordOf } from "../dockerfile/arguments.ts";
 import { makeFolders } from "../files/copy-files.ts";
 import { layerStep } from "../layer-step.ts";
 import { lookupIn, workdirOf } from "../stage-state.ts";
-import { nameProblem } from "../build-error.ts";
 
 /** WORKDIR: relative to the one before; the folder is made when it is not there. */
 export const workdir: Verb = async (run, state, instruction) => {

@@ -20,7 +20,12 @@ export interface LoadPorts {
  * since 25) is read as OCI: its digests can be checked.
  * @throws BerthError image_invalid, layer_invalid, digest_mismatch, insufficient_storage
  */
-export async function loadArchive(ports: LoadPorts, archive: AsyncIterable<Uint8Array>, progress: Progress, signal: AbortSignal): Promise<Image[]> {
+export async function loadArchive(
+  ports: LoadPorts,
+  archive: AsyncIterable<Uint8Array>,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Image[]> {
   const spooled = await spoolArchive(ports, archive, progress, signal);
   try {
     const index = spooled.documents.get("index.json");

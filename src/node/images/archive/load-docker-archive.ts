@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { Type } from "typebox";
 import { Value } from "typebox/value";
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
-import { canonicalJson, makeManifest, MEDIA_TYPES, parseImageConfig } from "../../../shared/oci/index.ts";
+import { canonicalJson, MEDIA_TYPES, makeManifest, parseImageConfig } from "../../../shared/oci/index.ts";
 import { decompressed } from "../content/compression.ts";
 import { ingestLayer } from "../content/ingest-layer.ts";
 import type { Image, StoredLayer } from "../types.ts";
@@ -21,7 +21,12 @@ const ManifestListSchema = Type.Array(
  * Commits the images of a docker-archive's manifest.json. The config's bytes are kept, so the image keeps Docker's ID.
  * @throws BerthError image_invalid, layer_invalid, digest_mismatch
  */
-export async function loadDockerArchive(ports: LoadPorts, archive: SpooledArchive, manifest: Buffer, signal: AbortSignal): Promise<Image[]> {
+export async function loadDockerArchive(
+  ports: LoadPorts,
+  archive: SpooledArchive,
+  manifest: Buffer,
+  signal: AbortSignal,
+): Promise<Image[]> {
   const images: Image[] = [];
   for (const item of parseManifestList(manifest)) {
     const config = archive.documents.get(item.Config) ?? (await configBlob(ports, item.Config));
@@ -51,7 +56,12 @@ function parseManifestList(bytes: Buffer) {
 async function takeLayer(ports: LoadPorts, archive: SpooledArchive, path: string, signal: AbortSignal): Promise<StoredLayer> {
   const file = archive.files.get(path) ?? archive.files.get(archive.links.get(path) ?? "");
   const blob = blobDigest(path);
-  const source = file !== undefined ? createReadStream(file) : blob !== null && (await ports.blobs.size(blob)) !== null ? ports.blobs.stream(blob) : null;
+  const source =
+    file !== undefined
+      ? createReadStream(file)
+      : blob !== null && (await ports.blobs.size(blob)) !== null
+        ? ports.blobs.stream(blob)
+        : null;
   if (source === null) throw new BerthError("image_invalid", `the archive lacks the layer ${JSON.stringify(path)}`);
   return ingestLayer(ports.blobs, decompressed(source), signal);
 }

@@ -52,7 +52,11 @@ function annotationsFor(name: string): Record<string, string> {
 }
 
 function nameFor(reference: string, image: Image): string | null {
-  return image.references.find((name) => familiarReference(parseReference(name)) === reference || name === reference) ?? image.references[0] ?? null;
+  return (
+    image.references.find((name) => familiarReference(parseReference(name)) === reference || name === reference) ??
+    image.references[0] ??
+    null
+  );
 }
 
 function document(path: string, content: object): TarMember {

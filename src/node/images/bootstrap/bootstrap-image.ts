@@ -52,7 +52,11 @@ export async function bootstrapImage(options: BootstrapOptions): Promise<Image> 
     const places = await writeHooks(runDir, storePaths(options.dataDir).aptArchives);
     const layer = await makeLayer(options, recipe, places, mmdebstrapArguments(recipe, { hookDir: places.hookDir, signedBy }));
     const packages = await readFile(places.packageList, "utf8");
-    const image = await options.store.commit({ config: configOf(recipe, name, layer, packages), layers: [layer.descriptor], reference: name });
+    const image = await options.store.commit({
+      config: configOf(recipe, name, layer, packages),
+      layers: [layer.descriptor],
+      reference: name,
+    });
     await keepPackages(places.fetched, storePaths(options.dataDir).aptArchives);
     return image;
   });
@@ -67,7 +71,10 @@ async function imageOfRecipe(store: ImageStore, recipe: Recipe): Promise<Image |
 async function keyringFor({ release }: Recipe): Promise<string | null> {
   const { keyring, keyringPackage } = FAMILIES[release.family];
   if (!existsSync(keyring)) {
-    throw new BerthError("bootstrap_failed", `packages of ${release.family} cannot be verified: ${keyring} is missing: apt-get install ${keyringPackage}`);
+    throw new BerthError(
+      "bootstrap_failed",
+      `packages of ${release.family} cannot be verified: ${keyring} is missing: apt-get install ${keyringPackage}`,
+    );
   }
   const host = await readFile("/etc/os-release", "utf8");
   return new RegExp(`^ID="?${release.family}"?$`, "m").test(host) ? null : keyring;
@@ -78,7 +85,9 @@ async function inRunFolder<T>(options: BootstrapOptions, work: (runDir: string) 
   const base = join(options.dataDir, "bootstrap");
   await mkdir(join(base, "runs"), { recursive: true, mode: 0o700 });
   const lock = await lockFile(options.native, join(base, "lock")).catch((error: unknown) => {
-    throw isBerthError(error, "data_dir_locked") ? new BerthError("conflict", "another image is being bootstrapped on this node", { cause: error }) : error;
+    throw isBerthError(error, "data_dir_locked")
+      ? new BerthError("conflict", "another image is being bootstrapped on this node", { cause: error })
+      : error;
   });
   try {
     await rm(join(base, "runs"), { recursive: true, force: true });

@@ -48,7 +48,9 @@ function fieldsOf(stanza: string): Map<string, string> {
   for (const line of stanza.split("\n").filter((text) => !text.startsWith("#"))) {
     const colon = line.indexOf(":");
     if (/^\s/.test(line)) fields.set(last, `${fields.get(last) ?? ""} ${line.trim()}`);
-    else if (colon > 0) fields.set((last = line.slice(0, colon).toLowerCase()), line.slice(colon + 1));
+    if (/^\s/.test(line) || colon <= 0) continue;
+    last = line.slice(0, colon).toLowerCase();
+    fields.set(last, line.slice(colon + 1));
   }
   return fields;
 }

@@ -16,7 +16,8 @@ const PATH_RULES = [
  * and its mounts live in a mount namespace of mmdebstrap's own, so killing it leaves none.
  */
 export function mmdebstrapArguments(recipe: Recipe, options: { hookDir: string; signedBy: string | null }): string[] {
-  const sources = options.signedBy === null ? recipe.sources : recipe.sources.map((line) => line.replace("deb ", `deb [signed-by=${options.signedBy}] `));
+  const sources =
+    options.signedBy === null ? recipe.sources : recipe.sources.map((line) => line.replace("deb ", `deb [signed-by=${options.signedBy}] `));
   return [
     "--mode=root",
     "--variant=minbase",

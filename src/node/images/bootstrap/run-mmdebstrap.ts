@@ -29,7 +29,13 @@ export function startMmdebstrap(
     stdio: ["ignore", "pipe", "pipe"],
     // A group of its own: a Ctrl-C in our terminal must not reach it before we stop it.
     detached: true,
-    env: { PATH: SYSTEM_PATH, TMPDIR: options.temporary, SOURCE_DATE_EPOCH: String(options.sourceDateEpoch), LC_ALL: "C.UTF-8", HOME: "/root" },
+    env: {
+      PATH: SYSTEM_PATH,
+      TMPDIR: options.temporary,
+      SOURCE_DATE_EPOCH: String(options.sourceDateEpoch),
+      LC_ALL: "C.UTF-8",
+      HOME: "/root",
+    },
   });
   const lastLines: string[] = [];
   createInterface({ input: child.stderr as Readable }).on("line", (line) => {
@@ -55,7 +61,9 @@ async function outcomeOf(child: ChildProcess, lastLines: readonly string[]): Pro
 }
 
 function cannotStart(error: unknown): never {
-  throw new BerthError("missing_requirement", "setpriv (util-linux) or mmdebstrap cannot be started: apt-get install mmdebstrap", { cause: error });
+  throw new BerthError("missing_requirement", "setpriv (util-linux) or mmdebstrap cannot be started: apt-get install mmdebstrap", {
+    cause: error,
+  });
 }
 
 async function stop(child: ChildProcess, finished: Promise<void>): Promise<void> {

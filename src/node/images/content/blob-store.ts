@@ -1,6 +1,6 @@
 import { constants, createReadStream } from "node:fs";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { createDigester, digestOf, verifyDigest } from "../../../shared/oci/index.ts";
@@ -15,7 +15,11 @@ export interface BlobStore {
    * Takes in a stream and pins the result. With `expected`, digest and size are checked before the blob becomes visible.
    * @throws BerthError digest_mismatch, insufficient_storage
    */
-  write(source: AsyncIterable<Uint8Array>, signal: AbortSignal, expected?: { digest: string; size: number }): Promise<{ digest: string; size: number }>;
+  write(
+    source: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    expected?: { digest: string; size: number },
+  ): Promise<{ digest: string; size: number }>;
   /** Takes in a small document and pins it. */
   put(bytes: Uint8Array): Promise<{ digest: string; size: number }>;
   /** A whole small blob, verified again. @throws BerthError image_invalid (missing, too large), digest_mismatch */
@@ -81,7 +85,8 @@ async function spool(
     }
     signal.throwIfAborted();
     const written = { digest: digester.digest(), size: digester.size };
-    if (expected !== undefined && written.size !== expected.size) throw mismatch(expected, `${written.size} bytes, expected ${expected.size}`);
+    if (expected !== undefined && written.size !== expected.size)
+      throw mismatch(expected, `${written.size} bytes, expected ${expected.size}`);
     if (expected !== undefined && written.digest !== expected.digest) throw mismatch(expected, `digest ${written.digest}`);
     await handle.sync();
     return written;
@@ -99,7 +104,8 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 async function readBounded(path: string, digest: string, maxBytes: number): Promise<Buffer> {
   const bytes = await sizeOf(path);
   if (bytes === null) throw new BerthError("image_invalid", `blob ${digest} is missing`);
-  if (bytes > maxBytes) throw new BerthError("image_invalid", `blob ${digest} has ${bytes} bytes, at most ${maxBytes} are allowed for its kind`);
+  if (bytes > maxBytes)
+    throw new BerthError("image_invalid", `blob ${digest} has ${bytes} bytes, at most ${maxBytes} are allowed for its kind`);
   const handle = await open(path, "r");
   try {
     return await handle.readFile();

@@ -1,5 +1,5 @@
-import { pipeline } from "node:stream";
 import type { Transform } from "node:stream";
+import { pipeline } from "node:stream";
 import * as zlib from "node:zlib";
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
 
@@ -26,7 +26,9 @@ export async function* decompressed(source: AsyncIterable<Uint8Array>): AsyncGen
   try {
     for await (const chunk of decoder) yield chunk as Buffer;
   } catch (error) {
-    throw isDataError(error) ? new BerthError("layer_invalid", `the compressed data is damaged: ${errorText(error)}`, { cause: error }) : error;
+    throw isDataError(error)
+      ? new BerthError("layer_invalid", `the compressed data is damaged: ${errorText(error)}`, { cause: error })
+      : error;
   }
 }
 
@@ -38,7 +40,8 @@ function decoderFor(head: Buffer): Transform | null {
   if (!head.subarray(0, ZSTD_MAGIC.byteLength).equals(ZSTD_MAGIC)) return null;
   // Node has zstd since 22.15; the floor is 20.
   const create = (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress;
-  if (create === undefined) throw new BerthError("layer_invalid", `the layer is compressed with zstd, which Node ${process.version} cannot read`);
+  if (create === undefined)
+    throw new BerthError("layer_invalid", `the layer is compressed with zstd, which Node ${process.version} cannot read`);
   return create();
 }
 

@@ -15,7 +15,8 @@ export function resolveReference(records: ImageRecords, text: string): string {
   const byPrefix = digestsByPrefix(records, text);
   const byName = nameDigest(records, text, byPrefix.length > 0);
   if (byName !== null) return byName;
-  if (byPrefix.length > 1) throw new BerthError("invalid_reference", `${JSON.stringify(text)} is the start of ${byPrefix.length} image digests`);
+  if (byPrefix.length > 1)
+    throw new BerthError("invalid_reference", `${JSON.stringify(text)} is the start of ${byPrefix.length} image digests`);
   const [only] = byPrefix;
   if (only === undefined) throw notFound(text);
   return only;

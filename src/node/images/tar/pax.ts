@@ -46,7 +46,8 @@ function paxRecord(key: string, value: Buffer): Buffer {
 export function paxInteger(value: Buffer, key: string): number {
   const digits = value.toString("latin1");
   const number = /^[0-9]{1,16}$/.test(digits) ? Number(digits) : Number.NaN;
-  if (!Number.isSafeInteger(number)) throw new BerthError("layer_invalid", `the PAX ${key} ${JSON.stringify(digits.slice(0, 40))} is not a number`);
+  if (!Number.isSafeInteger(number))
+    throw new BerthError("layer_invalid", `the PAX ${key} ${JSON.stringify(digits.slice(0, 40))} is not a number`);
   return number;
 }
 
@@ -63,6 +64,8 @@ export function paxTime(value: Buffer): bigint {
 /** The shortest PAX form of a time in nanoseconds. */
 export function formatPaxTime(ns: bigint): string {
   const magnitude = ns < 0n ? -ns : ns;
-  const fraction = String(magnitude % NS_PER_SECOND).padStart(9, "0").replace(/0+$/, "");
+  const fraction = String(magnitude % NS_PER_SECOND)
+    .padStart(9, "0")
+    .replace(/0+$/, "");
   return `${ns < 0n ? "-" : ""}${magnitude / NS_PER_SECOND}${fraction === "" ? "" : `.${fraction}`}`;
 }

@@ -67,7 +67,10 @@ function number(block: Buffer, offset: number, length: number, field: string, op
 }
 
 function octal(bytes: Buffer): number {
-  const digits = bytes.toString("latin1").replace(/^ +/, "").replace(/[ \0].*$/s, "");
+  const digits = bytes
+    .toString("latin1")
+    .replace(/^ +/, "")
+    .replace(/[ \0].*$/s, "");
   if (digits === "") return 0;
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }

@@ -117,7 +117,8 @@ function typeOf(header: TarHeader, path: string, pax: PaxRecords): TarEntryType 
   const sparse = header.typeFlag === "S" || [...pax.keys()].some((key) => key.startsWith("GNU.sparse."));
   if (sparse) throw new BerthError("layer_invalid", `${JSON.stringify(path)} is a sparse file, which image layers may not hold`);
   const type = TYPES[header.typeFlag];
-  if (type === undefined) throw new BerthError("layer_invalid", `${JSON.stringify(path)} has the unknown type ${JSON.stringify(header.typeFlag)}`);
+  if (type === undefined)
+    throw new BerthError("layer_invalid", `${JSON.stringify(path)} has the unknown type ${JSON.stringify(header.typeFlag)}`);
   // Archives from before POSIX mark folders by a trailing slash only.
   return type === "file" && path.endsWith("/") ? "directory" : type;
 }

@@ -65,7 +65,8 @@ function paxRecordsOf(entry: TarEntry, path: string): PaxRecords {
   if (entry.size > MAX_OCTAL_11) records.set("size", Buffer.from(String(entry.size)));
   if (entry.uid > MAX_OCTAL_7) records.set("uid", Buffer.from(String(entry.uid)));
   if (entry.gid > MAX_OCTAL_7) records.set("gid", Buffer.from(String(entry.gid)));
-  if (entry.mtimeNs % NS_PER_SECOND !== 0n || seconds < 0 || seconds > MAX_OCTAL_11) records.set("mtime", Buffer.from(formatPaxTime(entry.mtimeNs)));
+  if (entry.mtimeNs % NS_PER_SECOND !== 0n || seconds < 0 || seconds > MAX_OCTAL_11)
+    records.set("mtime", Buffer.from(formatPaxTime(entry.mtimeNs)));
   for (const name of Object.keys(entry.xattrs).sort()) records.set(`SCHILY.xattr.${name}`, entry.xattrs[name] as Buffer);
   return records;
 }
@@ -86,7 +87,14 @@ function ustarHeader(entry: TarEntry, path: string, typeFlag: string): Buffer {
   block.write(entry.linkPath, 157, 100, "utf8");
   block.write("ustar\x0000", 257, "latin1");
   block.fill(" ", 148, 156);
-  block.write(`${octal(block.reduce((sum, byte) => sum + byte, 0), 6)}\0 `, 148, "latin1");
+  block.write(
+    `${octal(
+      block.reduce((sum, byte) => sum + byte, 0),
+      6,
+    )}\0 `,
+    148,
+    "latin1",
+  );
   return block;
 }
 

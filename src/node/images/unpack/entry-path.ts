@@ -12,7 +12,8 @@ export function entryPath(raw: string): string {
   if (raw.includes("\0")) throw invalid(raw, "holds a NUL byte");
   const parts = raw.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..")) throw invalid(raw, "climbs out with ..");
-  if (parts.some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)) throw invalid(raw, `has a component longer than ${MAX_NAME_BYTES} bytes`);
+  if (parts.some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES))
+    throw invalid(raw, `has a component longer than ${MAX_NAME_BYTES} bytes`);
   const path = parts.join("/");
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw invalid(raw, `is longer than ${MAX_PATH_BYTES} bytes`);
   return path;

@@ -72,7 +72,10 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
       if (target === path) return;
       const existing = target === "" ? null : await root.stat(target);
       if (existing === null || existing.kind === "directory" || isWhiteout(existing)) {
-        throw new BerthError("layer_invalid", `the hard link ${JSON.stringify(path)} names ${JSON.stringify(target)}, which is no file of this layer`);
+        throw new BerthError(
+          "layer_invalid",
+          `the hard link ${JSON.stringify(path)} names ${JSON.stringify(target)}, which is no file of this layer`,
+        );
       }
       await withParents(path, () => root.link(target, path));
     },

@@ -32,7 +32,10 @@ export function createUnpacker(ports: UnpackPorts): (image: Image, progress: Pro
       signal.throwIfAborted();
       progress({ step: "unpack", detail: image.references[0] ?? image.digest, current: index + 1, total: image.chainIds.length });
       // The work is not tied to the first caller's signal: others may wait for the same layer.
-      await unlessAborted(once(chainId, () => unpackOne(ports, image, index)), signal);
+      await unlessAborted(
+        once(chainId, () => unpackOne(ports, image, index)),
+        signal,
+      );
     }
   };
 }

@@ -20,7 +20,9 @@ const OPAQUE = ".wh..wh..opq";
  * @throws BerthError layer_invalid
  */
 export function meaningOf(path: string): Meaning {
-  const insideWhiteout = parentOf(path).split("/").some((part) => part.startsWith(PREFIX));
+  const insideWhiteout = parentOf(path)
+    .split("/")
+    .some((part) => part.startsWith(PREFIX));
   if (insideWhiteout) throw new BerthError("layer_invalid", `the entry ${JSON.stringify(path)} lies below a whiteout`);
   const name = baseOf(path);
   if (!name.startsWith(PREFIX)) return { kind: "entry" };
