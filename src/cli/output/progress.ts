@@ -1,7 +1,6 @@
-import { formatBytes } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import type { ProgressLine } from "../client/node-client.ts";
-import { printable } from "./style.ts";
+import { withoutControls } from "./style.ts";
 
 export interface ProgressPrinter {
   show(line: ProgressLine): void;
@@ -9,46 +8,34 @@ export interface ProgressPrinter {
   close(): void;
 }
 
-/**
- * Progress on stderr: every step and detail a line, except that counted progress redraws its line on a terminal and
- * is left out elsewhere but for its beginning.
- */
+/** Steps whose detail is text to be shown as it is: a Dockerfile's steps as Docker's classic builder prints them, and output. */
+const TEXT_STEPS = new Set(["build", "output", "bootstrap"]);
+
+/** Progress on stderr, a line each; on a terminal the counted ones ("unpack 3/7") redraw their line. */
 export function progressPrinter(io: CliIo): ProgressPrinter {
-  let lastStep = "";
   let redrawn = false;
   const endLine = () => {
     if (redrawn) io.stderr.write("\n");
     redrawn = false;
   };
-  const counted = (line: ProgressLine) => {
-    if (!io.interactive) return;
-    io.stderr.write(`\r\u001b[K${indented(`${line.detail ?? line.step} ${amount(line)}`)}`);
-    redrawn = true;
-  };
   return {
     show(line) {
-      const isNewStep = line.step !== lastStep;
-      lastStep = line.step;
-      if (isNewStep) {
-        endLine();
-        io.stderr.write(`${printable(line.step)}\n`);
+      const text = textOf(line);
+      if (io.interactive && line.current !== undefined && !TEXT_STEPS.has(line.step)) {
+        io.stderr.write(`\r\u001b[K${text}`);
+        redrawn = true;
+        return;
       }
-      if (line.current !== undefined) return counted(line);
-      if (line.detail === undefined || line.detail === "") return;
       endLine();
-      for (const text of line.detail.replace(/\n$/, "").split("\n")) io.stderr.write(`${indented(text)}\n`);
+      io.stderr.write(`${text}\n`);
     },
     close: endLine,
   };
 }
 
-/** "12.0 MiB / 48.0 MiB (25%)". */
-function amount(line: ProgressLine): string {
-  const current = line.current ?? 0;
-  if (!line.total) return formatBytes(current);
-  return `${formatBytes(current)} / ${formatBytes(line.total)} (${Math.floor((100 * current) / line.total)}%)`;
-}
-
-function indented(text: string): string {
-  return ` ${printable(text)}`;
+function textOf(line: ProgressLine): string {
+  const detail = (line.detail ?? "").replace(/\n$/, "").split("\n").map(withoutControls).join("\n");
+  if (TEXT_STEPS.has(line.step)) return detail;
+  const count = line.current === undefined ? "" : ` ${line.current}${line.total === undefined ? "" : `/${line.total}`}`;
+  return `${withoutControls(line.step)}${count}${detail === "" ? "" : `: ${detail}`}`;
 }

@@ -5,6 +5,7 @@ import { describeJob } from "../../../src/cli/output/describe-job.ts";
 import { printError } from "../../../src/cli/output/errors.ts";
 import { type Format, printListing } from "../../../src/cli/output/formats.ts";
 import { jobListing, nodesOrReason } from "../../../src/cli/output/job-listing.ts";
+import { progressPrinter } from "../../../src/cli/output/progress.ts";
 import { paint, printable } from "../../../src/cli/output/style.ts";
 import { renderTable } from "../../../src/cli/output/table.ts";
 import { BerthError, type Job } from "../../../src/shared/domain/index.ts";
@@ -160,4 +161,30 @@ test("an error is told with its fields and what to do", () => {
   printError(captured.io, new BerthError("invalid_job_spec", "the job is not valid", { field: "/resources/gpus", details: { errors } }));
   expect(captured.stderr()).toMatch(/^error: the job is not valid\n {2}field \/resources\/gpus: must be >= 0\nhint: .+\n$/);
   expect(captured.stdout()).toBe("");
+});
+
+describe("progress", () => {
+  const lines = [
+    { step: "build", detail: "Step 1/2 : FROM tiny", current: 1, total: 2 },
+    { step: "unpack", detail: "tiny:latest", current: 1, total: 2 },
+    { step: "unpack", detail: "tiny:latest", current: 2, total: 2 },
+    { step: "build", detail: " ---> using cache" },
+    { step: "output", detail: "hello\u001b[2J" },
+  ];
+  test("is plain lines where there is no terminal", () => {
+    const captured = capturedIo();
+    for (const line of lines) progressPrinter(captured.io).show(line);
+    expect(captured.stderr()).toBe(
+      "Step 1/2 : FROM tiny\nunpack 1/2: tiny:latest\nunpack 2/2: tiny:latest\n ---> using cache\nhello [2J\n",
+    );
+    expect(captured.stdout()).toBe("");
+  });
+  test("redraws counted lines on a terminal", () => {
+    const captured = capturedIo();
+    const printer = progressPrinter({ ...captured.io, interactive: true });
+    for (const line of lines.slice(0, 4)) printer.show(line);
+    expect(captured.stderr()).toBe(
+      "Step 1/2 : FROM tiny\n\r\u001b[Kunpack 1/2: tiny:latest\r\u001b[Kunpack 2/2: tiny:latest\n ---> using cache\n",
+    );
+  });
 });
