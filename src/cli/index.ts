@@ -1,2 +1,2 @@
 export type { CliIo, StopSignal } from "./cli-io.ts";
-export { main, runCli } from "./main.ts";
+export { runCli } from "./main.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { vulnerabilitiesOf } from "../../../src/node/platform/doctor/index.ts";
+import { vulnerabilitiesOf } from "../../../src/node/platform/doctor/vulnerabilities.ts";
 import { parseVersionOutput } from "../../../src/node/platform/doctor/readers/read-tool.ts";
 import { compareVersions, isAtLeast } from "../../../src/node/platform/doctor/versions.ts";
 

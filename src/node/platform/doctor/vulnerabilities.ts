@@ -12,7 +12,7 @@ export interface Vulnerability {
 }
 
 /** Known holes in what runs beneath Berth. Facts, not judgement: a distribution may have fixed them in an older version. */
-export const VULNERABILITIES: readonly Vulnerability[] = [
+const VULNERABILITIES: readonly Vulnerability[] = [
   { tool: "runc", cves: ["CVE-2019-5736"], fixed: ["1.0.0-rc7"], what: "a container can overwrite runc itself" },
   { tool: "runc", cves: ["CVE-2021-30465"], fixed: ["1.0.0-rc95"], what: "a mount race lets a container reach the host's files" },
   { tool: "runc", cves: ["CVE-2022-29162"], fixed: ["1.1.2"], what: "containers start with inheritable capabilities" },
