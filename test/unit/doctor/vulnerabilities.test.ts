@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { vulnerabilitiesOf } from "../../../src/node/platform/doctor/vulnerabilities.ts";
 import { parseVersionOutput } from "../../../src/node/platform/doctor/readers/read-tool.ts";
 import { compareVersions, isAtLeast } from "../../../src/node/platform/doctor/versions.ts";
+import { vulnerabilitiesOf } from "../../../src/node/platform/doctor/vulnerabilities.ts";
 
 function cvesOf(tool: "runc" | "crun" | "redis-server", version: string, patched: string[] = []): string[] {
   return vulnerabilitiesOf(tool, { path: "/x", version, packageVersion: null, patched }).flatMap(({ cves }) => cves);
