@@ -61,14 +61,16 @@ describe("bootstrapping an image", () => {
       expect(existsSync(join(rootfs, "usr/bin/apt-get"))).toBe(true);
       for (const trace of ["etc/hostname", "etc/resolv.conf", "var/log/dpkg.log", "usr/share/man/man1"])
         expect(existsSync(join(rootfs, trace)), trace).toBe(false);
-      expect(await readdir(join(rootfs, "var/lib/apt/lists"))).not.toContain("lock");
+      expect((await readdir(join(rootfs, "var/lib/apt/lists"))).filter((name) => name.endsWith("_Packages"))).toEqual([]);
     } finally {
       await snapshots.unmount(join(dataDir, "containers/one"));
     }
     expect(await leftovers()).toEqual([]);
   });
 
-  it("says what is wrong when a package does not exist, and leaves nothing", async () => {
+  it("says what is wrong when a package does not exist, and leaves nothing, nor what a killed one left", async () => {
+    await mkdir(join(dataDir, "bootstrap/runs/dead/tmp/mmdebstrap.x"), { recursive: true });
+    await writeFile(join(dataDir, "bootstrap/runs/dead/packages"), "");
     await expect(bootstrap(neverAborted(), { include: ["no-such-package-here"] })).rejects.toMatchObject({
       code: "bootstrap_failed",
       message: expect.stringContaining("no-such-package-here"),
@@ -81,17 +83,10 @@ describe("bootstrapping an image", () => {
     const work = bootstrap(controller.signal, {
       refresh: true,
       progress: (detail) => {
-        if (detail.includes("installing essential")) controller.abort(new Error("no longer wanted"));
+        if (detail.includes("extracting archives")) controller.abort(new Error("no longer wanted"));
       },
     });
     await expect(work).rejects.toThrow("no longer wanted");
-    expect(await leftovers()).toEqual([]);
-  });
-
-  it("sweeps what a killed one left", async () => {
-    await mkdir(join(dataDir, "bootstrap/runs/dead/tmp/mmdebstrap.x"), { recursive: true });
-    await writeFile(join(dataDir, "bootstrap/runs/dead/packages"), "");
-    await expect(bootstrap(neverAborted(), { include: ["no-such-package-here"] })).rejects.toMatchObject({ code: "bootstrap_failed" });
     expect(await leftovers()).toEqual([]);
   });
 });
