@@ -26,7 +26,8 @@ function readAll(): Result[] {
 }
 
 function markdown(results: Result[]): string {
-  const intro = "# Measurements\n\nMade by `npm run bench:<topic>`: ours and the peers' in turn, in one run on one machine. Below 1 is better than the peer.\n";
+  const intro =
+    "# Measurements\n\nMade by `npm run bench:<topic>`: ours and the peers' in turn, in one run on one machine. Below 1 is better than the peer.\n";
   return `${intro}${results.map(section).join("")}`;
 }
 

@@ -38,7 +38,18 @@ export async function startDocker(host: TestHost, rootfsTar: string): Promise<Pe
 export async function startPodman(host: TestHost, rootfsTar: string): Promise<Peer> {
   const folder = await mkdtemp("/tmp/bench-podman-");
   const podman = (...command: string[]) =>
-    on(host, ["podman", "--root", join(folder, "root"), "--runroot", join(folder, "run"), "--cgroup-manager", "cgroupfs", "--runtime", "runc", ...command]);
+    on(host, [
+      "podman",
+      "--root",
+      join(folder, "root"),
+      "--runroot",
+      join(folder, "run"),
+      "--cgroup-manager",
+      "cgroupfs",
+      "--runtime",
+      "runc",
+      ...command,
+    ]);
   await podman("import", rootfsTar, "tiny");
   return { runNoop: async () => void (await podman("run", "--rm", "tiny", "/bin/true")), stop: () => removeFolder(folder) };
 }

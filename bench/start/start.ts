@@ -26,10 +26,14 @@ try {
   peers["docker run"] = await startDocker(host, tar);
   peers["podman run"] = await startPodman(host, tar);
   peers["runc run"] = await startRunc(host, tar);
-  report("start", [...memoryAtRest(), ...(await noopStart()), ...(await submitThroughput())], [
-    "`berth run` is a whole job: accepted durably (`appendfsync always`), queued, scheduled, run by the agent, its log and exit code sent back; the peers only start a container.",
-    "All on one network host of its own; peers installed from the distribution (docker.io, podman, runc).",
-  ]);
+  report(
+    "start",
+    [...memoryAtRest(), ...(await noopStart()), ...(await submitThroughput())],
+    [
+      "`berth run` is a whole job: accepted durably (`appendfsync always`), queued, scheduled, run by the agent, its log and exit code sent back; the peers only start a container.",
+      "All on one network host of its own; peers installed from the distribution (docker.io, podman, runc).",
+    ],
+  );
 } finally {
   for (const peer of Object.values(peers)) await peer.stop();
   await berth.dispose();
@@ -42,11 +46,20 @@ async function noopStart(): Promise<Row[]> {
     const ran = await berth.cli("run", "tiny", "true");
     if (ran.code !== 0) throw new Error(`berth run: ${ran.code} ${ran.stderr}`);
   };
-  const contenders = { "berth run": noop, ...Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, () => peer.runNoop()])) };
+  const contenders = {
+    "berth run": noop,
+    ...Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, () => peer.runNoop()])),
+  };
   const samples = await interleaved(ROUNDS, contenders);
   const ours = samples["berth run"]?.median ?? Number.NaN;
   return Object.keys(peers).map((name) =>
-    row(`noop-vs-${name.replace(" run", "")}`, ours, { name: `\`${name}\` of a no-op`, value: samples[name]?.median ?? Number.NaN }, "ms", ROUNDS),
+    row(
+      `noop-vs-${name.replace(" run", "")}`,
+      ours,
+      { name: `\`${name}\` of a no-op`, value: samples[name]?.median ?? Number.NaN },
+      "ms",
+      ROUNDS,
+    ),
   );
 }
 
@@ -57,7 +70,8 @@ async function submitThroughput(): Promise<Row[]> {
   const ids = await Promise.all(
     Array.from({ length: SUBMITTERS }, async () => {
       const mine: string[] = [];
-      for (let index = 0; index < each; index += 1) mine.push(await berth.submit({ name: "bench", command: ["true"], resources: { gpus: 1 } }));
+      for (let index = 0; index < each; index += 1)
+        mine.push(await berth.submit({ name: "bench", command: ["true"], resources: { gpus: 1 } }));
       return mine;
     }),
   );

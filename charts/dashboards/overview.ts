@@ -195,9 +195,7 @@ function controlPlaneRow(dashboard: DashboardBuilder): void {
         description: "Answers of 500 and above",
         unit: "reqps",
         width: 8,
-        queries: [
-          { expr: 'sum(rate(http_request_duration_seconds_count{status=~"5.."}[5m])) or vector(0)', legend: "5xx" },
-        ],
+        queries: [{ expr: 'sum(rate(http_request_duration_seconds_count{status=~"5.."}[5m])) or vector(0)', legend: "5xx" }],
       }),
     );
 }

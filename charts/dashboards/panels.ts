@@ -1,6 +1,6 @@
+import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import type { PanelBuilder as StatPanel } from "@grafana/grafana-foundation-sdk/stat";
 import { PanelBuilder as StatPanelBuilder } from "@grafana/grafana-foundation-sdk/stat";
-import { DataqueryBuilder } from "@grafana/grafana-foundation-sdk/prometheus";
 import type { PanelBuilder as TimeseriesPanel } from "@grafana/grafana-foundation-sdk/timeseries";
 import { PanelBuilder as TimeseriesPanelBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
 
@@ -25,7 +25,13 @@ interface PanelOptions {
 
 /** One number now. */
 export function stat(options: PanelOptions): StatPanel {
-  const panel = new StatPanelBuilder().title(options.title).description(options.description).unit(options.unit).datasource(DATASOURCE).height(4).span(options.width);
+  const panel = new StatPanelBuilder()
+    .title(options.title)
+    .description(options.description)
+    .unit(options.unit)
+    .datasource(DATASOURCE)
+    .height(4)
+    .span(options.width);
   for (const query of options.queries) panel.withTarget(target(query).instant());
   return panel;
 }

@@ -56,7 +56,9 @@ test("a job that ends while everything is down is reported with its exit code af
   const id = await berth.submit({ name: "brief", command: ["sh", "-c", "echo going; sleep 2; echo gone; exit 9"] });
   await until("its first line", 30, async () => (await berth.logLines(id)).includes("going"));
   await berth.killTree();
-  await until("the program to end", 20, async () => (await readFile(join(berth.dataDir, "containers", `job-${id}-1-0`, "log"), "utf8")).includes("gone"));
+  await until("the program to end", 20, async () =>
+    (await readFile(join(berth.dataDir, "containers", `job-${id}-1-0`, "log"), "utf8")).includes("gone"),
+  );
   await berth.up();
   const job = await berth.waitFor(id, "failed");
   expect(job.outcome).toMatchObject({ cause: "exited", exitCode: 9 });

@@ -33,16 +33,26 @@ test("a job sees exactly the GPUs that were assigned to it, and may not open ano
 });
 
 test("a job without GPUs sees none, whatever its environment says", async () => {
-  const id = await berth.submit({ name: "no-gpu", command: ["sh", "-c", "ls /dev | grep -c nvidia"], env: { NVIDIA_VISIBLE_DEVICES: "all" } });
+  const id = await berth.submit({
+    name: "no-gpu",
+    command: ["sh", "-c", "ls /dev | grep -c nvidia"],
+    env: { NVIDIA_VISIBLE_DEVICES: "all" },
+  });
   await berth.waitFor(id, "failed");
   expect(await berth.logLines(id)).toEqual(["0"]);
 });
 
 test("no GPU has two owners while more jobs wait than there are GPUs", async () => {
-  const ids = await Promise.all(Array.from({ length: 6 }, (_, index) => berth.submit({ name: `share-${index}`, command: ["sleep", "1"], resources: { gpus: 2 } })));
+  const ids = await Promise.all(
+    Array.from({ length: 6 }, (_, index) => berth.submit({ name: `share-${index}`, command: ["sleep", "1"], resources: { gpus: 2 } })),
+  );
   const finished = await Promise.all(ids.map((id) => berth.waitFor(id, "succeeded", 120)));
   const intervals = finished.flatMap((job) =>
-    (job.attempt?.assignments[0]?.gpuUuids ?? []).map((uuid) => ({ uuid, from: job.attempt?.replicas[0]?.startedAt ?? 0, to: job.attempt?.replicas[0]?.finishedAt ?? 0 })),
+    (job.attempt?.assignments[0]?.gpuUuids ?? []).map((uuid) => ({
+      uuid,
+      from: job.attempt?.replicas[0]?.startedAt ?? 0,
+      to: job.attempt?.replicas[0]?.finishedAt ?? 0,
+    })),
   );
   for (const one of intervals) {
     const overlapping = intervals.filter((other) => other !== one && other.uuid === one.uuid && other.from < one.to && one.from < other.to);

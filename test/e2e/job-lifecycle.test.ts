@@ -32,7 +32,10 @@ test("a job's log can be followed while it runs and read again when it is over",
 });
 
 test("a job told to stop gets SIGTERM first and is cancelled", async () => {
-  const id = await berth.submit({ name: "stoppable", ...shell("trap 'echo saving; exit 0' TERM; echo ready; while :; do sleep 0.1; done") });
+  const id = await berth.submit({
+    name: "stoppable",
+    ...shell("trap 'echo saving; exit 0' TERM; echo ready; while :; do sleep 0.1; done"),
+  });
   await until("the program to be ready", 30, async () => (await berth.logLines(id)).includes("ready"));
   expect((await berth.cli("cancel", id)).code).toBe(0);
   await berth.waitFor(id, "cancelled");
@@ -106,7 +109,11 @@ test("what a job writes to a volume is there for the next job", async () => {
 });
 
 test("a job runs with the secure defaults it was promised", async () => {
-  const id = await berth.submit({ name: "inside", ...shell("grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status; df /dev/shm | tail -1"), resources: { memory: "64Mi" } });
+  const id = await berth.submit({
+    name: "inside",
+    ...shell("grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status; df /dev/shm | tail -1"),
+    resources: { memory: "64Mi" },
+  });
   await berth.waitFor(id, "succeeded");
   const lines = (await berth.logLines(id)).join("\n");
   expect(lines).toMatch(/NoNewPrivs:\s*1/);

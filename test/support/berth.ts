@@ -185,7 +185,8 @@ export class Berth {
   }
 
   async nodes(): Promise<{ id: string; name: string; state: string; facts: { gpus: { uuid: string }[] } }[]> {
-    return (await this.get<{ items: { id: string; name: string; state: string; facts: { gpus: { uuid: string }[] } }[] }>("/v1/nodes")).items;
+    return (await this.get<{ items: { id: string; name: string; state: string; facts: { gpus: { uuid: string }[] } }[] }>("/v1/nodes"))
+      .items;
   }
 
   async activeJobs(): Promise<Job[]> {

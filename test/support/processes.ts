@@ -15,7 +15,13 @@ export function processes(): ProcessEntry[] {
         const stat = readFileSync(`/proc/${name}/stat`, "utf8");
         const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
         if (fields[0] === "Z") return [];
-        return [{ pid: Number(name), parent: Number(fields[1]), commandLine: readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ") }];
+        return [
+          {
+            pid: Number(name),
+            parent: Number(fields[1]),
+            commandLine: readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " "),
+          },
+        ];
       } catch {
         return []; // ended while we looked
       }

@@ -65,7 +65,13 @@ export async function assembleCore(options: EngineOptions, paths: EnginePaths): 
     seccomp,
     privileges,
     hostMaskedPaths,
-    leases: createLeases({ dir: paths.leases, guard: options.programs.leaseGuard, guardLog: paths.leaseGuardLog }),
+    leases: createLeases({
+      dir: paths.leases,
+      guard: options.programs.leaseGuard,
+      guardLog: paths.leaseGuardLog,
+      native: options.native,
+      clock: options.clock,
+    }),
     networks: createNetworkPool({
       network: createBridgeNetwork({ paths, native: options.native }),
       size: options.warmNetworks ?? WARM_NETWORKS,

@@ -72,6 +72,7 @@ export function createEngine(options: EngineOptions): NodeEngine {
       closing.monitor.close();
       await locks.idle();
       await closing.networks.close(slotsInUse(closing));
+      await closing.leases.close();
       if (closing.table.list().length === 0) await closing.cgroups.remove(paths.cgroup);
       state = null;
     },

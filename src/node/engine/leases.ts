@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
-import { access, open, readdir, rm } from "node:fs/promises";
+import { access, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BerthError } from "../../shared/domain/index.ts";
-import { writeFileAtomically } from "../platform/index.ts";
+import type { Clock } from "../../shared/domain/index.ts";
+import { type Native, retireLeaseGuard, startLeaseGuard, writeFileAtomically } from "../platform/index.ts";
 
 /**
  * Deadlines that hold even when this process is stopped or dead: files that the lease-guard process reads, which kills
@@ -15,11 +14,15 @@ export interface Leases {
   write(id: string, deadlineMs: number, cgroupFolders: readonly string[]): Promise<void>;
   /** Makes sure that a guard runs; only after `write`, or it may leave for want of files. */
   ensureGuard(): Promise<void>;
+  /** The same at most every half minute: a guard that somebody killed comes back while containers run. */
+  keepGuard(): Promise<void>;
   /** The guard ended this container. */
   hasExpired(id: string): Promise<boolean>;
   remove(id: string): Promise<void>;
   /** Removes the files of all but `known`. */
   sweep(known: ReadonlySet<string>): Promise<void>;
+  /** Ends the guard when no lease is left. */
+  close(): Promise<void>;
 }
 
 export interface LeaseOptions {
@@ -27,15 +30,26 @@ export interface LeaseOptions {
   /** The lease-guard program. */
   guard: string;
   guardLog: string;
+  native: Native;
+  clock: Clock;
 }
 
 const EXPIRED = ".expired";
+const KEEP_GUARD_EVERY_MS = 30_000;
 
 export function createLeases(options: LeaseOptions): Leases {
   const file = (id: string) => join(options.dir, id);
+  let ensuredAt = Number.NEGATIVE_INFINITY;
+  const ensureGuard = async () => {
+    ensuredAt = options.clock.monotonic();
+    await startLeaseGuard({ program: options.guard, leasesDir: options.dir, logFile: options.guardLog });
+  };
   return {
     write: (id, deadlineMs, cgroupFolders) => writeFileAtomically(file(id), `${[Math.floor(deadlineMs), ...cgroupFolders].join("\n")}\n`),
-    ensureGuard: () => startGuard(options),
+    ensureGuard,
+    async keepGuard() {
+      if (options.clock.monotonic() - ensuredAt >= KEEP_GUARD_EVERY_MS) await ensureGuard();
+    },
     hasExpired: (id) =>
       access(`${file(id)}${EXPIRED}`).then(
         () => true,
@@ -50,25 +64,8 @@ export function createLeases(options: LeaseOptions): Leases {
       const unknown = names.filter((name) => !known.has(name.replace(EXPIRED, "")));
       await Promise.all(unknown.map((name) => rm(file(name), { force: true })));
     },
+    async close() {
+      if ((await readdir(options.dir)).length === 0) await retireLeaseGuard({ leasesDir: options.dir, ...options });
+    },
   };
-}
-
-/**
- * Returns when a guard has seen every lease: this one, gone on in a session of its own, or one that ran before.
- * Its complaints go to a file: a pipe to us would end with us.
- */
-async function startGuard({ guard, dir, guardLog }: LeaseOptions): Promise<void> {
-  const log = await open(guardLog, "a", 0o600);
-  try {
-    const child = spawn(guard, [dir], { cwd: "/", env: {}, stdio: ["ignore", "ignore", log.fd], detached: true });
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once("exit", resolve);
-      child.once("error", (error) =>
-        reject(new BerthError("missing_requirement", `cannot start ${guard}: ${error.message}`, { cause: error })),
-      );
-    });
-    if (code !== 0) throw new BerthError("internal", `the lease guard does not start: see ${guardLog}`);
-  } finally {
-    await log.close();
-  }
 }

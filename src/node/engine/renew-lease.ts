@@ -11,4 +11,5 @@ export async function renewLease(core: EngineCore, id: string, deadlineMs: numbe
   if (record === null || record.phase !== "running") throw new BerthError("container_not_found", `no running container ${id}`);
   if (await core.leases.hasExpired(id)) throw new BerthError("lease_expired", `the lease of ${id} has run out`);
   await core.leases.write(id, deadlineMs, core.cgroups.folders(cgroupOf(core.paths, id)));
+  await core.leases.keepGuard();
 }

@@ -23,4 +23,4 @@ export { loadNative } from "./native-loader.ts";
 export { identifyProcess, isProcessAlive, type ProcessIdentity } from "./process/identity.ts";
 export { type OwnPrivileges, parseCapabilities, readOwnPrivileges } from "./process/own-privileges.ts";
 export { type ProgramResult, type RunOptions, runProgram, SYSTEM_PATH } from "./process/run-program.ts";
-export { startLeaseGuard } from "./process/start-lease-guard.ts";
+export { retireLeaseGuard, startLeaseGuard } from "./process/start-lease-guard.ts";

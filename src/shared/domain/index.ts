@@ -1,8 +1,6 @@
 export type { Clock } from "./clock.ts";
-export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type { ErrorCode } from "./errors.ts";
-export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
-export { isActive, isTerminal, TERMINAL_STATES } from "./job.ts";
+export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type {
   Assignment,
   Attempt,
@@ -16,6 +14,8 @@ export type {
   ResourceUsage,
   StopReason,
 } from "./job.ts";
+export { isActive, isTerminal, TERMINAL_STATES } from "./job.ts";
+export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
 export type { Gpu, NodeFacts, NodeRecord, NodeState } from "./node.ts";
 export { systemClock } from "./system-clock.ts";
 export { formatBytes, formatDuration, parseBytes, parseCpuMillis, parseDurationSeconds } from "./units.ts";

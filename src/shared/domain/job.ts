@@ -4,27 +4,12 @@ import type { JobSpec } from "./job-spec.ts";
  * pending -> starting -> running -> succeeded | failed | cancelled, with `stopping` between the wish to end an
  * attempt and the last replica's end. A retry or a lost node goes back to pending with a higher epoch.
  */
-export type JobState =
-  | "pending"
-  | "starting"
-  | "running"
-  | "stopping"
-  | "succeeded"
-  | "failed"
-  | "cancelled";
+export type JobState = "pending" | "starting" | "running" | "stopping" | "succeeded" | "failed" | "cancelled";
 
 export type ReplicaState = "assigned" | "preparing" | "running" | "exited";
 
 /** Why a replica ended. `exited` is the program's own end, with any exit code. */
-export type ExitCause =
-  | "exited"
-  | "signal"
-  | "oom"
-  | "time-limit"
-  | "stopped"
-  | "start-failed"
-  | "lost"
-  | "lease-expired";
+export type ExitCause = "exited" | "signal" | "oom" | "time-limit" | "stopped" | "start-failed" | "lost" | "lease-expired";
 
 /** Why somebody wanted an attempt to end. */
 export type StopReason = "cancel" | "replica-failed" | "node-lost";

@@ -98,5 +98,9 @@ export function formatDuration(seconds: number): string {
     [Math.floor((whole % 3600) / 60), "m"],
     [whole % 60, "s"],
   ];
-  return parts.filter(([count]) => count > 0).slice(0, 2).map(([count, unit]) => `${count}${unit}`).join("");
+  return parts
+    .filter(([count]) => count > 0)
+    .slice(0, 2)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join("");
 }

@@ -1,3 +1,4 @@
+export type { DesiredReplica, JoinRequest, JoinResponse, ReplicaReport, ReplicaSpec, SyncRequest, SyncResponse } from "./agent-protocol.ts";
 export {
   AGENT_PROTOCOL_VERSION,
   DesiredReplicaSchema,
@@ -11,12 +12,22 @@ export {
   SyncRequestSchema,
   SyncResponseSchema,
 } from "./agent-protocol.ts";
-export type { DesiredReplica, JoinRequest, JoinResponse, ReplicaReport, ReplicaSpec, SyncRequest, SyncResponse } from "./agent-protocol.ts";
-export { JobEventListSchema, JobEventSchema, JobListSchema, JobSchema, JobStateSchema, LogEntrySchema } from "./api-job.ts";
 export type { LogEntry } from "./api-job.ts";
+export { JobEventListSchema, JobEventSchema, JobListSchema, JobSchema, JobStateSchema, LogEntrySchema } from "./api-job.ts";
 export { NodeListSchema, NodeSchema } from "./api-node.ts";
-export { ProblemSchema } from "./api-problem.ts";
 export type { Problem } from "./api-problem.ts";
+export { ProblemSchema } from "./api-problem.ts";
+export type {
+  EventsQuery,
+  IdempotencyHeaders,
+  JobParams,
+  JobQuery,
+  LogPushParams,
+  LogPushQuery,
+  LogsQuery,
+  NodeParams,
+  TokenRequest,
+} from "./api-requests.ts";
 export {
   EventsQuerySchema,
   HealthSchema,
@@ -31,18 +42,7 @@ export {
   TokenResponseSchema,
   VersionSchema,
 } from "./api-requests.ts";
-export type {
-  EventsQuery,
-  IdempotencyHeaders,
-  JobParams,
-  JobQuery,
-  LogPushParams,
-  LogPushQuery,
-  LogsQuery,
-  NodeParams,
-  TokenRequest,
-} from "./api-requests.ts";
-export { JobSpecSchema } from "./job-spec-schema.ts";
 export type { JobSpecInput } from "./job-spec-schema.ts";
+export { JobSpecSchema } from "./job-spec-schema.ts";
 export { LIMITS } from "./limits.ts";
 export { resolveJobSpec } from "./resolve-job-spec.ts";

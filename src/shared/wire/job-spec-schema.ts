@@ -41,7 +41,9 @@ export const JobSpecSchema = Type.Object(
   {
     name: Label,
     image: Type.String({ minLength: 1, maxLength: 512 }),
-    command: Type.Optional(Type.Array(Argument, { minItems: 1, maxItems: LIMITS.arguments, description: "replaces the image's ENTRYPOINT" })),
+    command: Type.Optional(
+      Type.Array(Argument, { minItems: 1, maxItems: LIMITS.arguments, description: "replaces the image's ENTRYPOINT" }),
+    ),
     args: Type.Optional(Type.Array(Argument, { maxItems: LIMITS.arguments, description: "replaces the image's CMD" })),
     env: Type.Optional(
       Type.Record(Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]{0,255}$" }), Type.String({ maxLength: LIMITS.envValueBytes }), {
@@ -51,7 +53,9 @@ export const JobSpecSchema = Type.Object(
     ),
     workdir: Type.Optional(Type.String({ pattern: "^/", maxLength: 4096 })),
     resources: Type.Optional(ResourcesSchema),
-    replicas: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.replicas, default: 1, description: "containers that start together or not at all" })),
+    replicas: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: LIMITS.replicas, default: 1, description: "containers that start together or not at all" }),
+    ),
     priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, default: 0 })),
     project: Type.Optional(Label),
     timeLimit: Type.Optional(Duration),

@@ -1,4 +1,12 @@
-import { BerthError, type JobSpec, type MountRequest, parseBytes, parseCpuMillis, parseDurationSeconds, type ResourceRequest } from "../domain/index.ts";
+import {
+  BerthError,
+  type JobSpec,
+  type MountRequest,
+  parseBytes,
+  parseCpuMillis,
+  parseDurationSeconds,
+  type ResourceRequest,
+} from "../domain/index.ts";
 import type { JobSpecInput } from "./job-spec-schema.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -51,15 +59,21 @@ function resolveResources(input: JobSpecInput): ResourceRequest {
 }
 
 function resolveMounts(input: JobSpecInput): MountRequest[] {
-  const long = (input.mounts ?? []).map((mount): MountRequest => ({
-    type: mount.type ?? "volume",
-    source: mount.source,
-    target: mount.target,
-    readOnly: mount.readOnly ?? false,
-  }));
-  const short = Object.entries(input.volumes ?? {}).map(([source, target]): MountRequest => ({ type: "volume", source, target, readOnly: false }));
+  const long = (input.mounts ?? []).map(
+    (mount): MountRequest => ({
+      type: mount.type ?? "volume",
+      source: mount.source,
+      target: mount.target,
+      readOnly: mount.readOnly ?? false,
+    }),
+  );
+  const short = Object.entries(input.volumes ?? {}).map(
+    ([source, target]): MountRequest => ({ type: "volume", source, target, readOnly: false }),
+  );
   const all = [...long, ...short];
-  all.forEach((mount, position) => checkMount(mount, position < long.length ? `/mounts/${position}` : `/volumes/${mount.source}`));
+  for (const [position, mount] of all.entries()) {
+    checkMount(mount, position < long.length ? `/mounts/${position}` : `/volumes/${mount.source}`);
+  }
   const repeated = all.find((mount, position) => all.findIndex((other) => other.target === mount.target) !== position);
   if (repeated) refuse("/mounts", `${repeated.target} is mounted twice`);
   return all;
@@ -67,7 +81,8 @@ function resolveMounts(input: JobSpecInput): MountRequest[] {
 
 function checkMount(mount: MountRequest, field: string): void {
   const segments = mount.target.split("/");
-  if (segments.includes("..") || mount.target.includes("\0")) refuse(`${field}/target`, `${JSON.stringify(mount.target)} must not contain ..`);
+  if (segments.includes("..") || mount.target.includes("\0"))
+    refuse(`${field}/target`, `${JSON.stringify(mount.target)} must not contain ..`);
   if (mount.target === "/") refuse(`${field}/target`, "a mount cannot replace the root folder");
   if (/^\/(proc|sys|dev)(\/|$)/.test(mount.target) && !mount.target.startsWith("/dev/shm/")) {
     refuse(`${field}/target`, `${mount.target} belongs to the container runtime`);
@@ -87,15 +102,36 @@ function checkEnvironment(env: Record<string, string>): void {
 }
 
 function bytes(field: string, value: string | number, least: number): number {
-  return within(field, read(field, () => parseBytes(value)), least, LIMITS.memoryBytes, `${value}`, "64Ti");
+  return within(
+    field,
+    read(field, () => parseBytes(value)),
+    least,
+    LIMITS.memoryBytes,
+    `${value}`,
+    "64Ti",
+  );
 }
 
 function cpus(field: string, value: string | number): number {
-  return within(field, read(field, () => parseCpuMillis(value)), 1, LIMITS.cpuMillis, `${value}`, "4096");
+  return within(
+    field,
+    read(field, () => parseCpuMillis(value)),
+    1,
+    LIMITS.cpuMillis,
+    `${value}`,
+    "4096",
+  );
 }
 
 function duration(field: string, value: string | number, least: number, most: number): number {
-  return within(field, read(field, () => parseDurationSeconds(value)), least, most, `${value}`, `${most}s`);
+  return within(
+    field,
+    read(field, () => parseDurationSeconds(value)),
+    least,
+    most,
+    `${value}`,
+    `${most}s`,
+  );
 }
 
 function read(field: string, parse: () => number): number {

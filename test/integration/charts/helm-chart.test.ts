@@ -39,13 +39,17 @@ test("the defaults render a control plane, an agent on every node, a durable red
     "StatefulSet/demo-berth-control-plane",
     "StatefulSet/demo-berth-redis",
   ]);
-  const redis = manifests.find(({ kind, metadata }) => kind === "StatefulSet" && metadata.name === "demo-berth-redis")?.spec?.template?.spec?.containers[0];
+  const redis = manifests.find(({ kind, metadata }) => kind === "StatefulSet" && metadata.name === "demo-berth-redis")?.spec?.template?.spec
+    ?.containers[0];
   expect(redis?.args.join(" ")).toContain("--appendfsync always --maxmemory-policy noeviction");
 });
 
 test("only the agent is privileged", async () => {
   const containers = (await render()).flatMap(({ metadata, spec }) =>
-    (spec?.template?.spec?.containers ?? []).map((container) => ({ name: metadata.name, privileged: container.securityContext.privileged === true })),
+    (spec?.template?.spec?.containers ?? []).map((container) => ({
+      name: metadata.name,
+      privileged: container.securityContext.privileged === true,
+    })),
   );
   expect(containers.filter(({ privileged }) => privileged).map(({ name }) => name)).toEqual(["demo-berth-agent"]);
 });

@@ -8,9 +8,11 @@ import {
   identifyProcess,
   isProcessAlive,
   packageRoot,
+  retireLeaseGuard,
   startLeaseGuard,
   writeFileAtomically,
 } from "../../../src/node/platform/index.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
 import { until } from "../../support/poll.ts";
 import { processes } from "../../support/processes.ts";
 import { native, temporaryFolder } from "./temporary-folder.ts";
@@ -30,6 +32,7 @@ async function makeLeases() {
     guards: () => processes().filter(({ commandLine }) => commandLine.includes(leasesDir) && commandLine.includes("lease-guard")),
     log: () => readFile(logFile, "utf8"),
     start: () => startLeaseGuard({ program, leasesDir, logFile }),
+    retire: () => retireLeaseGuard({ leasesDir, native, clock: systemClock() }),
     write: (id: string, deadline: number | string, folders: readonly string[]) =>
       writeFileAtomically(
         join(leasesDir, id),
@@ -48,6 +51,19 @@ async function isAlive(pid: number): Promise<boolean> {
 }
 
 describe("lease guard", () => {
+  test("told to retire it ends at once when no lease is left, and stays while there is one", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    await leases.write("job-1-1-0", native.bootTimeMs() + 600_000, folders);
+    await leases.start();
+    await leases.retire();
+    expect(leases.guards()).toHaveLength(1);
+    await rm(join(leases.leasesDir, "job-1-1-0"));
+    await leases.retire();
+    // It gives up its lock a moment before it ends; by itself it would stay for ten seconds.
+    await until("the guard to be gone", 5, () => leases.guards().length === 0);
+  });
+
   test("kills the processes of the lease that is over, marks it, and leaves the others alone", async () => {
     const leases = await makeLeases();
     const [over, valid] = [await makeCgroup("job-1-1-0"), await makeCgroup("job-2-1-0")];
