@@ -25,6 +25,8 @@ export interface RunOptions {
 
 /** The job that `berth run` options mean. `env` is the merged environment. Left out stays left out: the server has the defaults. */
 export function specOfRun(image: string, args: readonly string[], options: RunOptions, env: Record<string, string>): JobSpecInput {
+  // `run IMAGE -- CMD`, as kubectl users write it: the dashes are not the program.
+  const command = args[0] === "--" ? args.slice(1) : args;
   const resources = present({
     gpus: options.gpus,
     gpuModel: options.gpuModel,
@@ -37,7 +39,7 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
     name: options.name ?? nameOfImage(image),
     image,
     command: options.entrypoint === undefined ? undefined : [options.entrypoint],
-    args: args.length > 0 ? [...args] : undefined,
+    args: command.length > 0 ? [...command] : undefined,
     env: Object.keys(env).length > 0 ? env : undefined,
     workdir: options.workdir,
     resources: Object.keys(resources).length > 0 ? resources : undefined,

@@ -20,7 +20,9 @@ interface Options {
 
 export function controlPlaneVerb(io: CliIo): Command {
   const command = new Command("control-plane")
-    .description("Run the control plane alone; BERTH_REDIS_URL names its Redis. `berth up` starts it for one machine.")
+    .description(
+      "Run the control plane alone; BERTH_REDIS_URL names its Redis, BERTH_JOIN_TOKEN_FILE a lasting join token. `berth up` starts it for one machine.",
+    )
     .option("--data-dir <folder>", "logs of jobs, admin token (BERTH_DATA_DIR)", io.env["BERTH_DATA_DIR"] || DEFAULT_DATA_DIR)
     .option("--run-dir <folder>", "folder of api.sock")
     .option("--listen <host:port>", "address of the API", DEFAULT_LISTEN)
@@ -40,6 +42,8 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
   const paths = berthPaths(options.dataDir, options.runDir);
   await makePrivateFolder(paths.runDir);
   const lease = options.lease === undefined ? {} : { leaseSeconds: parseDurationSeconds(options.lease) };
+  const joinTokenFile = io.env["BERTH_JOIN_TOKEN_FILE"];
+  const preset = joinTokenFile ? { joinTokenFile } : {};
   const { runControlPlane } = await import("../../control/api/index.ts");
   await runUntilStopped(io, options.exitWithStdin ?? false, (signal) =>
     runControlPlane(
@@ -50,6 +54,7 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
         redis,
         embedded: options.embedded ?? false,
         ...lease,
+        ...preset,
       },
       signal,
     ),

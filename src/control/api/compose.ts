@@ -7,6 +7,7 @@ import { type ClusterSnapshot, decide } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createApp } from "./app.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
+import { withPresetJoinToken } from "./auth/preset-join-token.ts";
 import { type DeferredStores, deferStores } from "./deferred-stores.ts";
 import { createHints, type SwitchedHints } from "./hints.ts";
 import { createLocalConnections, type LocalConnections } from "./listeners.ts";
@@ -18,6 +19,7 @@ import { createWakeStreams, type WakeStreams } from "./streams/wake-streams.ts";
 export interface WingOptions {
   dataDir: string;
   leaseSeconds?: number;
+  joinTokenFile?: string;
   logger: Logger;
   stopping: AbortSignal;
 }
@@ -33,12 +35,17 @@ export interface Wing {
   local: LocalConnections;
 }
 
-export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: WingOptions): Promise<Wing> {
+export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, logger, stopping }: WingOptions): Promise<Wing> {
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
   const deferred = deferStores();
-  const stores: Stores = { ...deferred.stores, jobs: observedJobs(deferred.stores.jobs, metrics) };
+  const { tokens } = deferred.stores;
+  const stores: Stores = {
+    ...deferred.stores,
+    jobs: observedJobs(deferred.stores.jobs, metrics),
+    tokens: joinTokenFile === undefined ? tokens : withPresetJoinToken(tokens, joinTokenFile),
+  };
   const wake = createWakeStreams();
   const local = createLocalConnections();
   const hints = createHints({ wakeScheduler: () => loop.wake(), nudgeNode: wake.nudge });

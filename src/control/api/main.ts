@@ -17,6 +17,8 @@ export interface ControlPlaneOptions {
   /** unix:///PATH, redis://... or rediss://... */
   redis: string;
   leaseSeconds?: number;
+  /** A file with a join token that does not expire, besides those that people make. */
+  joinTokenFile?: string;
   /** The Redis is our own child: its settings must be right. */
   embedded: boolean;
   logger?: Logger;
@@ -41,7 +43,8 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const failed = new AbortController();
   const stopping = AbortSignal.any([signal, failed.signal]);
   const lease = options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds };
-  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease });
+  const preset = options.joinTokenFile === undefined ? {} : { joinTokenFile: options.joinTokenFile };
+  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease, ...preset });
   let localServer: Server | null = null;
   let queues: Queues | null = null;
   try {

@@ -32,6 +32,10 @@ describe("berth run's options", () => {
     ]);
     expect(spec.resources).toMatchObject({ gpus: 2, memoryBytes: 8 * 2 ** 30, shmBytes: 2 ** 30 });
   });
+  test("takes the dashes between image and command as kubectl users mean them", () => {
+    expect(specOfRun("debian", ["--", "ls", "--", "x"], {}, {}).args).toEqual(["ls", "--", "x"]);
+  });
+
   test("that were not given are left to the server's defaults", () => {
     expect(specOfRun("debian", [], {}, {})).toEqual({ name: "debian", image: "debian" });
   });
