@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { BerthError } from "../../shared/domain/index.ts";
+import { BerthError, type NodeFacts } from "../../shared/domain/index.ts";
 import type { HttpClient, HttpRequest } from "./http.ts";
 import { readNdjson } from "./ndjson.ts";
 import { errorOfProblem, type Problem } from "./problem.ts";
@@ -43,7 +43,7 @@ export interface NodeClient {
   load(archive: Readable, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView[]>;
   save(references: readonly string[], signal?: AbortSignal): Promise<Readable>;
   build(context: Readable, query: BuildQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
-  facts(): Promise<Record<string, unknown>>;
+  facts(): Promise<{ facts: NodeFacts }>;
 }
 
 export function nodeClient(http: HttpClient): NodeClient {

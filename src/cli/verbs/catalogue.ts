@@ -27,6 +27,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: "wait", summary: "wait for jobs to end", load: async () => (await import("./wait.ts")).waitVerb },
   { name: "cancel", summary: "end jobs", load: async () => (await import("./cancel.ts")).cancelVerb },
   { name: "nodes", summary: "list machines and their GPUs", load: async () => (await import("./nodes.ts")).nodesVerb },
+  { name: "gpu", summary: "look at this machine's GPUs", load: async () => (await import("./gpu.ts")).gpuVerb },
   { name: "images", summary: "list and manage this machine's images", load: async () => (await import("./images.ts")).imagesVerb },
   { name: "image", summary: "bootstrap a base image; as `berth images`", load: async () => (await import("./images.ts")).imageVerb },
   { name: "build", summary: "build an image from a Dockerfile", load: async () => (await import("./build.ts")).buildVerb },

@@ -1,0 +1,20 @@
+import { Command } from "commander";
+import type { CliIo } from "../cli-io.ts";
+import { connectNode, withNode } from "../client/connect.ts";
+import { type FormatOptions, printListing, withFormats } from "../output/formats.ts";
+import { localGpuListing } from "../output/gpu-listing.ts";
+import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
+import { action, examples } from "../verb.ts";
+
+export function gpuLsCommand(io: CliIo): Command {
+  const command = withFormats(withNode(new Command("ls")))
+    .description("List the GPUs of this machine as its agent sees them now.")
+    .action(action(io, (options: FormatOptions, self: Command) => listGpus(io, options, self)));
+  return examples(command, ["berth gpu ls", "berth gpu ls -o wide"]);
+}
+
+async function listGpus(io: CliIo, options: FormatOptions, self: Command): Promise<void> {
+  const { facts } = await connectNode(io, self).facts();
+  if (facts.simulatedGpus) warnSimulatedGpus(io, facts.hostname);
+  return printListing(io, options, localGpuListing(), facts.gpus);
+}
