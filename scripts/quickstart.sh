@@ -69,12 +69,14 @@ else
 fi
 berth nodes
 
-say "the base image: debian:bookworm with NumPy, from the distribution's packages"
-berth image bootstrap debian:bookworm --include python3-numpy
+# The machine's own distribution: its mirrors and keys are here already.
+base=$(. /etc/os-release && echo "$ID:$VERSION_CODENAME")
+say "the base image: $base with NumPy, from the distribution's packages"
+berth image bootstrap "$base" --include python3-numpy
 
 say "the example's image"
 examples/digits/fetch-data.sh
-berth build -t digits examples/digits
+berth build -t digits --build-arg "BASE=$base" examples/digits
 
 # Submits a job file, follows its log, prints what it cost and where the checkpoint lies.
 run_example() {

@@ -1,4 +1,4 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, readFileSync } from "node:fs";
 import { access, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -6,7 +6,8 @@ import { bootstrapImage, createImageStore } from "../../src/node/images/index.ts
 import { loadNative, packageRoot } from "../../src/node/platform/index.ts";
 import { systemClock } from "../../src/shared/domain/index.ts";
 
-export const BASE_IMAGE = "debian:bookworm";
+/** The machine's own distribution ("debian:bookworm"): its mirrors and keys are here already. */
+export const BASE_IMAGE = ownDistribution(readFileSync("/etc/os-release", "utf8"));
 const INCLUDE = ["python3-numpy"];
 
 /** The folder that outlives test runs: $BERTH_TEST_CACHE, or .cache in the repository. */
@@ -15,11 +16,11 @@ export function testCacheDir(): string {
 }
 
 /**
- * An oci-archive of debian:bookworm with python3-numpy, made once with mmdebstrap (needs root and the host's package
+ * An oci-archive of BASE_IMAGE with python3-numpy, made once with mmdebstrap (needs root and the host's package
  * mirror; under a minute) and kept in the cache. Load it with `store.load(createReadStream(path), ...)`.
  */
 export async function ensureBaseImage(): Promise<string> {
-  const archive = join(testCacheDir(), "base-image-bookworm-numpy-1.tar");
+  const archive = join(testCacheDir(), `base-image-${BASE_IMAGE.replace(":", "-")}-numpy-1.tar`);
   if (await exists(archive)) return archive;
   const dataDir = join(testCacheDir(), "base-image-store");
   await mkdir(dataDir, { recursive: true });
@@ -43,4 +44,9 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+function ownDistribution(osRelease: string): string {
+  const value = (name: string) => new RegExp(`^${name}="?([a-z]+)"?$`, "m").exec(osRelease)?.[1] ?? "";
+  return `${value("ID")}:${value("VERSION_CODENAME")}`;
 }

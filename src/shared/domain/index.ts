@@ -14,7 +14,7 @@ export type {
   ResourceUsage,
   StopReason,
 } from "./job.ts";
-export { isActive, isTerminal, TERMINAL_STATES } from "./job.ts";
+export { isActive, isTerminal } from "./job.ts";
 export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
 export type { Gpu, NodeFacts, NodeRecord, NodeState } from "./node.ts";
 export { systemClock } from "./system-clock.ts";

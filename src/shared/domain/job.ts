@@ -88,7 +88,7 @@ export interface Job {
   outcome: Outcome | null;
 }
 
-export const TERMINAL_STATES = ["succeeded", "failed", "cancelled"] as const satisfies JobState[];
+const TERMINAL_STATES = ["succeeded", "failed", "cancelled"] as const satisfies JobState[];
 
 export function isTerminal(state: JobState): boolean {
   return (TERMINAL_STATES as readonly JobState[]).includes(state);

@@ -12,6 +12,32 @@ export interface Gpu {
   healthy: boolean;
   /** Why it is not healthy; null when it is. */
   problem: string | null;
+  /** NUMA node of its PCI slot; null where the machine has but one, or does not say. */
+  numaNode: number | null;
+  /** Where its active NVLinks lead; [] without NVLink. */
+  nvlinks: NvlinkPeer[];
+  /** Null when this GPU cannot be partitioned. */
+  mig: { enabled: boolean; devices: MigDevice[] } | null;
+}
+
+/** The other end of some of a GPU's NVLinks. */
+export interface NvlinkPeer {
+  kind: "gpu" | "switch" | "other";
+  /** As NVML writes it, "00000000:1B:00.0". */
+  pciBusId: string;
+  /** Active links between the two. */
+  links: number;
+}
+
+/** One compute instance of a partitioned GPU. */
+export interface MigDevice {
+  /** "MIG-..." */
+  uuid: string;
+  gpuInstance: number;
+  computeInstance: number;
+  /** "1g.10gb", or "1c.2g.20gb" where it has only a part of its GPU instance. */
+  profile: string;
+  memoryBytes: number;
 }
 
 export interface NodeFacts {

@@ -5,7 +5,7 @@ export { createDigester, digestHex, digestOf, isDigest, verifyDigest } from "./d
 export type { ImageConfig } from "./image-config.ts";
 export { parseImageConfig } from "./image-config.ts";
 export type { Descriptor, ImageIndex, Manifest } from "./manifest.ts";
-export { MAX_LAYERS, MAX_MANIFEST_BYTES, makeManifest, parseIndex, parseManifest } from "./manifest.ts";
-export { DOCKER_MEDIA_TYPES, isIndexType, isLayerType, isManifestType, MEDIA_TYPES } from "./media-types.ts";
+export { MAX_MANIFEST_BYTES, makeManifest, parseIndex, parseManifest } from "./manifest.ts";
+export { isIndexType, isManifestType, MEDIA_TYPES } from "./media-types.ts";
 export type { Reference } from "./reference.ts";
 export { familiarReference, formatReference, normaliseReference, parseReference } from "./reference.ts";

@@ -18,6 +18,26 @@ const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T)
 const Milliseconds = Type.Number();
 const Id = Type.String({ minLength: 1, maxLength: 128 });
 
+const NvlinkPeerSchema = Type.Object({
+  kind: Type.Union([Type.Literal("gpu"), Type.Literal("switch"), Type.Literal("other")]),
+  pciBusId: Type.String(),
+  links: Type.Integer(),
+});
+
+const MigSchema = Type.Object({
+  enabled: Type.Boolean(),
+  devices: Type.Array(
+    Type.Object({
+      uuid: Id,
+      gpuInstance: Type.Integer(),
+      computeInstance: Type.Integer(),
+      profile: Type.String(),
+      memoryBytes: Type.Number(),
+    }),
+    { maxItems: 64 },
+  ),
+});
+
 export const GpuSchema = Type.Object({
   uuid: Id,
   index: Type.Integer(),
@@ -28,6 +48,9 @@ export const GpuSchema = Type.Object({
   computeCapability: nullable(Type.String()),
   healthy: Type.Boolean(),
   problem: nullable(Type.String()),
+  numaNode: nullable(Type.Integer()),
+  nvlinks: Type.Array(NvlinkPeerSchema, { maxItems: 64 }),
+  mig: nullable(MigSchema),
 });
 
 export const NodeFactsSchema = Type.Object({
