@@ -40,6 +40,9 @@ export function gpuOf(node: string, index: number, changes: Partial<Gpu> = {}): 
     computeCapability: "8.0",
     healthy: true,
     problem: null,
+    numaNode: null,
+    nvlinks: [],
+    mig: null,
     ...changes,
   };
 }

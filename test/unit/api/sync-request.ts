@@ -25,6 +25,9 @@ const FACTS: NodeFacts = {
     computeCapability: "9.0",
     healthy: index === 1,
     problem: index === 1 ? null : "fell off the bus",
+    numaNode: null,
+    nvlinks: [],
+    mig: null,
   })),
   simulatedGpus: false,
 };

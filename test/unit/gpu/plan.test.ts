@@ -13,6 +13,9 @@ function gpu(index: number, changes: Partial<Gpu> = {}): Gpu {
     computeCapability: "9.0",
     healthy: true,
     problem: null,
+    numaNode: null,
+    nvlinks: [],
+    mig: null,
     ...changes,
   };
 }

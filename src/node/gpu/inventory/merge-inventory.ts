@@ -37,6 +37,9 @@ function toGpu(gpu: NvmlGpu, known: Gpu[]): Gpu {
     computeCapability: gpu.computeCapability,
     healthy: true,
     problem: null,
+    numaNode: null,
+    nvlinks: [],
+    mig: null,
   };
 }
 

@@ -77,6 +77,9 @@ async function inventoryOf(driverRoot: string): Promise<GpuInventory> {
     computeCapability: "9.0",
     healthy: true,
     problem: null,
+    numaNode: null,
+    nvlinks: [],
+    mig: null,
   }));
   return { driverVersion: "550.163.01", cudaVersion: "12.4", simulated: true, gpus, problem: null };
 }
