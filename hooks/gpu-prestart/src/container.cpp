@@ -1,3 +1,6 @@
+#include <cstdint>
+#include <cstdio>
+
 #include "failure.hpp"
 #include "fd.hpp"
 #include "input.hpp"
@@ -24,6 +27,15 @@ bool has_namespace(const json& linux_part, const std::string& type) {
   return false;
 }
 
+/** True in a user namespace other than the host's own, as under rootless podman: mknod is forbidden there too. */
+bool in_user_namespace() {
+  Fd file(open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC));
+  if (!file) fail_errno("open", "/proc/self/uid_map");
+  unsigned inside = 0, outside = 0, count = 0;
+  const std::string map = read_all(file.get(), 65536, "/proc/self/uid_map");
+  return std::sscanf(map.c_str(), "%u %u %u", &inside, &outside, &count) != 3 || inside != 0 || outside != 0 || count != UINT32_MAX;
+}
+
 Container container_of(const json& state, const json& config, const std::string& bundle) {
   const json linux_part = config.value("linux", json::object());
   if (!has_namespace(linux_part, "mount")) throw Failure("container has no mount namespace of its own");
@@ -32,7 +44,7 @@ Container container_of(const json& state, const json& config, const std::string&
     throw Failure("rootfsPropagation " + propagation + " would spread the mounts to the host");
   const std::string root = config.at("root").at("path").get<std::string>();
   const std::string rootfs = !root.empty() && root[0] == '/' ? root : bundle + "/" + root;
-  return {state.at("pid").get<pid_t>(), rootfs, has_namespace(linux_part, "user")};
+  return {state.at("pid").get<pid_t>(), rootfs, has_namespace(linux_part, "user") || in_user_namespace()};
 }
 
 }  // namespace

@@ -15,11 +15,27 @@ Fd clone(const std::string& path, struct stat& st) {
   return tree;
 }
 
-Fd clone_file(const std::string& path) {
+struct Wanted {
+  mode_t type;
+  const char* name;
+  uint64_t attributes;
+};
+
+Wanted wanted(MountKind kind) {
+  constexpr uint64_t quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  switch (kind) {
+    case MountKind::socket: return {S_IFSOCK, "socket", quiet | MOUNT_ATTR_NOEXEC};
+    case MountKind::folder: return {S_IFDIR, "folder", quiet | MOUNT_ATTR_NOEXEC};
+    default: return {S_IFREG, "regular file", quiet | MOUNT_ATTR_RDONLY};
+  }
+}
+
+Fd clone_file(const FileMount& mount) {
   struct stat st;
-  Fd tree = clone(path, st);
-  if (!S_ISREG(st.st_mode)) throw Failure("host file " + path + " is not a regular file");
-  if (sys::mount_setattr(tree.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV) != 0) fail_errno("mount_setattr", path);
+  Fd tree = clone(mount.host_path, st);
+  const auto [type, name, attributes] = wanted(mount.kind);
+  if ((st.st_mode & S_IFMT) != type) throw Failure("host file " + mount.host_path + " is not a " + name);
+  if (sys::mount_setattr(tree.get(), attributes) != 0) fail_errno("mount_setattr", mount.host_path);
   return tree;
 }
 
@@ -36,7 +52,8 @@ Fd clone_node(const DeviceNode& node) {
 
 HostFiles open_host_files(const Plan& plan, bool with_nodes) {
   HostFiles host;
-  for (const FileMount& mount : plan.mounts) host.files.push_back(clone_file(mount.host_path));
+  for (const FileMount& mount : plan.mounts) host.files.push_back(clone_file(mount));
+  for (const FileMount& mount : plan.run_mounts) host.run_files.push_back(clone_file(mount));
   if (with_nodes)
     for (const DeviceNode& node : plan.nodes) host.nodes.push_back(clone_node(node));
   return host;

@@ -6,7 +6,8 @@
 
 /** Detached mounts of the host's files, taken while the host's mount namespace is still ours. */
 struct HostFiles {
-  std::vector<Fd> files;  // one for each Plan::mounts, read-only, nosuid, nodev
+  std::vector<Fd> files;      // one for each Plan::mounts
+  std::vector<Fd> run_files;  // one for each Plan::run_mounts
   std::vector<Fd> nodes;  // one for each Plan::nodes where the container has a user namespace, else empty
 };
 

@@ -13,9 +13,13 @@ struct DeviceNode {
   gid_t gid;
 };
 
+/** A file is bound read-only; a socket, and a folder of pipes (MPS), must stay writable. */
+enum class MountKind { file, socket, folder };
+
 struct FileMount {
   std::string host_path;
-  std::string path;  // below the driver folder: "lib64/libcuda.so.550.163.01"
+  std::string path;  // below the driver folder: "lib64/libcuda.so.550.163.01"; in Plan::run_mounts below the rootfs
+  MountKind kind;
 };
 
 struct Symlink {
@@ -28,8 +32,11 @@ struct Plan {
   std::string driver_folder;  // relative to the rootfs: "usr/local/nvidia"
   std::vector<DeviceNode> nodes;
   std::vector<FileMount> mounts;
+  std::vector<FileMount> run_mounts;  // below /run: programs look for a daemon's socket there and nowhere else
   std::vector<Symlink> symlinks;
-  std::string proc_params;  // empty: leave /proc/driver/nvidia/params alone
+  std::string proc_params;             // empty: leave /proc/driver/nvidia alone
+  std::vector<std::string> proc_shown;  // below /proc/driver/nvidia: "gpus/0000:10:00.0"
+  std::string application_profile;     // text of a driver application profile; empty: none
 };
 
 /** What the hook needs of the OCI state and the bundle's config.json. */

@@ -12,6 +12,7 @@
 #include "failure.hpp"
 #include "host-files.hpp"
 #include "input.hpp"
+#include "outside-folder.hpp"
 #include "proc-driver.hpp"
 #include "rootfs.hpp"
 #include "syscalls.hpp"
@@ -39,6 +40,12 @@ void leave_the_caller_behind() {
 }
 
 std::string plan_path(int argc, char** argv) {
+#ifdef BERTH_FAIL_POINTS
+  if (argc == 5 && std::string(argv[3]) == "--fail-after") {
+    Undo::fail_after = std::atoi(argv[4]);
+    argc = 3;
+  }
+#endif
   const std::string path = argc == 3 && std::string(argv[1]) == "--plan" ? argv[2] : "";
   if (path.empty() || path[0] != '/') throw Failure("usage: gpu-prestart --plan /absolute/path < oci-state");
   return path;
@@ -52,7 +59,8 @@ void inject(const std::string& path) {
   Undo undo;
   make_device_nodes(root.get(), plan, host, undo);
   const Fd tmpfs = mount_driver_folder(root.get(), plan, host, undo);
-  if (!plan.proc_params.empty()) show_proc_params(root.get(), tmpfs.get(), undo);
+  mount_outside_driver_folder(root.get(), tmpfs.get(), plan, host, undo);
+  if (!plan.proc_params.empty()) show_proc_driver(root.get(), plan, undo);
   undo.keep();
 }
 

@@ -62,6 +62,31 @@ DeviceNode device_node(const json& entry) {
           number(entry, "gid", UINT32_MAX - 1)};
 }
 
+MountKind kind_of(const json& entry) {
+  const std::string kind = entry.value("kind", "file");
+  if (kind == "file") return MountKind::file;
+  if (kind == "socket") return MountKind::socket;
+  if (kind == "folder") return MountKind::folder;
+  throw Failure("plan: mount kind " + kind + " is not file, socket or folder");
+}
+
+/** Into the driver folder, or below /run for what programs look for there alone. */
+void add_mount(Plan& plan, const std::string& folder, const json& entry) {
+  const std::string path = entry.at("containerPath").get<std::string>();
+  const MountKind kind = kind_of(entry);
+  if (kind != MountKind::file && path.compare(0, 5, "/run/") == 0)
+    plan.run_mounts.push_back({host_path(entry), "run/" + below("/run", path), kind});
+  else
+    plan.mounts.push_back({host_path(entry), below(folder, path), kind});
+}
+
+void add_proc_view(Plan& plan, const json& view) {
+  plan.proc_params = view.at("params").get<std::string>();
+  if (plan.proc_params.size() > 65536) throw Failure("plan: procDriver.params is larger than 64 KiB");
+  for (const json& entry : view.contains("shown") ? list(view, "shown") : json::array())
+    plan.proc_shown.push_back(below("/proc/driver/nvidia", "/proc/driver/nvidia/" + entry.get<std::string>()));
+}
+
 /** A link may only name a file beside it. */
 Symlink symlink_of(const std::string& folder, const json& entry) {
   const std::string target = entry.at("target").get<std::string>();
@@ -77,11 +102,11 @@ Plan plan_of(const json& value) {
   Plan plan;
   plan.driver_folder = folder.substr(1);
   for (const json& entry : list(value, "deviceNodes")) plan.nodes.push_back(device_node(entry));
-  for (const json& entry : list(value, "mounts"))
-    plan.mounts.push_back({host_path(entry), below(folder, entry.at("containerPath").get<std::string>())});
+  for (const json& entry : list(value, "mounts")) add_mount(plan, folder, entry);
   for (const json& entry : list(value, "symlinks")) plan.symlinks.push_back(symlink_of(folder, entry));
-  if (!value.at("procDriver").is_null()) plan.proc_params = value.at("procDriver").at("params").get<std::string>();
-  if (plan.proc_params.size() > 65536) throw Failure("plan: procDriver.params is larger than 64 KiB");
+  if (!value.at("procDriver").is_null()) add_proc_view(plan, value.at("procDriver"));
+  plan.application_profile = value.value("applicationProfile", "");
+  if (plan.application_profile.size() > 65536) throw Failure("plan: applicationProfile is larger than 64 KiB");
   return plan;
 }
 

@@ -1,9 +1,10 @@
 #pragma once
+#include "input.hpp"
 #include "undo.hpp"
 
 /**
- * Shows `proc/params` of the driver folder's tmpfs at /proc/driver/nvidia/params. With `ModifyDeviceFiles: 0` there NVIDIA's
- * user-space code makes no device nodes of its own in the container. Without the file in procfs (no driver loaded, as with
- * simulated GPUs) there is nothing to hide. Throws Failure.
+ * Covers /proc/driver/nvidia with a read-only view: `params` with `ModifyDeviceFiles: 0`, so that NVIDIA's user-space code makes no
+ * device nodes of its own, `version`, `registry` and what the plan shows (the folders of the assigned GPUs). Other GPUs' folders
+ * are not there. Without a driver in the kernel (as with simulated GPUs) there is nothing to hide. Throws Failure.
  */
-void show_proc_params(int root, int tmpfs, Undo& undo);
+void show_proc_driver(int root, const Plan& plan, Undo& undo);

@@ -24,8 +24,13 @@ export interface InjectionPlan {
   /** Folders whose libraries go into the container's ld.so.cache (by the driver layer; the hook does not read this). */
   libraryFolders: string[];
   env: Record<string, string>;
-  /** `ModifyDeviceFiles: 0` view of /proc/driver/nvidia/params. */
-  procDriver: { params: string } | null;
+  /**
+   * The container's view of /proc/driver/nvidia: `params` with `ModifyDeviceFiles: 0`, `version`, `registry` and the paths of `shown`
+   * ("gpus/0000:10:00.0", "capabilities/gpu0/mig/gi1/access"); everything else there is covered.
+   */
+  procDriver: { params: string; shown?: string[] } | null;
+  /** Text of a driver application profile, put into /etc/nvidia/nvidia-application-profiles-rc.d. */
+  applicationProfile?: string;
 }
 
 export interface DeviceNode {
@@ -40,8 +45,12 @@ export interface DeviceNode {
   gid: number;
 }
 
-/** A regular file, bound read-only. */
+/**
+ * A regular file, bound read-only below the driver folder; or a daemon's socket or folder of pipes (`kind`), bound
+ * nosuid, nodev, noexec below the driver folder or /run.
+ */
 export interface FileMount {
+  kind?: "file" | "socket" | "folder";
   /** Absolute, links already resolved. */
   hostPath: string;
   containerPath: string;

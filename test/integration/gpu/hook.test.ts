@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { InjectionPlan } from "../../../src/node/gpu/index.ts";
+import type { FileMount, InjectionPlan } from "../../../src/node/gpu/index.ts";
 import { buildFakeAndHook, HOOK, HOOK_ASAN } from "./support/builds.ts";
 import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
 import { callHook, type HookCall, holdNamespace, type NamespaceHolder } from "./support/namespace-holder.ts";
@@ -65,10 +67,41 @@ describe.each([
     expect(await holder.names("usr/local/nvidia/bin")).toEqual(["nvidia-smi"]);
   });
 
-  it("shows the driver's params with ModifyDeviceFiles off", async () => {
-    const holder = await hold({ params: "ModifyDeviceFiles: 1" });
-    expect((await call(holder, { hook })).code).toBe(0);
+  it("shows of /proc/driver/nvidia the params with ModifyDeviceFiles off and the assigned GPUs' folders", async () => {
+    const holder = await hold({ params: "ModifyDeviceFiles: 1", procFolders: ["gpus/0000:10:00.0", "gpus/0000:11:00.0", "suspend"] });
+    const procDriver = { params: plan.procDriver?.params ?? "", shown: ["gpus/0000:11:00.0", "capabilities/gpu9"] };
+    expect(await call(holder, { hook, plan: { ...plan, procDriver } })).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(await holder.read("proc/driver/nvidia/params")).toMatch(/^ModifyDeviceFiles: 0\n/);
+    expect(await holder.names("proc/driver/nvidia")).toEqual(["gpus", "params"]);
+    expect(await holder.names("proc/driver/nvidia/gpus")).toEqual(["0000:11:00.0"]);
+  });
+
+  it("mounts a daemon's socket and a folder of pipes, writable but without devices, programs or privileges", async () => {
+    const folder = join(bundle, "mps");
+    await mkdir(folder);
+    const server = createServer().listen(join(bundle, "socket"));
+    await once(server, "listening");
+    const extra: FileMount[] = [
+      { kind: "socket", hostPath: join(bundle, "socket"), containerPath: "/run/nvidia-persistenced/socket", options: [] },
+      { kind: "folder", hostPath: folder, containerPath: "/usr/local/nvidia/mps", options: [] },
+    ];
+    const holder = await hold();
+    expect(await call(holder, { hook, plan: { ...plan, mounts: [...plan.mounts, ...extra] } })).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "",
+    });
+    server.close();
+    const options = await holder.mountOptions();
+    for (const { containerPath } of extra) expect(options[containerPath]).toMatch(/^rw,nosuid,nodev,noexec/);
+  });
+
+  it("writes the application profile over NVIDIA's folder of profiles", async () => {
+    const holder = await hold();
+    expect((await call(holder, { hook, plan: { ...plan, applicationProfile: "EGLVisibleDGPUDevices 0x2\n" } })).code).toBe(0);
+    const path = "etc/nvidia/nvidia-application-profiles-rc.d";
+    expect(await holder.read(`${path}/10-container.conf`)).toBe("EGLVisibleDGPUDevices 0x2\n");
+    expect((await holder.mountOptions())[`/${path}`]).toMatch(/^ro,/);
   });
 
   it("takes everything back when a late step fails", async () => {
@@ -191,6 +224,25 @@ describe.each([
     expect(result.stderr).toBe("gpu-prestart: open_tree /nonexistent/libcuda.so.1: No such file or directory\n");
     expect(await holder.names("dev")).toEqual([]);
   });
+});
+
+it("takes everything back whichever of its steps is the last", async () => {
+  const server = createServer().listen(join(bundle, "socket"));
+  await once(server, "listening");
+  const socket: FileMount = { kind: "socket", hostPath: join(bundle, "socket"), containerPath: "/run/nvidia-x/socket", options: [] };
+  const whole = { ...plan, mounts: [...plan.mounts, socket], applicationProfile: "x" };
+  const holder = await hold({ params: "ModifyDeviceFiles: 1", procFolders: ["gpus/0000:10:00.0"] });
+  const before = [await holder.mounts(), await tree(rootfs)];
+  let steps = 0;
+  for (let code = 1; code !== 0; steps += 1) {
+    const result = await call(holder, { hook: HOOK_ASAN, plan: whole, failAfter: steps + 1 });
+    code = result.code;
+    if (code === 0) break;
+    expect(result.stderr).toBe(`gpu-prestart: step ${steps + 1} fails because a test said so\n`);
+    expect([await holder.mounts(), await tree(rootfs), await holder.names("dev")]).toEqual([...before, []]);
+  }
+  server.close();
+  expect(steps).toBeGreaterThan(12);
 });
 
 it("meets any damage to a plan with success or one clear line, never a memory error", async () => {

@@ -96,7 +96,7 @@ describe("planning an injection", () => {
   });
 
   it("tells the driver's user-space code to make no device nodes", () => {
-    expect(plan(["GPU-0"]).procDriver).toEqual({ params: "ModifyDeviceFiles: 0\nDeviceFileMode: 438\n" });
+    expect(plan(["GPU-0"]).procDriver).toMatchObject({ params: "ModifyDeviceFiles: 0\nDeviceFileMode: 438\n" });
   });
 
   it.each<[string, Parameters<typeof plan>, string]>([

@@ -39,12 +39,16 @@ export async function prepareDriverLayer(options: DriverLayerOptions): Promise<s
 }
 
 async function treeFor(options: DriverLayerOptions): Promise<Tree> {
-  const parts = await Promise.all([mountPoint(options), loaderCache(options), loaderConfig(options), ...commandLinks(options)]);
+  const parts = await Promise.all([...mountPoints(options), loaderCache(options), loaderConfig(options), ...commandLinks(options)]);
   return new Map(parts.flat());
 }
 
-async function mountPoint({ lowerDirs, driverFolder }: DriverLayerOptions): Promise<Part> {
-  const path = driverFolder.slice(1);
+/** What the hook mounts on: the driver folder, and NVIDIA's folder of application profiles for graphics. */
+function mountPoints(options: DriverLayerOptions): Promise<Part>[] {
+  return [options.driverFolder.slice(1), "etc/nvidia/nvidia-application-profiles-rc.d"].map((path) => mountPoint(path, options));
+}
+
+async function mountPoint(path: string, { lowerDirs }: DriverLayerOptions): Promise<Part> {
   const { kind } = await imageEntry(lowerDirs, path);
   return kind === "absent" || kind === "folder" ? [[path, null]] : [];
 }

@@ -35,7 +35,8 @@ export function planInjection(request: PlanRequest): InjectionPlan {
     symlinks: files.libraryLinks.map(({ name, target }) => ({ target, path: `${LIBRARY_FOLDER}/${name}` })),
     libraryFolders: [LIBRARY_FOLDER],
     env: environment(gpus, request),
-    procDriver: files.params === null ? null : { params: withoutDeviceFiles(files.params) },
+    procDriver: files.params === null ? null : { params: withoutDeviceFiles(files.params), shown: gpus.map(procFolder) },
+    ...applicationProfile(gpus, request.capabilities),
   };
 }
 
@@ -85,6 +86,20 @@ function environment(gpus: Gpu[], request: PlanRequest): Record<string, string> 
     PATH: appendToPath(env.PATH, BINARY_FOLDER),
     LD_LIBRARY_PATH: appendFolder(env.LD_LIBRARY_PATH, LIBRARY_FOLDER),
   };
+}
+
+/** NVML's "00000000:10:00.0" is "gpus/0000:10:00.0" in procfs. */
+function procFolder(gpu: Gpu): string {
+  return `gpus/${gpu.pciBusId.toLowerCase().replace(/^0000(?=[0-9a-f]{4}:)/, "")}`;
+}
+
+/** EGL and Vulkan list the GPUs of the PCI bus, not those of /dev; this profile names the ones to keep, by minor number. */
+function applicationProfile(gpus: Gpu[], capabilities: readonly Capability[]): { applicationProfile?: string } {
+  if (!capabilities.includes("graphics") && !capabilities.includes("display")) return {};
+  const mask = gpus.reduce((bits, gpu) => bits | (1n << BigInt(gpu.minor)), 0n);
+  const settings = `["EGLVisibleDGPUDevices", 0x${mask.toString(16)}]`;
+  const text = `{"profiles": [{"name": "_container_", "settings": ${settings}}], "rules": [{"pattern": [], "profile": "_container_"}]}\n`;
+  return { applicationProfile: text };
 }
 
 /** With this line NVIDIA's user-space code makes no device nodes by itself (nvidia.ko parameter NVreg_ModifyDeviceFiles). */

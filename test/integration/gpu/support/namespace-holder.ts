@@ -12,6 +12,8 @@ export interface NamespaceHolder {
   pid: number;
   /** Mount points below the rootfs, seen from inside. */
   mounts(): Promise<string[]>;
+  /** The options of those mounts by mount point: "ro,nosuid,nodev". */
+  mountOptions(): Promise<Record<string, string>>;
   /** Names in a folder, and the text of a file, of the rootfs, seen from inside. */
   names(path: string): Promise<string[]>;
   read(path: string): Promise<string>;
@@ -20,7 +22,7 @@ export interface NamespaceHolder {
 
 export async function holdNamespace(
   rootfs: string,
-  options: { dev?: boolean; proc?: boolean; params?: string } = {},
+  options: { dev?: boolean; proc?: boolean; params?: string; procFolders?: string[] } = {},
 ): Promise<NamespaceHolder> {
   const { dev = true, proc = true } = options;
   const steps = [`mount --bind '${rootfs}' '${rootfs}'`];
@@ -31,6 +33,7 @@ export async function holdNamespace(
     steps.push(
       `mount -t tmpfs tmpfs '${rootfs}/proc/driver' && mkdir '${rootfs}/proc/driver/nvidia' && echo '${options.params}' > '${rootfs}/proc/driver/nvidia/params'`,
     );
+  for (const folder of options.procFolders ?? []) steps.push(`mkdir -p '${rootfs}/proc/driver/nvidia/${folder}'`);
   const child = spawn("unshare", ["-m", "--propagation", "private", "sh", "-c", `${steps.join(" && ")} && echo ready && exec cat`], {
     stdio: ["pipe", "pipe", "inherit"],
   });
@@ -40,15 +43,16 @@ export async function holdNamespace(
     child.once("exit", () => reject(new Error(`no namespace for ${rootfs}`)));
   });
   const inside = (...args: string[]): Promise<string> => must("nsenter", ["-m", "-t", String(pid), ...args]);
+  const mounts = async (): Promise<[path: string, options: string][]> =>
+    (await inside("cat", "/proc/self/mountinfo"))
+      .split("\n")
+      .map((line) => line.split(" "))
+      .filter(([, , , , path]) => path?.startsWith(`${rootfs}/`))
+      .map(([, , , , path = "", options = ""]) => [path.slice(rootfs.length), options]);
   return {
     pid,
-    mounts: async () =>
-      (await inside("cat", "/proc/self/mountinfo"))
-        .split("\n")
-        .map((line) => line.split(" ")[4] ?? "")
-        .filter((path) => path.startsWith(`${rootfs}/`))
-        .map((path) => path.slice(rootfs.length))
-        .sort(),
+    mounts: async () => (await mounts()).map(([path]) => path).sort(),
+    mountOptions: async () => Object.fromEntries(await mounts()),
     names: async (path) =>
       (await inside("ls", "-A", join(rootfs, path)))
         .split("\n")
@@ -73,6 +77,8 @@ export interface HookCall {
   planMode?: number;
   linux?: Record<string, unknown>;
   env?: Record<string, string>;
+  /** The sanitized hook fails by itself after this many steps. */
+  failAfter?: number;
   /** Stands in place of the OCI state. */
   state?: string;
 }
@@ -85,5 +91,6 @@ export async function callHook(call: HookCall): Promise<Finished> {
   await writeFile(planPath, typeof call.plan === "string" ? call.plan : JSON.stringify(call.plan), { mode: 0o600 });
   await must("chmod", [(call.planMode ?? 0o600).toString(8), planPath]);
   const state = { ociVersion: "1.0.2", id: "t", status: "creating", pid: call.pid, bundle: call.bundle };
-  return exec(call.hook, ["--plan", planPath], { input: call.state ?? JSON.stringify(state), env: call.env ?? {} });
+  const failure = call.failAfter === undefined ? [] : ["--fail-after", String(call.failAfter)];
+  return exec(call.hook, ["--plan", planPath, ...failure], { input: call.state ?? JSON.stringify(state), env: call.env ?? {} });
 }
