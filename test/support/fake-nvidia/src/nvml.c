@@ -1,22 +1,56 @@
 #include "nvml.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "fake.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-static struct fake_config config;
+struct fake_config fake_config;
+static struct fake_config fresh;
 static int users;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int fake_ready(void) { return users > 0; }
+
+/* As the real library: which GPUs there are is decided at the first nvmlInit; their state is always the newest. */
+static void refresh(void) {
+    fake_config_load(&fresh);
+    if (users == 0) {
+        fake_config = fresh;
+        for (int i = 0; i < fake_config.visible; i++)
+            for (int m = 0; m < fake_config.mig_count[i]; m++) fake_config.migs[i][m].parent = &fake_config.gpus[i];
+        return;
+    }
+    fake_config.wait_hang_seconds = fresh.wait_hang_seconds;
+    for (int i = 0; i < fake_config.visible; i++) {
+        struct fake_gpu *gpu = &fake_config.gpus[i];
+        for (int j = 0; j < fresh.visible; j++) {
+            if (fresh.gpus[j].minor != gpu->minor) continue;
+            memcpy(fresh.gpus[j].uuid, gpu->uuid, sizeof gpu->uuid);
+            *gpu = fresh.gpus[j];
+            memcpy(fake_config.migs[i], fresh.migs[j], sizeof fake_config.migs[i]);
+            fake_config.mig_count[i] = fresh.mig_count[j];
+            for (int m = 0; m < fake_config.mig_count[i]; m++) fake_config.migs[i][m].parent = gpu;
+        }
+    }
+}
+
+void fake_refresh(void) {
+    pthread_mutex_lock(&lock);
+    refresh();
+    pthread_mutex_unlock(&lock);
+}
 
 EXPORT nvmlReturn_t nvmlInit_v2(void) {
-    if (users == 0) fake_config_load(&config);
-    if (config.hang_seconds > 0) sleep((unsigned)config.hang_seconds);
-    if (config.no_driver) return NVML_ERROR_DRIVER_NOT_LOADED;
-    users++;
-    return NVML_SUCCESS;
+    pthread_mutex_lock(&lock);
+    refresh();
+    int hang = fresh.hang_seconds, no_driver = fresh.no_driver;
+    if (!no_driver) users++;
+    pthread_mutex_unlock(&lock);
+    if (hang > 0) sleep((unsigned)hang);
+    return no_driver ? NVML_ERROR_DRIVER_NOT_LOADED : NVML_SUCCESS;
 }
 
 EXPORT nvmlReturn_t nvmlInitWithFlags(unsigned flags) {
@@ -25,9 +59,11 @@ EXPORT nvmlReturn_t nvmlInitWithFlags(unsigned flags) {
 }
 
 EXPORT nvmlReturn_t nvmlShutdown(void) {
-    if (users == 0) return NVML_ERROR_UNINITIALIZED;
-    users--;
-    return NVML_SUCCESS;
+    pthread_mutex_lock(&lock);
+    int before = users;
+    if (users > 0) users--;
+    pthread_mutex_unlock(&lock);
+    return before == 0 ? NVML_ERROR_UNINITIALIZED : NVML_SUCCESS;
 }
 
 EXPORT const char *nvmlErrorString(nvmlReturn_t result) {
@@ -35,6 +71,8 @@ EXPORT const char *nvmlErrorString(nvmlReturn_t result) {
         case NVML_SUCCESS: return "Success";
         case NVML_ERROR_UNINITIALIZED: return "Uninitialized";
         case NVML_ERROR_INVALID_ARGUMENT: return "Invalid Argument";
+        case NVML_ERROR_NOT_SUPPORTED: return "Not Supported";
+        case NVML_ERROR_TIMEOUT: return "Timeout";
         case NVML_ERROR_NOT_FOUND: return "Not Found";
         case NVML_ERROR_INSUFFICIENT_SIZE: return "Insufficient Size";
         case NVML_ERROR_DRIVER_NOT_LOADED: return "Driver Not Loaded";
@@ -52,24 +90,24 @@ static nvmlReturn_t put(char *out, unsigned size, const char *text) {
 }
 
 /* As on real machines: a lost GPU still has a handle and an index, everything else answers "GPU is lost". */
-static nvmlReturn_t check(nvmlDevice_t device, const void *out) {
+nvmlReturn_t fake_check(nvmlDevice_t device, const void *out) {
     if (users == 0) return NVML_ERROR_UNINITIALIZED;
     if (!device || !out) return NVML_ERROR_INVALID_ARGUMENT;
-    return device->lost ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
+    return (device->parent ? device->parent : device)->lost ? NVML_ERROR_GPU_IS_LOST : NVML_SUCCESS;
 }
 
-EXPORT nvmlReturn_t nvmlSystemGetDriverVersion(char *out, unsigned size) { return put(out, size, config.driver); }
+EXPORT nvmlReturn_t nvmlSystemGetDriverVersion(char *out, unsigned size) { return put(out, size, fake_config.driver); }
 
 EXPORT nvmlReturn_t nvmlSystemGetNVMLVersion(char *out, unsigned size) {
     char text[96];
-    snprintf(text, sizeof text, "12.%s", config.driver);
+    snprintf(text, sizeof text, "12.%s", fake_config.driver);
     return put(out, size, text);
 }
 
 EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *out) {
     if (users == 0) return NVML_ERROR_UNINITIALIZED;
     if (!out) return NVML_ERROR_INVALID_ARGUMENT;
-    *out = config.cuda;
+    *out = fake_config.cuda;
     return NVML_SUCCESS;
 }
 
@@ -78,23 +116,23 @@ EXPORT nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *out) { return nvmlSystem
 EXPORT nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *out) {
     if (users == 0) return NVML_ERROR_UNINITIALIZED;
     if (!out) return NVML_ERROR_INVALID_ARGUMENT;
-    *out = (unsigned)config.visible;
+    *out = (unsigned)fake_config.visible;
     return NVML_SUCCESS;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned index, nvmlDevice_t *out) {
     if (users == 0) return NVML_ERROR_UNINITIALIZED;
-    if (!out || index >= (unsigned)config.visible) return NVML_ERROR_INVALID_ARGUMENT;
-    *out = &config.gpus[index];
+    if (!out || index >= (unsigned)fake_config.visible) return NVML_ERROR_INVALID_ARGUMENT;
+    *out = &fake_config.gpus[index];
     return NVML_SUCCESS;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *out) {
     if (users == 0) return NVML_ERROR_UNINITIALIZED;
     if (!uuid || !out) return NVML_ERROR_INVALID_ARGUMENT;
-    for (int i = 0; i < config.visible; i++) {
-        if (strcmp(config.gpus[i].uuid, uuid) != 0) continue;
-        *out = &config.gpus[i];
+    for (int i = 0; i < fake_config.visible; i++) {
+        if (strcmp(fake_config.gpus[i].uuid, uuid) != 0) continue;
+        *out = &fake_config.gpus[i];
         return NVML_SUCCESS;
     }
     return NVML_ERROR_NOT_FOUND;
@@ -103,71 +141,59 @@ EXPORT nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *ou
 EXPORT nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned *out) {
     if (users == 0) return NVML_ERROR_UNINITIALIZED;
     if (!device || !out) return NVML_ERROR_INVALID_ARGUMENT;
-    *out = (unsigned)(device - config.gpus);
+    if (device->parent) return NVML_ERROR_INVALID_ARGUMENT;
+    *out = (unsigned)(device - fake_config.gpus);
     return NVML_SUCCESS;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetUUID(nvmlDevice_t device, char *out, unsigned size) {
-    nvmlReturn_t result = check(device, out);
+    nvmlReturn_t result = fake_check(device, out);
     return result == NVML_SUCCESS ? put(out, size, device->uuid) : result;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetName(nvmlDevice_t device, char *out, unsigned size) {
-    nvmlReturn_t result = check(device, out);
-    return result == NVML_SUCCESS ? put(out, size, config.model) : result;
+    nvmlReturn_t result = fake_check(device, out);
+    if (result != NVML_SUCCESS || !device->parent) return result == NVML_SUCCESS ? put(out, size, fake_config.model) : result;
+    char text[160];
+    snprintf(text, sizeof text, "%s MIG %s", fake_config.model, device->profile);
+    return put(out, size, text);
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned *out) {
-    nvmlReturn_t result = check(device, out);
+    nvmlReturn_t result = fake_check(device, out);
     if (result == NVML_SUCCESS) *out = (unsigned)device->minor;
     return result;
 }
 
-EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *out) {
-    nvmlReturn_t result = check(device, out);
-    if (result != NVML_SUCCESS) return result;
-    unsigned bus = 0x10u + (unsigned)device->minor;
+void fake_pci(unsigned bus, nvmlPciInfo_t *out) {
     *out = (nvmlPciInfo_t){.bus = bus, .pciDeviceId = 0x233010DE};
     snprintf(out->busIdLegacy, sizeof out->busIdLegacy, "0000:%02X:00.0", bus & 0xff);
     snprintf(out->busId, sizeof out->busId, "00000000:%02X:00.0", bus & 0xff);
-    return NVML_SUCCESS;
+}
+
+EXPORT nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *out) {
+    nvmlReturn_t result = fake_check(device, out);
+    if (result == NVML_SUCCESS) fake_pci(fake_bus(device->parent ? device->parent->minor : device->minor), out);
+    return result;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *out) {
-    nvmlReturn_t result = check(device, out);
-    if (result == NVML_SUCCESS) *out = (nvmlMemory_t){config.memory_bytes, config.memory_bytes, 0};
+    nvmlReturn_t result = fake_check(device, out);
+    if (result == NVML_SUCCESS) *out = (nvmlMemory_t){device->memory_bytes, device->memory_bytes - device->memory_used_bytes, device->memory_used_bytes};
     return result;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *out) {
-    nvmlReturn_t result = check(device, out);
-    if (result == NVML_SUCCESS) *out = (nvmlMemory_v2_t){out->version, config.memory_bytes, 0, config.memory_bytes, 0};
+    nvmlReturn_t result = fake_check(device, out);
+    if (result == NVML_SUCCESS) *out = 
+        (nvmlMemory_v2_t){out->version, device->memory_bytes, 0, device->memory_bytes - device->memory_used_bytes, device->memory_used_bytes};
     return result;
 }
 
 EXPORT nvmlReturn_t nvmlDeviceGetCudaComputeCapability(nvmlDevice_t device, int *major_out, int *minor_out) {
-    nvmlReturn_t result = check(device, major_out);
+    nvmlReturn_t result = fake_check(device, major_out);
     if (result != NVML_SUCCESS || !minor_out) return result != NVML_SUCCESS ? result : NVML_ERROR_INVALID_ARGUMENT;
-    *major_out = config.capability_major;
-    *minor_out = config.capability_minor;
+    *major_out = fake_config.capability_major;
+    *minor_out = fake_config.capability_minor;
     return NVML_SUCCESS;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *out) {
-    nvmlReturn_t result = check(device, out);
-    if (result == NVML_SUCCESS) *out = (nvmlUtilization_t){0, 0};
-    return result;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, int sensor, unsigned *out) {
-    nvmlReturn_t result = check(device, out);
-    (void)sensor;
-    if (result == NVML_SUCCESS) *out = 31;
-    return result;
-}
-
-EXPORT nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned *out) {
-    nvmlReturn_t result = check(device, out);
-    if (result == NVML_SUCCESS) *out = 68000;
-    return result;
 }
