@@ -75,7 +75,7 @@ export interface DeviceRule {
 }
 
 /** NVIDIA_DRIVER_CAPABILITIES' words. */
-export type Capability = "compute" | "utility" | "video" | "graphics" | "display" | "ngx";
+export type Capability = "compute" | "utility" | "video" | "graphics" | "display" | "ngx" | "compat32";
 
 /** What of one driver root a container could get. */
 export interface DriverFiles {
@@ -84,21 +84,54 @@ export interface DriverFiles {
   libraries: DriverFile[];
   /** Links beside the libraries: "libcuda.so.1" -> "libcuda.so.550.163.01". */
   libraryLinks: { name: string; target: string }[];
+  /** The same of the 32-bit libraries; empty without compat32. */
+  libraries32: DriverFile[];
+  libraryLinks32: { name: string; target: string }[];
   binaries: DriverFile[];
+  fixedFiles: FixedFile[];
+  services: ServiceEndpoint[];
   /** Firmware the kernel loads itself; listed for people, not injected. */
   firmware: string[];
   /** /dev/nvidiactl and the capabilities' own nodes. */
   controlNodes: DeviceNode[];
   /** /dev/nvidiaN by minor number. */
   gpuNodes: DeviceNode[];
+  /** /dev/nvidia-caps/nvidia-capN: a MIG device needs those of its GPU instance and its compute instance. */
+  capabilityNodes: DeviceNode[];
+  /** /dev/dri of the GPUs, for graphics; empty without it. */
+  renderNodes: RenderNode[];
   /** Control nodes that the capabilities need and the host lacks ("/dev/nvidia-uvm"). */
   missingNodes: string[];
   /** /proc/driver/nvidia/params of the host; null where there is no driver in the kernel. */
   params: string | null;
+  /** Why no container may have these files: several driver versions lie mixed on the disk, or the kernel runs another one. */
+  problem: string | null;
 }
 
 export interface DriverFile {
   /** File name in the container. */
   name: string;
   hostPath: string;
+}
+
+/** A file that programs look for at certain places and nowhere else: an ICD manifest, the OptiX kernels, an X server's driver. */
+export interface FixedFile {
+  hostPath: string;
+  /** Below the driver folder: "share/vulkan/icd.d/nvidia_icd.json". */
+  path: string;
+  /** Where programs look, absolute: the driver layer has links from there into the driver folder. */
+  place: string;
+}
+
+/** A socket or a folder of pipes, through which programs reach a service of the host. */
+export interface ServiceEndpoint {
+  service: "persistenced" | "fabricmanager" | "mps";
+  kind: "socket" | "folder";
+  hostPath: string;
+}
+
+export interface RenderNode {
+  /** "0000:10:00.0", as below /dev/dri/by-path. */
+  pciAddress: string;
+  node: DeviceNode;
 }

@@ -28,11 +28,18 @@ const FILES: DriverFiles = {
   version: "550.1",
   libraries: [{ name: "libcuda.so.550.1", hostPath: "/usr/lib/libcuda.so.550.1" }],
   libraryLinks: [{ name: "libcuda.so.1", target: "libcuda.so.550.1" }],
+  libraries32: [],
+  libraryLinks32: [],
   binaries: [{ name: "nvidia-smi", hostPath: "/usr/bin/nvidia-smi" }],
+  fixedFiles: [],
+  services: [],
   firmware: [],
   controlNodes: [node("nvidiactl", 195, 255), node("nvidia-uvm", 510, 0)],
   gpuNodes: [0, 1, 2].map((minor) => node(`nvidia${minor}`, 195, minor)),
+  capabilityNodes: [],
+  renderNodes: [],
   missingNodes: [],
+  problem: null,
   params: "ModifyDeviceFiles: 1\nDeviceFileMode: 438\n",
 };
 

@@ -1,33 +1,53 @@
 import { basename, dirname } from "node:path";
 import type { Capability, DeviceNode, DriverFile, DriverFiles } from "../types.ts";
 import { CAPABILITY_FILES, closeCapabilities } from "./capability-files.ts";
+import { driverProblem, versionOf } from "./driver-problem.ts";
 import { type DriverRootListing, type ListedFile, type ListedNode, SIMULATION_CONFIG } from "./listing.ts";
+import { linksOf, selectLibraries } from "./select-libraries.ts";
 
 /**
  * Chooses from a driver root what `capabilities` stand for. Only files of exactly one driver version are taken, so leftovers
- * of an older driver never mix in: `version` (what NVML says), else the one that libnvidia-ml.so.1 or libcuda.so.1 leads to.
- * Null when there is no driver.
+ * of an older driver never mix in: `version` (what NVML says), else the kernel module's, else the one that libnvidia-ml.so.1 or
+ * libcuda.so.1 leads to. Null when there is no driver.
  */
 export function selectDriverFiles(
   listing: DriverRootListing,
   capabilities: readonly Capability[],
   version: string | null,
 ): DriverFiles | null {
-  const chosen = version ?? installedVersion(listing.libraries);
+  const chosen = version ?? listing.kernelVersion ?? installedVersion(listing.libraries);
   if (chosen === null) return null;
-  const tables = closeCapabilities(capabilities).map((capability) => CAPABILITY_FILES[capability]);
-  const libraries = tables.flatMap((table) => table.libraries).flatMap((base) => selectLibrary(listing.libraries, base, chosen));
-  const wantedNodes = ["nvidiactl", ...tables.flatMap((table) => table.nodes)];
+  const closed = closeCapabilities(capabilities);
+  const tables = closed.map((capability) => CAPABILITY_FILES[capability]);
+  const libraries = selectLibraries(listing.libraries, closed, chosen);
+  const libraries32 = closed.includes("compat32") ? selectLibraries(listing.libraries32, closed, chosen) : [];
+  const services = tables.flatMap((table) => table.services);
   return {
     version: chosen,
     libraries: [...libraries, ...simulationConfig(listing.libraries, libraries)],
-    libraryLinks: libraries.flatMap((library) => linksTo(listing.libraries, library)),
+    libraryLinks: libraries.flatMap((library) => linksOf(listing.libraries, library)),
+    libraries32,
+    libraryLinks32: libraries32.flatMap((library) => linksOf(listing.libraries32, library)),
     binaries: tables.flatMap((table) => table.binaries).flatMap((name) => selectBinary(listing.binaries, name)),
+    fixedFiles: fixedFiles(listing, closed, chosen),
+    services: listing.services.filter(({ service }) => services.includes(service)),
     firmware: listing.firmware.filter((path) => basename(dirname(path)) === chosen),
-    controlNodes: wantedNodes.flatMap((name) => listing.nodes.filter((node) => node.name === name)).map(deviceNode),
-    gpuNodes: listing.nodes.filter((node) => /^nvidia\d+$/.test(node.name)).map(deviceNode),
-    missingNodes: wantedNodes.filter((name) => !listing.nodes.some((node) => node.name === name)).map((name) => `/dev/${name}`),
+    ...selectNodes(listing, closed),
     params: listing.params,
+    problem: moduleProblem(listing, chosen) ?? driverProblem(listing.libraries, chosen, libraries),
+  };
+}
+
+type NodeLists = Pick<DriverFiles, "controlNodes" | "gpuNodes" | "capabilityNodes" | "renderNodes" | "missingNodes">;
+
+function selectNodes({ nodes, dri }: DriverRootListing, closed: Capability[]): NodeLists {
+  const wanted = ["nvidiactl", ...closed.flatMap((capability) => CAPABILITY_FILES[capability].nodes)];
+  return {
+    controlNodes: wanted.flatMap((name) => nodes.filter((node) => node.name === name)).map(deviceNode),
+    gpuNodes: nodes.filter((node) => /^nvidia\d+$/.test(node.name)).map(deviceNode),
+    capabilityNodes: nodes.filter((node) => /^nvidia-caps\/nvidia-cap\d+$/.test(node.name)).map(deviceNode),
+    renderNodes: closed.includes("graphics") ? dri.map(({ pciAddress, node }) => ({ pciAddress, node: deviceNode(node) })) : [],
+    missingNodes: wanted.filter((name) => !nodes.some((node) => node.name === name)).map((name) => `/dev/${name}`),
   };
 }
 
@@ -36,22 +56,24 @@ function installedVersion(files: ListedFile[]): string | null {
   return link ? (/\.so\.(\d+\.\d[\d.]*)$/.exec(link.realPath)?.[1] ?? null) : null;
 }
 
-/** libcuda -> libcuda.so.550.163.01; nothing when this driver does not ship it. */
-function selectLibrary(files: ListedFile[], base: string, version: string): DriverFile[] {
-  const name = `${base}.so.${version}`;
-  const found = files.find((file) => file.name === name);
-  return found ? [{ name, hostPath: found.realPath }] : [];
-}
-
-/** Every other name of the same file ("libcuda.so.1", "libcuda.so"), led straight to it: chains and Debian's alternatives end here. */
-function linksTo(files: ListedFile[], library: DriverFile): { name: string; target: string }[] {
-  const names = files.filter((file) => file.realPath === library.hostPath && file.name !== library.name).map((file) => file.name);
-  return [...new Set(names)].map((name) => ({ name, target: library.name }));
+/** NVML speaks for the module it found at its start; after a reload the two differ until NVML is asked anew. */
+function moduleProblem({ kernelVersion }: DriverRootListing, chosen: string): string | null {
+  if (kernelVersion === null || kernelVersion === chosen) return null;
+  return `NVML speaks for driver ${chosen}, the loaded kernel module is ${kernelVersion}`;
 }
 
 function selectBinary(files: ListedFile[], name: string): DriverFile[] {
   const found = files.find((file) => file.name === name);
   return found ? [{ name, hostPath: found.realPath }] : [];
+}
+
+/** Those that carry a driver version in their name only when it is this one. */
+function fixedFiles({ fixed }: DriverRootListing, closed: Capability[], version: string): DriverFiles["fixedFiles"] {
+  return fixed
+    .filter(({ capability }) => closed.includes(capability))
+    .filter(({ path }) => (/\d{3,}\.\d+(?:\.\d+)?/.exec(basename(path))?.[0] ?? version) === version)
+    .filter(({ hostPath }) => (versionOf(basename(hostPath)) ?? version) === version)
+    .map(({ hostPath, path, place }) => ({ hostPath, path, place }));
 }
 
 function simulationConfig(files: ListedFile[], libraries: DriverFile[]): DriverFile[] {
