@@ -15,6 +15,26 @@ export { writeLdCache } from "./layer/write-ld-cache.ts";
 export { deviceRules } from "./plan/device-rules.ts";
 export type { PlanRequest } from "./plan/plan-injection.ts";
 export { DRIVER_FOLDER, planInjection } from "./plan/plan-injection.ts";
+export { type DeviceSelector, parseDeviceSelector } from "./requests/device-selector.ts";
+export { type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./requests/driver-capabilities.ts";
+export { type ExtraDevice, parseImexChannels, parseMigRight } from "./requests/extra-devices.ts";
+export { type CompatNote, type ReadAt, readCompatNote } from "./requests/forward-compatibility/compat-note.ts";
+export { type CompatDecision, type CompatLibraries, decideCompat } from "./requests/forward-compatibility/decide-compat.ts";
+export { findCompatLibraries } from "./requests/forward-compatibility/find-compat-libraries.ts";
+export { parseGoBool } from "./requests/go-bool.ts";
+export { type GpuRequest, type RequestPolicy, readGpuRequest } from "./requests/gpu-request.ts";
+export { type GpusOption, parseGpusOption } from "./requests/gpus-option.ts";
+export { brandsOfModel } from "./requests/requirements/brand-of-model.ts";
+export {
+  assertRequirements,
+  evaluateRequirement,
+  type RequirementFacts,
+  type RequirementResult,
+} from "./requests/requirements/evaluate-requirement.ts";
+export { type ImageRequirements, imageRequirements } from "./requests/requirements/image-requirements.ts";
+export { parseRequirement, type Requirement } from "./requests/requirements/parse-requirement.ts";
+export { type GpuSelection, selectGpus } from "./requests/select-gpus.ts";
+export { type DeviceChoice, parseVisibleDevices } from "./requests/visible-devices.ts";
 export type { SimulatedGpus, SimulationOptions } from "./simulate/prepare-simulated-gpus.ts";
 export { prepareSimulatedGpus } from "./simulate/prepare-simulated-gpus.ts";
 export type {

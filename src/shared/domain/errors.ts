@@ -38,6 +38,8 @@ export const ERRORS = {
   container_start_failed: kind(500, true, "see the message of the runtime; `berth doctor` checks the machine"),
   container_stuck: kind(503, true, "a process waits in the kernel, often for a dead disk or network mount: drain the node"),
   gpu_unavailable: kind(409, true, "`berth nodes` shows which GPUs are healthy"),
+  gpu_request_invalid: kind(422, false, "correct the value; docs/gpu.md lists the forms of --gpus and NVIDIA_*"),
+  gpu_requirement_unmet: kind(409, true, "use a node with a newer driver, an image for an older CUDA, or set NVIDIA_DISABLE_REQUIRE=true"),
   gpu_injection_failed: kind(500, true, "`berth doctor` checks the driver"),
   mount_forbidden: kind(403, false, "ask the operator to allow the folder with --allow-bind"),
   data_dir_locked: kind(409, false, "stop the other Berth first, or choose another --data-dir"),

@@ -1,0 +1,44 @@
+import { BerthError } from "../../../shared/domain/index.ts";
+import { invalid, listItems, quoted } from "./request-limits.ts";
+
+/** Devices beside the GPUs that NVIDIA_<NAME>=enabled asks for. */
+export const EXTRA_DEVICES = ["gds", "mofed", "gdrcopy", "nvswitch"] as const;
+export type ExtraDevice = (typeof EXTRA_DEVICES)[number];
+
+/** Largest IMEX channel number (nvidia-container-toolkit: 2^20 - 1). */
+const LAST_CHANNEL = 2 ** 20 - 1;
+
+/** NVIDIA_GDS, NVIDIA_MOFED, NVIDIA_GDRCOPY and NVIDIA_NVSWITCH: exactly "enabled" asks, everything else does not. */
+export function extraDevices(env: Readonly<Record<string, string>>): ExtraDevice[] {
+  return EXTRA_DEVICES.filter((name) => env[`NVIDIA_${name.toUpperCase()}`] === "enabled");
+}
+
+/**
+ * NVIDIA_IMEX_CHANNELS: numbers, each once and in order. "all" is dropped, as in nvidia-container-toolkit.
+ * @throws BerthError gpu_request_invalid
+ */
+export function parseImexChannels(value: string | undefined): number[] {
+  const channels = listItems("NVIDIA_IMEX_CHANNELS", value ?? "")
+    .filter((item) => item !== "all")
+    .map(parseChannel);
+  return [...new Set(channels)].sort((a, b) => a - b);
+}
+
+function parseChannel(text: string): number {
+  if (/^\d{1,7}$/.test(text) && Number(text) <= LAST_CHANNEL) return Number(text);
+  throw invalid(`NVIDIA_IMEX_CHANNELS: ${quoted(text)} is no channel from 0 to ${LAST_CHANNEL}`);
+}
+
+/**
+ * NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES give the right to partition, or to watch, every GPU of the
+ * machine: only privileged containers may have it, and only as "all".
+ * @throws BerthError forbidden, gpu_request_invalid
+ */
+export function parseMigRight(name: string, value: string | undefined, privileged: boolean): boolean {
+  const items = listItems(name, value ?? "");
+  if (items.length === 0) return false;
+  if (!privileged) throw new BerthError("forbidden", `${name}=${quoted(value ?? "")} needs a privileged container`);
+  const other = items.find((item) => item.toLowerCase() !== "all");
+  if (other !== undefined) throw invalid(`${name}: ${quoted(other)}; only "all" can be given`);
+  return true;
+}

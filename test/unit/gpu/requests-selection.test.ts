@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { parseGpusOption, parseVisibleDevices, readGpuRequest, selectGpus } from "../../../src/node/gpu/index.ts";
+import type { Gpu } from "../../../src/shared/domain/index.ts";
+
+function gpu(index: number, changes: Partial<Gpu> = {}): Gpu {
+  return {
+    uuid: `GPU-0000000${index}-AAAA-4111-8222-333344445555`,
+    index,
+    minor: index,
+    pciBusId: `00000000:${(0x1a + index).toString(16).toUpperCase()}:00.0`,
+    model: "H100",
+    memoryBytes: 1,
+    computeCapability: "9.0",
+    healthy: true,
+    problem: null,
+    numaNode: null,
+    nvlinks: [],
+    mig: null,
+    ...changes,
+  };
+}
+
+const MIG = { uuid: "MIG-11111111-2222-4333-8444-555566667777", gpuInstance: 1, computeInstance: 0, profile: "1g.10gb", memoryBytes: 1 };
+const GPUS = [gpu(0), gpu(1), gpu(2, { mig: { enabled: true, devices: [MIG] } }), gpu(3, { healthy: false, problem: "GPU is lost" })];
+
+const indexes = (value: string): number[] => selectGpus(parseVisibleDevices(value), GPUS).gpus.map(({ index }) => index);
+
+describe("finding devices", () => {
+  it.each<[string, number[]]>([
+    ["all", [0, 1, 2]],
+    ["void", []],
+    ["none", []],
+    ["1,0,1", [0, 1]],
+    ["3", [3]],
+    ["gpu-00000001-aaaa-4111-8222-333344445555", [1]],
+    ["GPU-00000001", [1]],
+    ["0000:1b:00.0", [1]],
+    ["1c:00.0,0", [0, 2]],
+    ["nvidia.com/gpu=1", [1]],
+    ["nvidia.com/gpu=all", [0, 1, 2]],
+    ["nvidia.com/gpu=GPU-00000002-AAAA-4111-8222-333344445555", [2]],
+  ])("%s names %j", (value, expected) => {
+    expect(indexes(value)).toEqual(expected);
+  });
+
+  it.each([MIG.uuid, MIG.uuid.toLowerCase(), "2:0", "nvidia.com/gpu=2:0", `nvidia.com/gpu=${MIG.uuid}`])(
+    "%s names the MIG device alone",
+    (value) => {
+      const { gpus, mig } = selectGpus(parseVisibleDevices(value), GPUS);
+      expect(gpus).toEqual([]);
+      expect(mig.map(({ gpu: parent, device }) => [parent.index, device.uuid])).toEqual([[2, MIG.uuid]]);
+    },
+  );
+
+  it.each<[string, string]>([
+    ["9", "this machine has no GPU index 9"],
+    ["GPU-ffffffff", "this machine has no GPU GPU-ffffffff"],
+    ["0000:ff:00.0", "this machine has no GPU bus id 00000000:ff:00.0"],
+    ["2:1", "this machine has no MIG device 2:1"],
+    ["vendor.example/net=0", "vendor.example/net=0 is no device of this machine's driver"],
+  ])("%s is not on this machine", (value, message) => {
+    expect(() => indexes(value)).toThrow(expect.objectContaining({ code: "gpu_unavailable", message: expect.stringContaining(message) }));
+  });
+
+  it("refuses the beginning of a UUID that two GPUs share", () => {
+    const twins = [gpu(0), gpu(1, { uuid: "GPU-00000000-BBBB-4111-8222-333344445555" })];
+    expect(() => selectGpus(parseVisibleDevices("GPU-00000000"), twins)).toThrow(/is the beginning of both GPU-00000000-AAAA/);
+  });
+
+  it("counts healthy GPUs only", () => {
+    expect(selectGpus(parseGpusOption("2").choice, GPUS).gpus.map(({ index }) => index)).toEqual([0, 1]);
+    expect(() => selectGpus(parseGpusOption("4").choice, GPUS)).toThrow("4 GPUs are asked for; this machine has 3 healthy ones");
+  });
+});
+
+describe("who may ask", () => {
+  const env = { NVIDIA_VISIBLE_DEVICES: "all", NVIDIA_IMEX_CHANNELS: "0", NVIDIA_GDS: "enabled", NVIDIA_DRIVER_CAPABILITIES: "utility" };
+
+  it("lets the environment of a job narrow and never widen", () => {
+    const request = readGpuRequest(env, { source: "assignment", privileged: false });
+    expect(request).toMatchObject({ devices: null, extras: [], imexChannels: [], capabilities: { capabilities: ["utility"] } });
+    expect(request.notes).toEqual([
+      "NVIDIA_VISIBLE_DEVICES=all is not looked at: in a job the assignment decides",
+      "NVIDIA_IMEX_CHANNELS=0 is not looked at: in a job the assignment decides",
+      "NVIDIA_GDS=enabled is not looked at: in a job the assignment decides",
+    ]);
+  });
+
+  it.each(["void", "none", "rubbish, even"])("keeps the assignment of a job whose environment says %s", (value) => {
+    expect(readGpuRequest({ NVIDIA_VISIBLE_DEVICES: value }, { source: "assignment", privileged: false }).devices).toBeNull();
+  });
+
+  it("takes the environment as the request outside the scheduler", () => {
+    const request = readGpuRequest(env, { source: "environment", privileged: false });
+    expect(request).toMatchObject({ devices: { kind: "all" }, extras: ["gds"], imexChannels: [0], notes: [] });
+    expect(readGpuRequest({}, { source: "environment", privileged: false }).devices).toEqual({ kind: "void" });
+  });
+
+  it("gives images from before these variables everything, outside the scheduler", () => {
+    const request = readGpuRequest({ CUDA_VERSION: "9.0" }, { source: "environment", privileged: false });
+    expect(request.devices).toEqual({ kind: "all" });
+    expect(request.capabilities.all).toBe(true);
+    expect(
+      readGpuRequest({ CUDA_VERSION: "9.0", NVIDIA_VISIBLE_DEVICES: "" }, { source: "environment", privileged: false }).devices,
+    ).toEqual({
+      kind: "void",
+    });
+  });
+
+  it("lets --gpus name the capabilities instead", () => {
+    const request = readGpuRequest(env, { source: "environment", privileged: false }, ["video"]);
+    expect(request.capabilities).toEqual({ capabilities: ["video"], all: false });
+  });
+
+  it("refuses MIG rights to what is not privileged, a job above all", () => {
+    const asking = { NVIDIA_MIG_CONFIG_DEVICES: "all" };
+    expect(() => readGpuRequest(asking, { source: "assignment", privileged: false })).toThrow(
+      expect.objectContaining({ code: "forbidden" }),
+    );
+    expect(readGpuRequest(asking, { source: "environment", privileged: true })).toMatchObject({ migConfig: true, migMonitor: false });
+  });
+});
