@@ -1,12 +1,15 @@
 import type { Clock } from "../../shared/domain/index.ts";
 import type { NativeNvml } from "../platform/index.ts";
-import { readDriverRoot } from "./driver-files/read-driver-root.ts";
+import { createDriverRoot } from "./driver-files/cached-driver-root.ts";
 import { selectDriverFiles } from "./driver-files/select-driver-files.ts";
 import { createInventory } from "./inventory/create-inventory.ts";
 import { findNvml } from "./inventory/find-nvml.ts";
+import { mountPointsOf } from "./layer/layer-tree.ts";
 import { prepareDriverLayer } from "./layer/prepare-driver-layer.ts";
+import { removeUnusedLayers } from "./layer/remove-unused-layers.ts";
 import { deviceRules } from "./plan/device-rules.ts";
-import { DRIVER_FOLDER, planInjection } from "./plan/plan-injection.ts";
+import { DRIVER_FOLDER } from "./plan/driver-mounts.ts";
+import { planInjection } from "./plan/plan-injection.ts";
 import type { Capability, DeviceRule, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
 
 const CAPABILITIES: readonly Capability[] = ["utility", "compute"];
@@ -52,18 +55,32 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
     timeoutMs: options.nvmlTimeoutMs ?? NVML_TIMEOUT_MS,
     clock: options.clock,
   });
+  const driver = createDriverRoot(options.driverRoot);
+  if (options.stateDir !== undefined) await removeUnusedLayers(options.stateDir);
   return {
     inventory: () => inventory.read(),
     planFor: async (gpuUuids, rootfs) => {
-      const [seen, listing] = await Promise.all([inventory.read(), readDriverRoot(options.driverRoot)]);
+      const [seen, listing] = await Promise.all([inventory.read(), driver.read()]);
       const driverFiles = selectDriverFiles(listing, CAPABILITIES, seen.driverVersion);
       const plan = planInjection({ inventory: seen, driverFiles, gpuUuids, capabilities: CAPABILITIES, rootfs });
-      return { plan, deviceRules: deviceRules(plan), layer: await layerFor(options.stateDir, driverFiles, rootfs) };
+      return { plan, deviceRules: deviceRules(plan), layer: await layerFor(options.stateDir, driverFiles, plan, rootfs) };
     },
   };
 }
 
-async function layerFor(stateDir: string | undefined, driverFiles: DriverFiles | null, { lowerDirs }: RootfsFacts): Promise<string | null> {
+async function layerFor(
+  stateDir: string | undefined,
+  driverFiles: DriverFiles | null,
+  plan: InjectionPlan,
+  { lowerDirs }: RootfsFacts,
+): Promise<string | null> {
   if (driverFiles === null || lowerDirs === undefined || stateDir === undefined) return null;
-  return prepareDriverLayer({ stateDir, lowerDirs, driverFiles, driverFolder: DRIVER_FOLDER, architecture: process.arch });
+  return prepareDriverLayer({
+    stateDir,
+    lowerDirs,
+    driverFiles,
+    driverFolder: DRIVER_FOLDER,
+    architecture: process.arch,
+    mountPoints: mountPointsOf(plan),
+  });
 }

@@ -2,11 +2,11 @@ import type { LdCache, LdCacheEntry } from "./ld-cache-format.ts";
 
 const ELF_LIBC6 = 3;
 /** FLAG_X8664_LIB64 and FLAG_AARCH64_LIB64 of glibc's ldconfig.h. */
-const ARCHITECTURE_FLAGS: Record<string, number> = { x64: 0x0300, arm64: 0x0a00 };
+const ARCHITECTURE_FLAGS: Record<string, number> = { x64: 0x0300, arm64: 0x0a00, ia32: 0 };
 
 /**
  * The image's cache with the driver's libraries in it, sorted as the loader's binary search needs. A library of the same
- * name that the image ships goes: the user-space driver must be the one that fits the kernel's.
+ * name that the image ships goes: the user-space driver must be the one that fits the kernel's. `architecture` as process.arch.
  */
 export function mergeLdCache(image: LdCache | null, folder: string, names: readonly string[], architecture: string): LdCache {
   const flags = ELF_LIBC6 | (ARCHITECTURE_FLAGS[architecture] ?? 0);

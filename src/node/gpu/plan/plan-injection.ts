@@ -1,15 +1,16 @@
 import { BerthError, type Gpu } from "../../../shared/domain/index.ts";
-import type { Capability, DeviceNode, DriverFiles, FileMount, GpuInventory, InjectionPlan, RootfsFacts } from "../types.ts";
+import type { Capability, DeviceNode, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "../types.ts";
+import {
+  BINARY_FOLDER,
+  DRIVER_FOLDER,
+  driverLinks,
+  driverMounts,
+  libraryFolders,
+  pciAddressOf,
+  renderNodes,
+  serviceEnvironment,
+} from "./driver-mounts.ts";
 import { appendFolder, appendToPath } from "./search-path.ts";
-
-/**
- * Everything goes below one folder that the image does not have, so nothing of the image is covered or changed. The name is
- * the field's own: CUDA images carry its bin and lib64 in PATH and LD_LIBRARY_PATH already.
- */
-export const DRIVER_FOLDER = "/usr/local/nvidia";
-const LIBRARY_FOLDER = `${DRIVER_FOLDER}/lib64`;
-const BINARY_FOLDER = `${DRIVER_FOLDER}/bin`;
-const FILE_OPTIONS = ["ro", "nosuid", "nodev", "bind"];
 
 export interface PlanRequest {
   inventory: GpuInventory;
@@ -30,12 +31,15 @@ export function planInjection(request: PlanRequest): InjectionPlan {
   return {
     version: 1,
     driverFolder: DRIVER_FOLDER,
-    deviceNodes: [...files.controlNodes, ...gpus.map((gpu) => gpuNode(files, gpu))],
-    mounts: [...files.libraries.map((file) => mount(LIBRARY_FOLDER, file)), ...files.binaries.map((file) => mount(BINARY_FOLDER, file))],
-    symlinks: files.libraryLinks.map(({ name, target }) => ({ target, path: `${LIBRARY_FOLDER}/${name}` })),
-    libraryFolders: [LIBRARY_FOLDER],
-    env: environment(gpus, request),
-    procDriver: files.params === null ? null : { params: withoutDeviceFiles(files.params), shown: gpus.map(procFolder) },
+    deviceNodes: [...files.controlNodes, ...gpus.flatMap((gpu) => [gpuNode(files, gpu), ...renderNodes(files, gpu.pciBusId)])],
+    mounts: driverMounts(files),
+    symlinks: driverLinks(files),
+    libraryFolders: libraryFolders(files),
+    env: environment(gpus, files, request),
+    procDriver:
+      files.params === null
+        ? null
+        : { params: withoutDeviceFiles(files.params), shown: gpus.map((gpu) => `gpus/${pciAddressOf(gpu.pciBusId)}`) },
     ...applicationProfile(gpus, request.capabilities),
   };
 }
@@ -56,6 +60,7 @@ function healthyGpu(inventory: GpuInventory, uuid: string): Gpu {
 
 function completeDriver(files: DriverFiles | null): DriverFiles {
   if (files === null) throw new BerthError("gpu_unavailable", "no NVIDIA driver libraries were found");
+  if (files.problem !== null) throw new BerthError("gpu_unavailable", files.problem);
   if (files.libraries.length === 0) throw new BerthError("gpu_unavailable", `no libraries of driver ${files.version} were found`);
   if (files.missingNodes.length > 0) {
     throw new BerthError("gpu_unavailable", `${files.missingNodes.join(", ")} is missing; \`nvidia-modprobe -c 0 -u\` makes the nodes`);
@@ -72,11 +77,7 @@ function gpuNode(files: DriverFiles, gpu: Gpu): DeviceNode {
   return node;
 }
 
-function mount(folder: string, file: { name: string; hostPath: string }): FileMount {
-  return { hostPath: file.hostPath, containerPath: `${folder}/${file.name}`, options: FILE_OPTIONS };
-}
-
-function environment(gpus: Gpu[], request: PlanRequest): Record<string, string> {
+function environment(gpus: Gpu[], files: DriverFiles, request: PlanRequest): Record<string, string> {
   const { env } = request.rootfs;
   return {
     NVIDIA_VISIBLE_DEVICES: gpus.map((gpu) => gpu.uuid).join(","),
@@ -84,13 +85,9 @@ function environment(gpus: Gpu[], request: PlanRequest): Record<string, string> 
     // nvidia-smi and CUDA then count alike.
     CUDA_DEVICE_ORDER: "PCI_BUS_ID",
     PATH: appendToPath(env.PATH, BINARY_FOLDER),
-    LD_LIBRARY_PATH: appendFolder(env.LD_LIBRARY_PATH, LIBRARY_FOLDER),
+    LD_LIBRARY_PATH: libraryFolders(files).reduce((path, folder) => appendFolder(path, folder), env.LD_LIBRARY_PATH ?? ""),
+    ...serviceEnvironment(files),
   };
-}
-
-/** NVML's "00000000:10:00.0" is "gpus/0000:10:00.0" in procfs. */
-function procFolder(gpu: Gpu): string {
-  return `gpus/${gpu.pciBusId.toLowerCase().replace(/^0000(?=[0-9a-f]{4}:)/, "")}`;
 }
 
 /** EGL and Vulkan list the GPUs of the PCI bus, not those of /dev; this profile names the ones to keep, by minor number. */

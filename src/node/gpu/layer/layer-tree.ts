@@ -1,0 +1,114 @@
+import { basename, dirname, join } from "node:path";
+import type { DriverFile, DriverFiles, InjectionPlan } from "../types.ts";
+import { imageEntry, readImageFile } from "./image-entry.ts";
+import type { LdCache } from "./ld-cache-format.ts";
+import { mergeLdCache } from "./merge-ld-cache.ts";
+import { parseLdCache } from "./parse-ld-cache.ts";
+import { writeLdCache } from "./write-ld-cache.ts";
+
+const MAX_CACHE_BYTES = 8 * 2 ** 20;
+const PROFILES_FOLDER = "/etc/nvidia/nvidia-application-profiles-rc.d";
+
+/** What to lay, by path: bytes of a file, "->" and the target of a link, null for a folder. */
+export type Tree = Map<string, Buffer | string | null>;
+type Part = [path: string, content: Buffer | string | null][];
+
+export interface DriverLayerOptions {
+  stateDir: string;
+  /** The image's layers, top first. */
+  lowerDirs: readonly string[];
+  driverFiles: DriverFiles;
+  /** "/usr/local/nvidia" */
+  driverFolder: string;
+  architecture: string;
+  /** What the hook mounts outside the driver folder. */
+  mountPoints?: readonly MountPoint[];
+}
+
+export interface MountPoint {
+  path: string;
+  kind: "file" | "folder";
+}
+
+/** The hook makes these where they are missing, and they would stay in the container's writable layer. */
+export function mountPointsOf(plan: InjectionPlan): MountPoint[] {
+  const outside = plan.mounts.filter(({ containerPath }) => !containerPath.startsWith(`${plan.driverFolder}/`));
+  const mounts = outside.map(
+    ({ containerPath, kind }): MountPoint => ({ path: containerPath, kind: kind === "folder" ? "folder" : "file" }),
+  );
+  return plan.applicationProfile === undefined ? mounts : [...mounts, { path: PROFILES_FOLDER, kind: "folder" }];
+}
+
+/**
+ * The mount points of the driver folder and of what lies outside it, the image's ld.so.cache with the driver's libraries merged in,
+ * an ld.so.conf.d line so that a later `ldconfig` in the container keeps them, links in /usr/bin, and links at the places where
+ * programs look for ICD manifests and the like. Where the image has a link or a file in the way, that part is left out.
+ */
+export async function layerTree(options: DriverLayerOptions): Promise<Tree> {
+  const parts = await Promise.all([
+    folderPoint(options, options.driverFolder.slice(1)),
+    loaderCache(options),
+    loaderConfig(options),
+    ...commandLinks(options),
+    ...options.driverFiles.fixedFiles.map((file) => fixedLink(options, file)),
+    ...(options.mountPoints ?? []).map((point) => mountPoint(options, point)),
+  ]);
+  return new Map(parts.flat());
+}
+
+async function folderPoint({ lowerDirs }: DriverLayerOptions, path: string): Promise<Part> {
+  const { kind } = await imageEntry(lowerDirs, path);
+  return kind === "absent" || kind === "folder" ? [[path, null]] : [];
+}
+
+async function mountPoint(options: DriverLayerOptions, { path, kind }: MountPoint): Promise<Part> {
+  if (kind === "folder") return folderPoint(options, path.slice(1));
+  const { kind: found } = await imageEntry(options.lowerDirs, path.slice(1));
+  return found === "absent" ? [[path.slice(1), Buffer.alloc(0)]] : [];
+}
+
+async function loaderCache(options: DriverLayerOptions): Promise<Part> {
+  const path = "etc/ld.so.cache";
+  const { kind, layer } = await imageEntry(options.lowerDirs, path);
+  if (kind !== "absent" && kind !== "file") return [];
+  const bytes = layer === null || kind === "absent" ? null : await readImageFile(join(layer, path), MAX_CACHE_BYTES);
+  const image = bytes === null ? null : parseLdCache(bytes);
+  // Damaged, or a format of another libc: replacing it could only take libraries away.
+  if (kind === "file" && image === null) return [];
+  return [[path, writeLdCache(mergedCache(image, options))]];
+}
+
+function mergedCache(image: LdCache | null, { driverFiles, driverFolder, architecture }: DriverLayerOptions): LdCache {
+  const { libraries, libraryLinks, libraries32, libraryLinks32 } = driverFiles;
+  const merged = mergeLdCache(image, `${driverFolder}/lib64`, libraryNames(libraries, libraryLinks), architecture);
+  return libraries32.length === 0 ? merged : mergeLdCache(merged, `${driverFolder}/lib`, libraryNames(libraries32, libraryLinks32), "ia32");
+}
+
+function libraryNames(files: DriverFile[], links: DriverFiles["libraryLinks"]): string[] {
+  return [...files, ...links].map((file) => file.name).filter((name) => name.includes(".so"));
+}
+
+async function loaderConfig({ lowerDirs, driverFolder, driverFiles }: DriverLayerOptions): Promise<Part> {
+  const { kind } = await imageEntry(lowerDirs, "etc/ld.so.conf.d");
+  const folders = driverFiles.libraries32.length > 0 ? ["lib64", "lib"] : ["lib64"];
+  const lines = folders.map((folder) => `${driverFolder}/${folder}\n`).join("");
+  return kind === "folder" ? [["etc/ld.so.conf.d/00-berth-nvidia.conf", Buffer.from(lines)]] : [];
+}
+
+/** Scripts call /usr/bin/nvidia-smi by its path. */
+function commandLinks({ lowerDirs, driverFiles, driverFolder }: DriverLayerOptions): Promise<Part>[] {
+  return driverFiles.binaries.map(async ({ name }): Promise<Part> => {
+    const folder = await imageEntry(lowerDirs, "usr/bin");
+    const { kind } = await imageEntry(lowerDirs, `usr/bin/${name}`);
+    return folder.kind === "folder" && kind === "absent" ? [[`usr/bin/${name}`, `->${driverFolder}/bin/${name}`]] : [];
+  });
+}
+
+/** In the library folders only where the image has that kind of library folder; a manifest's folder is made. */
+async function fixedLink(options: DriverLayerOptions, { path, place }: DriverFiles["fixedFiles"][number]): Promise<Part> {
+  const at = place.slice(1);
+  const { kind } = await imageEntry(options.lowerDirs, at);
+  const home = /^usr\/(?:share|lib64|lib\/[^/]+-linux-gnu|lib)(?=\/)|^etc(?=\/)/.exec(at)?.[0] ?? dirname(at);
+  const isMade = /^(?:usr\/share|etc)$/.test(home) || (await imageEntry(options.lowerDirs, home)).kind === "folder";
+  return kind === "absent" && isMade && basename(at) !== "" ? [[at, `->${options.driverFolder}/${path}`]] : [];
+}
