@@ -1,6 +1,7 @@
 import type { Clock } from "../../shared/domain/index.ts";
 import type { NativeNvml } from "../platform/index.ts";
 import { createDriverRoot } from "./driver-files/cached-driver-root.ts";
+import type { DriverRootListing } from "./driver-files/listing.ts";
 import { selectDriverFiles } from "./driver-files/select-driver-files.ts";
 import { createInventory } from "./inventory/create-inventory.ts";
 import { findNvml } from "./inventory/find-nvml.ts";
@@ -10,9 +11,18 @@ import { removeUnusedLayers } from "./layer/remove-unused-layers.ts";
 import { deviceRules } from "./plan/device-rules.ts";
 import { DRIVER_FOLDER } from "./plan/driver-mounts.ts";
 import { planInjection } from "./plan/plan-injection.ts";
-import type { Capability, DeviceRule, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
+import { readGpuRequest } from "./requests/gpu-request.ts";
+import {
+  type ForwardCompatibility,
+  forwardCompatibility,
+  grantedCapabilities,
+  judgeRequirements,
+  withCompatFirst,
+} from "./requests/grant-terms.ts";
+import { type PlanPreview, type PreviewRequest, previewPlan } from "./requests/preview-plan.ts";
+import { assertRequirements } from "./requests/requirements/evaluate-requirement.ts";
+import type { DeviceRule, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
 
-const CAPABILITIES: readonly Capability[] = ["utility", "compute"];
 const NVML_TIMEOUT_MS = 5000;
 
 export interface GpuHostOptions {
@@ -30,10 +40,13 @@ export interface GpuHost {
   /** Never rejects for NVML's sake and never blocks: see GpuInventory.problem. */
   inventory(): Promise<GpuInventory>;
   /**
-   * The plan for `hooks/gpu-prestart`, the device rules for the OCI spec and the layer for the overlay.
-   * @throws BerthError gpu_unavailable
+   * The plan for `hooks/gpu-prestart`, the device rules for the OCI spec and the layer for the overlay. `gpuUuids` alone grant;
+   * the environment in `rootfs` says which capabilities are wanted and what the driver must fulfil.
+   * @throws BerthError gpu_unavailable, gpu_requirement_unmet, gpu_request_invalid, forbidden
    */
   planFor(gpuUuids: readonly string[], rootfs: RootfsFacts): Promise<GpuGrant>;
+  /** The same for people, and why: changes nothing. @throws as planFor, but unmet requirements are part of the answer */
+  preview(request: PreviewRequest): Promise<PlanPreview>;
 }
 
 export interface GpuGrant {
@@ -57,15 +70,29 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
   });
   const driver = createDriverRoot(options.driverRoot);
   if (options.stateDir !== undefined) await removeUnusedLayers(options.stateDir);
+  const look = () => Promise.all([inventory.read(), driver.read()]);
   return {
     inventory: () => inventory.read(),
-    planFor: async (gpuUuids, rootfs) => {
-      const [seen, listing] = await Promise.all([inventory.read(), driver.read()]);
-      const driverFiles = selectDriverFiles(listing, CAPABILITIES, seen.driverVersion);
-      const plan = planInjection({ inventory: seen, driverFiles, gpuUuids, capabilities: CAPABILITIES, rootfs });
-      return { plan, deviceRules: deviceRules(plan), layer: await layerFor(options.stateDir, driverFiles, plan, rootfs) };
-    },
+    planFor: async (gpuUuids, rootfs) => grant(options.stateDir, gpuUuids, rootfs, ...(await look())),
+    preview: async (request) => previewPlan(request, ...(await look())),
   };
+}
+
+async function grant(
+  stateDir: string | undefined,
+  gpuUuids: readonly string[],
+  rootfs: RootfsFacts,
+  inventory: GpuInventory,
+  listing: DriverRootListing,
+): Promise<GpuGrant> {
+  const request = readGpuRequest(rootfs.env, { source: "assignment", privileged: false });
+  const capabilities = grantedCapabilities(request, listing);
+  const driverFiles = selectDriverFiles(listing, capabilities, inventory.driverVersion);
+  const planned = planInjection({ inventory, driverFiles, gpuUuids, capabilities, rootfs });
+  assertRequirements(judgeRequirements(request, inventory, gpuUuids));
+  const compat = await forwardCompatibility(capabilities, rootfs, inventory.driverVersion);
+  const plan = { ...planned, env: withCompatFirst(planned.env, compat) };
+  return { plan, deviceRules: deviceRules(plan), layer: await layerFor(stateDir, driverFiles, plan, rootfs, compat) };
 }
 
 async function layerFor(
@@ -73,6 +100,7 @@ async function layerFor(
   driverFiles: DriverFiles | null,
   plan: InjectionPlan,
   { lowerDirs }: RootfsFacts,
+  compat: ForwardCompatibility | null,
 ): Promise<string | null> {
   if (driverFiles === null || lowerDirs === undefined || stateDir === undefined) return null;
   return prepareDriverLayer({
@@ -82,5 +110,6 @@ async function layerFor(
     driverFolder: DRIVER_FOLDER,
     architecture: process.arch,
     mountPoints: mountPointsOf(plan),
+    imageCompat: compat?.use ? { folder: compat.folder, names: compat.names } : null,
   });
 }

@@ -20,6 +20,7 @@ export type { PlanRequest } from "./plan/plan-injection.ts";
 export { planInjection } from "./plan/plan-injection.ts";
 export { type DeviceSelector, parseDeviceSelector } from "./requests/device-selector.ts";
 export { type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./requests/driver-capabilities.ts";
+export type { PlanReason } from "./requests/explain-plan.ts";
 export { type ExtraDevice, parseImexChannels, parseMigRight } from "./requests/extra-devices.ts";
 export { type CompatNote, type ReadAt, readCompatNote } from "./requests/forward-compatibility/compat-note.ts";
 export { type CompatDecision, type CompatLibraries, decideCompat } from "./requests/forward-compatibility/decide-compat.ts";
@@ -27,6 +28,8 @@ export { findCompatLibraries } from "./requests/forward-compatibility/find-compa
 export { parseGoBool } from "./requests/go-bool.ts";
 export { type GpuRequest, type RequestPolicy, readGpuRequest } from "./requests/gpu-request.ts";
 export { type GpusOption, parseGpusOption } from "./requests/gpus-option.ts";
+export type { ForwardCompatibility } from "./requests/grant-terms.ts";
+export type { PlanPreview, PreviewRequest } from "./requests/preview-plan.ts";
 export { brandsOfModel } from "./requests/requirements/brand-of-model.ts";
 export {
   assertRequirements,

@@ -23,6 +23,8 @@ export interface DriverLayerOptions {
   architecture: string;
   /** What the hook mounts outside the driver folder. */
   mountPoints?: readonly MountPoint[];
+  /** Libraries of the image that stand in for the driver's: CUDA forward compatibility. */
+  imageCompat?: { folder: string; names: readonly string[] } | null;
 }
 
 export interface MountPoint {
@@ -78,9 +80,10 @@ async function loaderCache(options: DriverLayerOptions): Promise<Part> {
   return [[path, writeLdCache(mergedCache(image, options))]];
 }
 
-function mergedCache(image: LdCache | null, { driverFiles, driverFolder, architecture }: DriverLayerOptions): LdCache {
+function mergedCache(image: LdCache | null, { driverFiles, driverFolder, architecture, imageCompat }: DriverLayerOptions): LdCache {
   const { libraries, libraryLinks, libraries32, libraryLinks32 } = driverFiles;
-  const merged = mergeLdCache(image, `${driverFolder}/lib64`, libraryNames(libraries, libraryLinks), architecture);
+  const driver = mergeLdCache(image, `${driverFolder}/lib64`, libraryNames(libraries, libraryLinks), architecture);
+  const merged = imageCompat ? mergeLdCache(driver, imageCompat.folder, imageCompat.names, architecture) : driver;
   return libraries32.length === 0 ? merged : mergeLdCache(merged, `${driverFolder}/lib`, libraryNames(libraries32, libraryLinks32), "ia32");
 }
 
@@ -88,11 +91,11 @@ function libraryNames(files: DriverFile[], links: DriverFiles["libraryLinks"]): 
   return [...files, ...links].map((file) => file.name).filter((name) => name.includes(".so"));
 }
 
-async function loaderConfig({ lowerDirs, driverFolder, driverFiles }: DriverLayerOptions): Promise<Part> {
+async function loaderConfig({ lowerDirs, driverFolder, driverFiles, imageCompat }: DriverLayerOptions): Promise<Part> {
   const { kind } = await imageEntry(lowerDirs, "etc/ld.so.conf.d");
   const folders = driverFiles.libraries32.length > 0 ? ["lib64", "lib"] : ["lib64"];
-  const lines = folders.map((folder) => `${driverFolder}/${folder}\n`).join("");
-  return kind === "folder" ? [["etc/ld.so.conf.d/00-berth-nvidia.conf", Buffer.from(lines)]] : [];
+  const lines = [...(imageCompat ? [imageCompat.folder] : []), ...folders.map((folder) => `${driverFolder}/${folder}`)].join("\n");
+  return kind === "folder" ? [["etc/ld.so.conf.d/00-berth-nvidia.conf", Buffer.from(`${lines}\n`)]] : [];
 }
 
 /** Scripts call /usr/bin/nvidia-smi by its path. */
