@@ -1,0 +1,115 @@
+#include "injection.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+#include "failure.hpp"
+
+namespace {
+
+using nlohmann::json;
+
+bool is_named(const json& device, const std::string& name) {
+  for (const json& known : device.at("names"))
+    if (known == name) return true;
+  return false;
+}
+
+/** Positions in the state's list, which is in PCI bus order, so that CUDA's device 0 is the first. */
+std::set<std::size_t> positions(const json& devices, const Request& request) {
+  std::set<std::size_t> chosen;
+  for (std::size_t at = 0; request.all && at < devices.size(); ++at)
+    if (devices[at].at("inAll") == true && devices[at].at("problem").is_null()) chosen.insert(at);
+  for (const std::string& name : request.devices) {
+    const auto found = std::find_if(devices.begin(), devices.end(), [&](const json& device) { return is_named(device, name); });
+    if (found == devices.end()) throw Failure("this machine has no GPU " + name);
+    if (!found->at("problem").is_null())
+      throw Failure("GPU " + name + " is not handed out: " + found->at("problem").get<std::string>());
+    chosen.insert(static_cast<std::size_t>(found - devices.begin()));
+  }
+  if (request.all && chosen.empty()) throw Failure("this machine has no healthy GPU");
+  return chosen;
+}
+
+/** Appends what is not there yet: capabilities share files and nodes. */
+void merge(json& list, const json& more) {
+  for (const json& entry : more)
+    if (std::find(list.begin(), list.end(), entry) == list.end()) list.push_back(entry);
+}
+
+json rules_for(const json& nodes) {
+  json rules = json::array();
+  for (const json& node : nodes)
+    merge(rules, json::array({{{"allow", true}, {"type", "c"}, {"major", node.at("major")}, {"minor", node.at("minor")}, {"access", "rw"}}}));
+  return rules;
+}
+
+bool has(const std::vector<std::string>& list, const char* word) { return std::find(list.begin(), list.end(), word) != list.end(); }
+
+/** As in src/node/gpu/plan/plan-injection.ts: EGL is told the GPUs by the bits of their minor numbers. */
+json application_profile(const json& devices, const std::set<std::size_t>& chosen, const Request& request) {
+  if (!has(request.capabilities, "graphics") && !has(request.capabilities, "display")) return json();
+  unsigned long long mask = 0;
+  for (const std::size_t at : chosen) mask |= 1ULL << (devices[at].at("minor").get<unsigned>() & 63U);
+  char hex[32];
+  std::snprintf(hex, sizeof hex, "0x%llx", mask);
+  return "{\"profiles\": [{\"name\": \"_container_\", \"settings\": [\"EGLVisibleDGPUDevices\", " + std::string(hex) +
+         "]}], \"rules\": [{\"pattern\": [], \"profile\": \"_container_\"}]}\n";
+}
+
+/** The union of some capabilities. */
+struct Parts {
+  json nodes = json::array(), mounts = json::array(), links = json::array(), library_folders = json::array(), env = json::object();
+
+  void add(const json& part) {
+    merge(nodes, part.at("deviceNodes"));
+    merge(mounts, part.at("mounts"));
+    merge(links, part.at("symlinks"));
+    merge(library_folders, part.at("libraryFolders"));
+    env.update(part.at("env"));
+  }
+
+  json plan(const json& state, const json& shown) const {
+    const json params = state.at("params");
+    const json view = params.is_null() ? json() : json{{"params", params}, {"shown", shown}};
+    return {{"version", 1}, {"driverFolder", state.at("driverFolder")}, {"deviceNodes", nodes}, {"mounts", mounts}, {"symlinks", links}, {"procDriver", view}};
+  }
+};
+
+}  // namespace
+
+Injection plan_injection(const HostState& state, const Request& request) {
+  try {
+    const json& devices = state.value.at("devices");
+    const std::set<std::size_t> chosen = positions(devices, request);
+    Parts parts;
+    Injection injection;
+    injection.key = state.changed;
+    for (const std::string& capability : request.capabilities) {
+      const json& part = state.value.at("capabilities").at(capability);
+      if (!part.at("problem").is_null()) {
+        if (request.every_capability) continue;
+        throw Failure("capability " + capability + ": " + part.at("problem").get<std::string>());
+      }
+      parts.add(part);
+      for (const std::size_t at : chosen) merge(parts.nodes, devices[at].at("deviceNodes").at(capability));
+      injection.key += "-" + capability;
+    }
+    json shown = json::array();
+    for (const std::size_t at : chosen) {
+      merge(shown, devices[at].at("procShown"));
+      injection.visible += (injection.visible.empty() ? "" : ",") + devices[at].at("uuid").get<std::string>();
+      injection.key += "-" + std::to_string(at);
+    }
+    injection.plan = parts.plan(state.value, shown);
+    const json profile = application_profile(devices, chosen, request);
+    if (!profile.is_null()) injection.plan["applicationProfile"] = profile;
+    injection.rules = rules_for(parts.nodes);
+    injection.env = parts.env;
+    injection.library_folders = parts.library_folders;
+    return injection;
+  } catch (const json::exception& error) {
+    throw Failure(std::string("host state: ") + error.what());
+  }
+}

@@ -1,0 +1,78 @@
+#include "request.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "failure.hpp"
+
+namespace {
+
+using nlohmann::json;
+
+/** options.h of libnvidia-container. */
+const std::vector<std::string> kCapabilities = {"utility", "compute", "video", "graphics", "display", "ngx", "compat32"};
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::string trimmed(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::vector<std::string> words(const std::string& list) {
+  std::vector<std::string> found;
+  for (std::size_t at = 0; at <= list.size();) {
+    const std::size_t end = std::min(list.find(',', at), list.size());
+    const std::string word = trimmed(list.substr(at, end - at));
+    if (!word.empty()) found.push_back(word);
+    at = end + 1;
+  }
+  return found;
+}
+
+bool has(const std::vector<std::string>& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
+
+/** "nvidia.com/gpu=0", as in CDI, is "0". */
+std::string plain_name(const std::string& word) {
+  const std::string kind = "nvidia.com/gpu=";
+  return lower(word.compare(0, kind.size(), kind) == 0 ? word.substr(kind.size()) : word);
+}
+
+std::vector<std::string> capabilities_of(const std::vector<std::string>& asked) {
+  if (asked.empty()) return {"utility", "compute"};
+  for (const std::string& word : asked)
+    if (!has(kCapabilities, word)) throw Failure("NVIDIA_DRIVER_CAPABILITIES: unknown capability " + word);
+  return asked;
+}
+
+}  // namespace
+
+std::string spec_env(const json& spec, const std::string& name, const std::string& absent) {
+  std::string value = absent;
+  if (!spec.contains("process")) return value;
+  for (const json& entry : spec["process"].value("env", json::array())) {
+    const std::string text = entry.get<std::string>();
+    if (text.compare(0, name.size() + 1, name + "=") == 0) value = text.substr(name.size() + 1);
+  }
+  return value;
+}
+
+Request read_request(const json& spec) {
+  const std::string annotation = spec.value("annotations", json::object()).value("berth.gpus", "");
+  const std::vector<std::string> asked = words(annotation.empty() ? spec_env(spec, "NVIDIA_VISIBLE_DEVICES") : annotation);
+  std::vector<std::string> names;
+  for (const std::string& word : asked) names.push_back(plain_name(word));
+  Request request;
+  if (names.empty() || has(names, "void")) return request;
+  request.wanted = true;
+  request.all = has(names, "all");
+  for (const std::string& name : names)
+    if (name != "none" && name != "all") request.devices.push_back(name);
+  const std::vector<std::string> capabilities = words(spec_env(spec, "NVIDIA_DRIVER_CAPABILITIES"));
+  request.every_capability = has(capabilities, "all");
+  request.capabilities = request.every_capability ? kCapabilities : capabilities_of(capabilities);
+  return request;
+}

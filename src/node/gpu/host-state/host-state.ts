@@ -1,0 +1,132 @@
+import { BerthError } from "../../../shared/domain/index.ts";
+import { DRIVER_FOLDER } from "../plan/driver-mounts.ts";
+import { planInjection } from "../plan/plan-injection.ts";
+import type { Capability, DeviceNode, DriverFiles, FileMount, GpuInventory, InjectionPlan } from "../types.ts";
+
+const CAPABILITIES: readonly Capability[] = ["utility", "compute", "video", "graphics", "display", "ngx", "compat32"];
+/** What `hooks/berth-runtime` sets by itself, from the container's own environment and its request. */
+const OWN_VARIABLES = new Set(["NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "CUDA_DEVICE_ORDER", "PATH", "LD_LIBRARY_PATH"]);
+
+/**
+ * Everything a container of this machine could get, worked out beforehand and written to a file, so that `hooks/berth-runtime`
+ * plans a container in a millisecond instead of starting Node and NVML for it.
+ */
+export interface HostState {
+  version: 1;
+  driverFolder: string;
+  /** While `file` does not say `text`, another driver is loaded and this state is stale. */
+  driver: { file: string; text: string };
+  cudaVersion: string | null;
+  driverVersion: string | null;
+  /** In PCI bus order. */
+  devices: HostDevice[];
+  capabilities: Partial<Record<Capability, CapabilityPart>>;
+  params: string | null;
+}
+
+export interface HostDevice {
+  /** Lower case: index, UUID, PCI bus id. */
+  names: string[];
+  uuid: string;
+  minor: number;
+  model: string;
+  computeCapability: string | null;
+  /** Why it must not be handed out. */
+  problem: string | null;
+  /** Part of a request for "all". */
+  inAll: boolean;
+  deviceNodes: Partial<Record<Capability, DeviceNode[]>>;
+  procShown: string[];
+}
+
+export interface CapabilityPart {
+  /** Why no container can have it ("/dev/nvidia-modeset is missing"). */
+  problem: string | null;
+  deviceNodes: DeviceNode[];
+  mounts: FileMount[];
+  symlinks: InjectionPlan["symlinks"];
+  libraryFolders: string[];
+  env: Record<string, string>;
+}
+
+export interface HostStateRequest {
+  inventory: GpuInventory;
+  driver: HostState["driver"];
+  driverFilesFor(capability: Capability): DriverFiles | null;
+}
+
+/** Pure: the same planner as for Berth's own containers, asked once for every GPU and capability. */
+export function hostState(request: HostStateRequest): HostState {
+  const { inventory } = request;
+  const plans = inventory.gpus.map((gpu) => ({ gpu, plans: CAPABILITIES.map((name) => attempt(request, gpu.uuid, name)) }));
+  const parts = CAPABILITIES.map((name, at) => [name, capabilityPart(plans.map((entry) => entry.plans[at]))] as const);
+  const capabilities = Object.fromEntries(parts);
+  return {
+    version: 1,
+    driverFolder: DRIVER_FOLDER,
+    driver: request.driver,
+    cudaVersion: inventory.cudaVersion,
+    driverVersion: inventory.driverVersion,
+    devices: plans.map(({ gpu, plans }) => ({
+      names: namesOf(gpu),
+      uuid: gpu.uuid,
+      minor: gpu.minor,
+      model: gpu.model,
+      computeCapability: gpu.computeCapability,
+      problem: gpu.healthy ? null : (gpu.problem ?? "not healthy"),
+      inAll: true,
+      deviceNodes: Object.fromEntries(CAPABILITIES.map((name, at) => [name, ownNodes(plans[at]?.plan ?? null, parts[at]?.[1])])),
+      procShown: plans.find(({ plan }) => plan !== null)?.plan?.procDriver?.shown ?? [],
+    })),
+    capabilities,
+    params: plans.flatMap((entry) => entry.plans).find(({ plan }) => plan !== null)?.plan?.procDriver?.params ?? null,
+  };
+}
+
+type Attempt = { plan: InjectionPlan; problem: null } | { plan: null; problem: string };
+
+function attempt(request: HostStateRequest, uuid: string, capability: Capability): Attempt {
+  try {
+    const driverFiles = request.driverFilesFor(capability);
+    const { inventory } = request;
+    return {
+      plan: planInjection({ inventory, driverFiles, gpuUuids: [uuid], capabilities: [capability], rootfs: { env: {} } }),
+      problem: null,
+    };
+  } catch (error) {
+    if (error instanceof BerthError && error.code === "gpu_unavailable") return { plan: null, problem: error.message };
+    throw error;
+  }
+}
+
+/** What the plans of all GPUs have in common; a GPU's own nodes are in none but its own. */
+function capabilityPart(attempts: readonly (Attempt | undefined)[]): CapabilityPart {
+  const plans = attempts.flatMap((entry) => (entry?.plan ? [entry.plan] : []));
+  const [first] = plans;
+  if (!first) {
+    const problem = attempts.find((entry) => entry?.problem)?.problem ?? "this machine has no GPU";
+    return { problem, deviceNodes: [], mounts: [], symlinks: [], libraryFolders: [], env: {} };
+  }
+  return {
+    problem: null,
+    deviceNodes: first.deviceNodes.filter((node) => !isGpuNode(node)),
+    mounts: first.mounts,
+    symlinks: first.symlinks,
+    libraryFolders: first.libraryFolders,
+    env: Object.fromEntries(Object.entries(first.env).filter(([name]) => !OWN_VARIABLES.has(name))),
+  };
+}
+
+function ownNodes(plan: InjectionPlan | null, part: CapabilityPart | undefined): DeviceNode[] {
+  return plan?.deviceNodes.filter((node) => !part?.deviceNodes.some((shared) => shared.path === node.path)) ?? [];
+}
+
+/** Nodes of one GPU alone: /dev/nvidia0, /dev/dri/card0, and a MIG device's /dev/nvidia-caps/nvidia-cap1. */
+function isGpuNode({ path }: DeviceNode): boolean {
+  return /^\/dev\/(nvidia\d+$|dri\/|nvidia-caps\/)/.test(path);
+}
+
+function namesOf(gpu: GpuInventory["gpus"][number]): string[] {
+  const bus = gpu.pciBusId.toLowerCase();
+  return [String(gpu.index), gpu.uuid.toLowerCase(), bus, bus.replace(/^0000(?=[0-9a-f]{4}:)/, "")].filter((name) => name !== "");
+}

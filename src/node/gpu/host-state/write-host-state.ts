@@ -1,0 +1,83 @@
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { Clock } from "../../../shared/domain/index.ts";
+import type { NativeNvml } from "../../platform/index.ts";
+import { readDriverRoot } from "../driver-files/read-driver-root.ts";
+import { selectDriverFiles } from "../driver-files/select-driver-files.ts";
+import { createGpuHost } from "../gpu-host.ts";
+import { type HostState, hostState } from "./host-state.ts";
+
+const PLAN_LIFE_MS = 3_600_000;
+
+export interface HostStateOptions {
+  native: { nvml: NativeNvml };
+  clock: Clock;
+  driverRoot: string;
+  simulated: boolean;
+  /** "/run/berth/gpu-host-state.json" */
+  path: string;
+}
+
+/**
+ * Looks at the machine and writes its host state, whole or not at all. The same state leaves the file as it is: its
+ * modification time names the plans made from it. Plans of older states are dropped an hour later.
+ */
+export async function writeHostState(options: HostStateOptions): Promise<HostState> {
+  const state = await lookAtHost(options);
+  const text = `${JSON.stringify(state)}\n`;
+  await mkdir(dirname(options.path), { recursive: true, mode: 0o700 });
+  if ((await readOptional(options.path)) !== text) await replace(options.path, text);
+  await dropOldPlans(join(dirname(options.path), "gpu-plans"), options);
+  return state;
+}
+
+async function lookAtHost(options: HostStateOptions): Promise<HostState> {
+  const host = await createGpuHost(options);
+  const [inventory, listing, driver] = await Promise.all([
+    host.inventory(),
+    readDriverRoot(options.driverRoot),
+    loadedDriver(options.driverRoot),
+  ]);
+  return hostState({
+    inventory,
+    driver,
+    driverFilesFor: (capability) => selectDriverFiles(listing, [capability], inventory.driverVersion),
+  });
+}
+
+async function loadedDriver(driverRoot: string): Promise<HostState["driver"]> {
+  const inRoot = join(driverRoot, "proc/driver/nvidia/version");
+  const text = await readOptional(inRoot);
+  if (text !== null) return { file: inRoot, text };
+  const file = "/proc/driver/nvidia/version";
+  return { file, text: (await readOptional(file)) ?? "" };
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
+  const file = await open(temporary, "w", 0o644);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
+
+async function dropOldPlans(folder: string, { clock }: HostStateOptions): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const path = join(folder, name);
+    if ((await stat(path)).mtimeMs < clock.now() - PLAN_LIFE_MS) await rm(path, { force: true });
+  }
+}
+
+async function readOptional(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
