@@ -12,6 +12,7 @@ import { hardenProcess } from "./harden-process.ts";
 import { createLocalApi, createMetricsApi, listenOnSocket } from "./local-api/server.ts";
 import type { Membership } from "./membership.ts";
 import { agentPaths } from "./paths.ts";
+import { previewGpuPlan } from "./preview-gpu-plan.ts";
 import { createSlots, type Slots } from "./slots.ts";
 
 const BUILD_END_MS = 10_000;
@@ -91,6 +92,7 @@ async function startServers(
       hook: builtFiles(packageRoot()).gpuPrestart,
       problem: node.facts.gpuProblem(),
     }),
+    gpuPlan: (call, signal) => previewGpuPlan({ ...parts, gpuHost: parts.gpu.host }, call, signal),
     metrics: node.metrics,
     log,
   });

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LocalApiPort } from "../../../src/node/agent/local-api/port.ts";
 import { createLocalApi, listenOnSocket } from "../../../src/node/agent/local-api/server.ts";
 import { createSlots } from "../../../src/node/agent/slots.ts";
+import type { PlanPreview } from "../../../src/node/gpu/index.ts";
 import type { Image, ImageStore } from "../../../src/node/images/types.ts";
 import { BerthError, type NodeFacts } from "../../../src/shared/domain/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
@@ -22,6 +23,7 @@ let agent: Agent;
 let calls: unknown[];
 let build: LocalApiPort["build"];
 let bootstrap: LocalApiPort["bootstrap"];
+let gpuPlan: (call: Parameters<LocalApiPort["gpuPlan"]>[0]) => ReturnType<LocalApiPort["gpuPlan"]>;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "berth-local-api-"));
@@ -37,6 +39,7 @@ beforeEach(async () => {
     heavy: createSlots(1),
     facts: () => ({ hostname: "here" }) as NodeFacts,
     gpu: () => ({ driverRoot: "/", simulated: false, hook: "/hook", problem: null }),
+    gpuPlan: (call) => gpuPlan(call),
     metrics: { text: async () => "up 1\n", contentType: "text/plain" },
     log: silentLogger(),
   });
@@ -187,4 +190,18 @@ test("shows the node and its metrics", async () => {
     containers: [{}],
   });
   expect((await call("GET", "/metrics")).text).toBe("up 1\n");
+});
+
+test("plans an injection with one GPU where none are named, and tells why a request is not understood", async () => {
+  gpuPlan = async (call) => {
+    calls.push(call);
+    if (call.gpus === "device=0,1") throw new BerthError("gpu_request_invalid", "write the quotes");
+    return { notes: [] } as unknown as PlanPreview;
+  };
+  const planned = await call("POST", "/v1/gpus/plan", { body: JSON.stringify({ image: "a" }) });
+  expect([planned.status, calls]).toEqual([200, [{ image: "a", gpus: "1", env: {} }]]);
+  const refused = await call("POST", "/v1/gpus/plan", { body: JSON.stringify({ image: "a", gpus: "device=0,1" }) });
+  expect(refused.status).toBe(422);
+  expect(JSON.parse(refused.text)).toMatchObject({ code: "gpu_request_invalid", detail: "write the quotes" });
+  expect((await call("POST", "/v1/gpus/plan", { body: JSON.stringify({ image: "a", privileged: true }) })).status).toBe(400);
 });

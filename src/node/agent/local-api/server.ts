@@ -7,6 +7,7 @@ import type { LocalApiPort } from "./port.ts";
 import { problemOf } from "./problem.ts";
 import { bootstrapRoute } from "./route-bootstrap.ts";
 import { buildRoute } from "./route-build.ts";
+import { gpuPlanRoute } from "./route-gpu-plan.ts";
 import { imageListRoute } from "./route-image-list.ts";
 import { imageLoadRoute } from "./route-image-load.ts";
 import { imageSaveRoute } from "./route-image-save.ts";
@@ -18,7 +19,7 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
   const app = createServer(port.log);
   // Tars of any size are streamed to the route, never gathered.
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-  for (const route of [imageListRoute, imageLoadRoute, imageSaveRoute, bootstrapRoute, buildRoute, nodeRoute, metricsRoute])
+  for (const route of [imageListRoute, imageLoadRoute, imageSaveRoute, bootstrapRoute, buildRoute, nodeRoute, gpuPlanRoute, metricsRoute])
     route(app, port);
   return app;
 }
