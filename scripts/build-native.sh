@@ -63,7 +63,7 @@ if [[ "${SANITIZE:-}" == 1 ]]; then
   exit
 fi
 unless_built native/build build_release
-for part in hooks/gpu-prestart test/support/fake-nvidia; do
+for part in hooks/gpu-prestart hooks/berth-runtime test/support/fake-nvidia; do
   if [[ -f "$part/Makefile" ]]; then
     say "making $part"
     make --no-print-directory -C "$part"
