@@ -1,3 +1,10 @@
+export type { CdiDevice, CdiEdits, CdiSpec } from "./cdi/cdi-types.ts";
+export { type CdiCheck, createCdiCheck } from "./cdi/check-cdi-spec.ts";
+export { type CdiSnapshot, type CdiWatch, keepCdiFile } from "./cdi/keep-cdi-file.ts";
+export { CDI_DIRS, type CdiListing, type ListedCdiDevice, listCdiDevices } from "./cdi/list-cdi-devices.ts";
+export { CDI_KIND, makeCdiSpec } from "./cdi/make-cdi-spec.ts";
+export { CDI_CAPABILITIES, type CdiSources, readCdiSnapshot } from "./cdi/read-cdi-snapshot.ts";
+export { type CdiChange, type CdiFormat, cdiFormatOf, formatCdiSpec, writeCdiFile } from "./cdi/write-cdi-file.ts";
 export { createDriverRoot, type DriverRoot } from "./driver-files/cached-driver-root.ts";
 export { closeCapabilities } from "./driver-files/capability-files.ts";
 export type { DriverRootListing } from "./driver-files/listing.ts";
