@@ -19,6 +19,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      { test: { ...common, name: "gpu", include: ["test/gpu/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {
           ...common,
