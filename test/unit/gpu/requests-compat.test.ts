@@ -10,9 +10,11 @@ import {
   type DriverFiles,
   decideCompat,
   findCompatLibraries,
+  mergeLdCache,
   parseLdCache,
   prepareDriverLayer,
   readCompatNote,
+  writeLdCache,
 } from "../../../src/node/gpu/index.ts";
 import { elfWithNote } from "./requests-compat-elf.ts";
 
@@ -103,6 +105,15 @@ describe("finding the libraries in an image's layers", () => {
     else if (!path.endsWith("/")) await writeFile(at, elfWithNote(NOTE));
   }
 
+  async function driverLayer() {
+    const driverFiles = {
+      libraries: [{ name: "libcuda.so.550.1", hostPath: "/d/libcuda.so.550.1" }],
+      libraryLinks: [{ name: "libcuda.so.1", target: "libcuda.so.550.1" }],
+      ...{ libraries32: [], libraryLinks32: [], binaries: [], fixedFiles: [] },
+    } as unknown as DriverFiles;
+    return { stateDir: await layer("state"), driverFiles, driverFolder: "/usr/local/nvidia", architecture: "x64" };
+  }
+
   const COMPAT = "usr/local/cuda-13.1/compat";
   const LIBRARIES = [
     `${COMPAT}/libcuda.so.590.44.01`,
@@ -163,19 +174,19 @@ describe("finding the libraries in an image's layers", () => {
     expect(await findCompatLibraries([odd])).toBeNull();
   });
 
+  it("never merges a cache of the host, where a lower layer links to the host's folder and an upper one has a folder", async () => {
+    await lay(root, "host/ld.so.cache");
+    await writeFile(join(root, "host/ld.so.cache"), writeLdCache(mergeLdCache(null, "/secret", ["libsecret.so.1"], "x64")));
+    const lower = await layer("lower-etc", `etc -> ${join(root, "host")}`);
+    const upper = await layer("upper-etc", "etc/passwd");
+    const made = await prepareDriverLayer({ ...(await driverLayer()), lowerDirs: [upper, lower] });
+    expect(parseLdCache(await readFile(join(made, "etc/ld.so.cache")))?.entries.map(({ name }) => name)).not.toContain("libsecret.so.1");
+  });
+
   it("makes the loader find them in place of the driver's", async () => {
     const image = await layer("image", ...LIBRARIES, "etc/ld.so.conf.d/", "usr/bin/", "usr/local/cuda -> cuda-13.1");
-    const stateDir = await layer("state");
-    const driverFiles = {
-      ...{
-        libraries: [{ name: "libcuda.so.550.1", hostPath: "/d/libcuda.so.550.1" }],
-        libraryLinks: [{ name: "libcuda.so.1", target: "libcuda.so.550.1" }],
-      },
-      ...{ libraries32: [], libraryLinks32: [], binaries: [], fixedFiles: [] },
-    } as unknown as DriverFiles;
     const imageCompat = { folder: "/usr/local/cuda-13.1/compat", names: ["libcuda.so.1"] };
-    const driverFolder = "/usr/local/nvidia";
-    const made = await prepareDriverLayer({ stateDir, lowerDirs: [image], driverFiles, driverFolder, architecture: "x64", imageCompat });
+    const made = await prepareDriverLayer({ ...(await driverLayer()), lowerDirs: [image], imageCompat });
     const cache = parseLdCache(await readFile(join(made, "etc/ld.so.cache")));
     expect(cache?.entries.map(({ path }) => path).sort()).toEqual([
       "/usr/local/cuda-13.1/compat/libcuda.so.1",

@@ -1,38 +1,41 @@
 import { constants } from "node:fs";
-import { lstat, open } from "node:fs/promises";
-import { join } from "node:path";
+import { open } from "node:fs/promises";
+import { entryOf, type LayeredEntry } from "./layered-files.ts";
 
-export type EntryKind = "absent" | "folder" | "file" | "other";
-
-/**
- * What the stack of layers (top first) shows at `path` ("etc/ld.so.cache"), and in which layer. A link anywhere on the way makes
- * it "other": nothing of an image is ever followed. Opaque folders are not looked at, so a hidden lower entry may be found.
- */
-export async function imageEntry(lowerDirs: readonly string[], path: string): Promise<{ kind: EntryKind; layer: string | null }> {
-  const slash = path.lastIndexOf("/");
-  if (slash > 0) {
-    const parent = await imageEntry(lowerDirs, path.slice(0, slash));
-    if (parent.kind !== "folder") return { kind: parent.kind === "absent" ? "absent" : "other", layer: null };
-  }
-  for (const layer of lowerDirs) {
-    const kind = await kindAt(join(layer, path));
-    if (kind !== null) return { kind, layer };
-  }
-  return { kind: "absent", layer: null };
+export interface ImageEntry {
+  kind: "absent" | "folder" | "file" | "other";
+  /** Of a file; no component of it is a link. */
+  hostPath: string | null;
 }
 
-/** Null when this layer does not speak of the path. An overlayfs whiteout is the character device 0:0. */
-async function kindAt(path: string): Promise<EntryKind | null> {
-  try {
-    const status = await lstat(path);
-    if (status.isDirectory()) return "folder";
-    if (status.isFile()) return "file";
-    return status.isCharacterDevice() && status.rdev === 0 ? "absent" : "other";
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw error;
-  }
+export type ImageView = (path: string) => Promise<ImageEntry>;
+
+/**
+ * What the stack of layers (top first) shows at a path ("etc/ld.so.cache"). A link anywhere on the way makes it "other": nothing
+ * of an image is ever followed, also not a lower layer's link where an upper layer has a folder. Each path is looked at once.
+ * Opaque folders are not looked at, so a hidden lower entry may be found.
+ */
+export function imageView(lowerDirs: readonly string[]): ImageView {
+  const root: LayeredEntry = { kind: "folder", folder: { path: "", layers: [...lowerDirs] } };
+  const known = new Map<string, Promise<LayeredEntry>>([["", Promise.resolve(root)]]);
+  const look = (path: string): Promise<LayeredEntry> => {
+    const entry = known.get(path) ?? find(path);
+    known.set(path, entry);
+    return entry;
+  };
+  const find = async (path: string): Promise<LayeredEntry> => {
+    const slash = path.lastIndexOf("/");
+    const parent = await look(path.slice(0, Math.max(slash, 0)));
+    if (parent.kind === "folder") return entryOf(parent.folder, path.slice(slash + 1));
+    return { kind: parent.kind === "none" ? "none" : "other" };
+  };
+  return async (path) => shown(await look(path));
+}
+
+function shown(entry: LayeredEntry): ImageEntry {
+  if (entry.kind === "file") return { kind: "file", hostPath: entry.file.hostPath };
+  if (entry.kind === "folder") return { kind: "folder", hostPath: null };
+  return { kind: entry.kind === "none" ? "absent" : "other", hostPath: null };
 }
 
 /** A regular file of at most `limit` bytes, not following a link; null when it is larger. */

@@ -1,6 +1,6 @@
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import type { DriverFile, DriverFiles, InjectionPlan } from "../types.ts";
-import { imageEntry, readImageFile } from "./image-entry.ts";
+import { type ImageView, imageView, readImageFile } from "./image-entry.ts";
 import type { LdCache } from "./ld-cache-format.ts";
 import { mergeLdCache } from "./merge-ld-cache.ts";
 import { parseLdCache } from "./parse-ld-cache.ts";
@@ -11,6 +11,8 @@ const PROFILES_FOLDER = "/etc/nvidia/nvidia-application-profiles-rc.d";
 
 /** What to lay, by path: bytes of a file, "->" and the target of a link, null for a folder. */
 export type Tree = Map<string, Buffer | string | null>;
+/** The wish and a look at the image. */
+type Source = DriverLayerOptions & { entryAt: ImageView };
 type Part = [path: string, content: Buffer | string | null][];
 
 export interface DriverLayerOptions {
@@ -46,7 +48,8 @@ export function mountPointsOf(plan: InjectionPlan): MountPoint[] {
  * an ld.so.conf.d line so that a later `ldconfig` in the container keeps them, links in /usr/bin, and links at the places where
  * programs look for ICD manifests and the like. Where the image has a link or a file in the way, that part is left out.
  */
-export async function layerTree(options: DriverLayerOptions): Promise<Tree> {
+export async function layerTree(asked: DriverLayerOptions): Promise<Tree> {
+  const options = { ...asked, entryAt: imageView(asked.lowerDirs) };
   const parts = await Promise.all([
     folderPoint(options, options.driverFolder.slice(1)),
     loaderCache(options),
@@ -58,22 +61,22 @@ export async function layerTree(options: DriverLayerOptions): Promise<Tree> {
   return new Map(parts.flat());
 }
 
-async function folderPoint({ lowerDirs }: DriverLayerOptions, path: string): Promise<Part> {
-  const { kind } = await imageEntry(lowerDirs, path);
+async function folderPoint({ entryAt }: Source, path: string): Promise<Part> {
+  const { kind } = await entryAt(path);
   return kind === "absent" || kind === "folder" ? [[path, null]] : [];
 }
 
-async function mountPoint(options: DriverLayerOptions, { path, kind }: MountPoint): Promise<Part> {
+async function mountPoint(options: Source, { path, kind }: MountPoint): Promise<Part> {
   if (kind === "folder") return folderPoint(options, path.slice(1));
-  const { kind: found } = await imageEntry(options.lowerDirs, path.slice(1));
+  const { kind: found } = await options.entryAt(path.slice(1));
   return found === "absent" ? [[path.slice(1), Buffer.alloc(0)]] : [];
 }
 
-async function loaderCache(options: DriverLayerOptions): Promise<Part> {
+async function loaderCache(options: Source): Promise<Part> {
   const path = "etc/ld.so.cache";
-  const { kind, layer } = await imageEntry(options.lowerDirs, path);
+  const { kind, hostPath } = await options.entryAt(path);
   if (kind !== "absent" && kind !== "file") return [];
-  const bytes = layer === null || kind === "absent" ? null : await readImageFile(join(layer, path), MAX_CACHE_BYTES);
+  const bytes = hostPath === null ? null : await readImageFile(hostPath, MAX_CACHE_BYTES);
   const image = bytes === null ? null : parseLdCache(bytes);
   // Damaged, or a format of another libc: replacing it could only take libraries away.
   if (kind === "file" && image === null) return [];
@@ -91,27 +94,27 @@ function libraryNames(files: DriverFile[], links: DriverFiles["libraryLinks"]): 
   return [...files, ...links].map((file) => file.name).filter((name) => name.includes(".so"));
 }
 
-async function loaderConfig({ lowerDirs, driverFolder, driverFiles, imageCompat }: DriverLayerOptions): Promise<Part> {
-  const { kind } = await imageEntry(lowerDirs, "etc/ld.so.conf.d");
+async function loaderConfig({ entryAt, driverFolder, driverFiles, imageCompat }: Source): Promise<Part> {
+  const { kind } = await entryAt("etc/ld.so.conf.d");
   const folders = driverFiles.libraries32.length > 0 ? ["lib64", "lib"] : ["lib64"];
   const lines = [...(imageCompat ? [imageCompat.folder] : []), ...folders.map((folder) => `${driverFolder}/${folder}`)].join("\n");
   return kind === "folder" ? [["etc/ld.so.conf.d/00-berth-nvidia.conf", Buffer.from(`${lines}\n`)]] : [];
 }
 
 /** Scripts call /usr/bin/nvidia-smi by its path. */
-function commandLinks({ lowerDirs, driverFiles, driverFolder }: DriverLayerOptions): Promise<Part>[] {
+function commandLinks({ entryAt, driverFiles, driverFolder }: Source): Promise<Part>[] {
   return driverFiles.binaries.map(async ({ name }): Promise<Part> => {
-    const folder = await imageEntry(lowerDirs, "usr/bin");
-    const { kind } = await imageEntry(lowerDirs, `usr/bin/${name}`);
+    const folder = await entryAt("usr/bin");
+    const { kind } = await entryAt(`usr/bin/${name}`);
     return folder.kind === "folder" && kind === "absent" ? [[`usr/bin/${name}`, `->${driverFolder}/bin/${name}`]] : [];
   });
 }
 
 /** In the library folders only where the image has that kind of library folder; a manifest's folder is made. */
-async function fixedLink(options: DriverLayerOptions, { path, place }: DriverFiles["fixedFiles"][number]): Promise<Part> {
+async function fixedLink(options: Source, { path, place }: DriverFiles["fixedFiles"][number]): Promise<Part> {
   const at = place.slice(1);
-  const { kind } = await imageEntry(options.lowerDirs, at);
+  const { kind } = await options.entryAt(at);
   const home = /^usr\/(?:share|lib64|lib\/[^/]+-linux-gnu|lib)(?=\/)|^etc(?=\/)/.exec(at)?.[0] ?? dirname(at);
-  const isMade = /^(?:usr\/share|etc)$/.test(home) || (await imageEntry(options.lowerDirs, home)).kind === "folder";
+  const isMade = /^(?:usr\/share|etc)$/.test(home) || (await options.entryAt(home)).kind === "folder";
   return kind === "absent" && isMade && basename(at) !== "" ? [[at, `->${options.driverFolder}/${path}`]] : [];
 }

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { entryOf, findFolder, type LayeredFolder, namesOf } from "../../layer/layered-files.ts";
 import { type CompatNote, type ReadAt, readCompatNote } from "./compat-note.ts";
 import type { CompatLibraries } from "./decide-compat.ts";
-import { entryOf, findFolder, type LayeredFolder, namesOf } from "./layered-files.ts";
 
 /** Where NVIDIA's cuda-compat packages put them (/usr/local/cuda is a link to /usr/local/cuda-X.Y). */
 const COMPAT_FOLDER = "usr/local/cuda/compat";

@@ -51,14 +51,16 @@ function components(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
-type Entry =
+export type LayeredEntry =
   | { kind: "folder"; folder: LayeredFolder }
   | { kind: "link"; target: string }
   | { kind: "file"; file: LayeredFile }
+  /** A device, socket or FIFO. */
+  | { kind: "other" }
   | { kind: "none" };
 
 /** What a process would see under that name, links not followed. An overlayfs whiteout is the character device 0:0. */
-export async function entryOf(folder: LayeredFolder, name: string): Promise<Entry> {
+export async function entryOf(folder: LayeredFolder, name: string): Promise<LayeredEntry> {
   const path = `${folder.path}/${name}`;
   const parts: string[] = [];
   for (const layer of folder.layers) {
@@ -71,7 +73,8 @@ export async function entryOf(folder: LayeredFolder, name: string): Promise<Entr
     }
     if (parts.length > 0) break;
     if (status.isSymbolicLink()) return { kind: "link", target: await readlink(hostPath) };
-    return status.isFile() ? { kind: "file", file: { path, hostPath } } : { kind: "none" };
+    if (status.isFile()) return { kind: "file", file: { path, hostPath } };
+    return { kind: status.isCharacterDevice() && status.rdev === 0 ? "none" : "other" };
   }
   return parts.length > 0 ? { kind: "folder", folder: { path, layers: parts } } : { kind: "none" };
 }
