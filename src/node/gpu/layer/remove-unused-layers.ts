@@ -23,13 +23,23 @@ async function allMounts(): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const seen = new Map<string, string>();
   for (const pid of pids) {
-    const namespace = await orGone(readlink(`/proc/${pid}/ns/mnt`));
+    const namespace = await orGone(mountNamespace(pid));
     if (namespace !== null && !seen.has(namespace)) {
       const text = await orGone(readFile(`/proc/${pid}/mountinfo`, "utf8"));
       if (text !== null) seen.set(namespace, text);
     }
   }
   return [...seen.values()];
+}
+
+/** A process with capabilities that we lack does not let us name its namespace; its mount table can be read all the same. */
+async function mountNamespace(pid: string): Promise<string> {
+  try {
+    return await readlink(`/proc/${pid}/ns/mnt`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return `of process ${pid}`;
+    throw error;
+  }
 }
 
 async function namesIn(folder: string): Promise<string[]> {
