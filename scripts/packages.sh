@@ -37,6 +37,7 @@ TEST_PACKAGES=(
 BENCH_PACKAGES=(
   docker.io
   podman
+  strace                            # counts the programs that a start runs
 )
 
 # Prints those of the given packages that are not installed.

@@ -10,7 +10,8 @@ export interface BundleOptions {
   bundle: string;
   rootfs: string;
   id: string;
-  hook: string;
+  /** Null: a container without GPUs. */
+  hook: string | null;
   hookKind: "prestart" | "createRuntime";
   plan: InjectionPlan;
   deviceRules: DeviceRule[];
@@ -48,7 +49,7 @@ function specOf(options: BundleOptions, planPath: string): unknown {
       { destination: "/proc", type: "proc", source: "proc" },
       { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
     ],
-    hooks: { [options.hookKind]: [hook] },
+    hooks: options.hook === null ? {} : { [options.hookKind]: [hook] },
     linux: {
       namespaces: NAMESPACES,
       cgroupsPath: `/${CGROUP_PARENT}/${options.id}`,

@@ -21,6 +21,7 @@ import { must } from "./exec.ts";
 export interface GpuMachine {
   folder: string;
   driverRoot: string;
+  inventory: GpuInventory;
   uuids: string[];
   planFor(uuids: string[]): Promise<{ plan: InjectionPlan; rules: DeviceRule[] }>;
   /** The driver layer for an image of these layers. */
@@ -31,12 +32,17 @@ export interface GpuMachine {
 export async function makeGpuMachine(count: number): Promise<GpuMachine> {
   const folder = await mkdtemp(join(tmpdir(), "berth-gpu-"));
   const { driverRoot } = await prepareSimulatedGpus({ stateDir: folder, count, fakeBuildDir: FAKE_BUILD });
-  const inventory = await inventoryOf(driverRoot);
+  return gpuMachine(folder, driverRoot, await inventoryOf(driverRoot));
+}
+
+/** The same on a driver root that somebody else has laid. `remove` removes `folder`. */
+export function gpuMachine(folder: string, driverRoot: string, inventory: GpuInventory): GpuMachine {
   const filesOf = async (): Promise<DriverFiles | null> =>
     selectDriverFiles(await readDriverRoot(driverRoot), ["utility", "compute"], inventory.driverVersion);
   return {
     folder,
     driverRoot,
+    inventory,
     layerFor: async (lowerDirs) =>
       prepareDriverLayer({
         stateDir: folder,

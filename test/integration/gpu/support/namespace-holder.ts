@@ -69,6 +69,8 @@ export async function holdNamespace(
 
 export interface HookCall {
   hook: string;
+  /** Arguments before the hook's own, where `hook` is a program that runs it. */
+  before?: string[];
   bundle: string;
   pid: number;
   rootfs: string;
@@ -92,5 +94,8 @@ export async function callHook(call: HookCall): Promise<Finished> {
   await must("chmod", [(call.planMode ?? 0o600).toString(8), planPath]);
   const state = { ociVersion: "1.0.2", id: "t", status: "creating", pid: call.pid, bundle: call.bundle };
   const failure = call.failAfter === undefined ? [] : ["--fail-after", String(call.failAfter)];
-  return exec(call.hook, ["--plan", planPath, ...failure], { input: call.state ?? JSON.stringify(state), env: call.env ?? {} });
+  return exec(call.hook, [...(call.before ?? []), "--plan", planPath, ...failure], {
+    input: call.state ?? JSON.stringify(state),
+    env: call.env ?? {},
+  });
 }
