@@ -1,3 +1,4 @@
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -6,52 +7,28 @@
 #include "arguments.h"
 #include "failure.h"
 #include "nvml-query.h"
+#include "nvml-watch.h"
 #include "topics.h"
 
 namespace berth {
 namespace {
 
-/// One query on its way. NVML can hang for good in the driver, so it gets a thread of its own: libuv's few workers also
+Napi::Value parseJson(Napi::Env env, const std::string& text) {
+  const Napi::Object json = env.Global().Get("JSON").As<Napi::Object>();
+  return json.Get("parse").As<Napi::Function>().Call(json, {Napi::String::New(env, text)});
+}
+
+using Question = std::optional<std::string> (*)(const std::string& library);
+
+/// One question on its way. NVML can hang for good in the driver, so it gets a thread of its own: libuv's few workers also
 /// serve every file operation of the process.
 struct Query {
   Napi::Promise::Deferred deferred;
   std::string library;
-  std::optional<NvmlFacts> facts;
+  Question question;
+  std::optional<std::string> json;
   std::optional<Failure> failure;
 };
-
-template <typename T>
-Napi::Value orNull(Napi::Env env, const std::optional<T>& value) {
-  return value ? Napi::Value::From(env, *value) : env.Null();
-}
-
-Napi::Object toJs(Napi::Env env, const GpuFacts& gpu) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("index", gpu.index);
-  object.Set("uuid", gpu.uuid);
-  object.Set("minor", gpu.minor);
-  object.Set("pciBusId", gpu.pciBusId);
-  object.Set("name", gpu.name);
-  object.Set("memoryTotalBytes", gpu.memoryTotalBytes);
-  object.Set("memoryUsedBytes", gpu.memoryUsedBytes);
-  object.Set("computeCapability", orNull(env, gpu.computeCapability));
-  object.Set("error", orNull(env, gpu.error));
-  object.Set("utilizationPercent", orNull(env, gpu.utilizationPercent));
-  object.Set("temperatureCelsius", orNull(env, gpu.temperatureCelsius));
-  object.Set("powerMilliwatts", orNull(env, gpu.powerMilliwatts));
-  return object;
-}
-
-Napi::Value toJs(Napi::Env env, const std::optional<NvmlFacts>& facts) {
-  if (!facts) return env.Null();
-  Napi::Array gpus = Napi::Array::New(env, facts->gpus.size());
-  for (std::uint32_t i = 0; i < facts->gpus.size(); i++) gpus.Set(i, toJs(env, facts->gpus[i]));
-  Napi::Object report = Napi::Object::New(env);
-  report.Set("driverVersion", facts->driverVersion);
-  report.Set("cudaVersion", orNull(env, facts->cudaVersion));
-  report.Set("gpus", gpus);
-  return report;
-}
 
 void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Query* query) {
   const std::unique_ptr<Query> owned(query);
@@ -59,15 +36,15 @@ void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Query* query) {
   if (owned->failure) {
     owned->deferred.Reject(toJsError(env, *owned->failure).Value());
   } else {
-    owned->deferred.Resolve(toJs(env, owned->facts));
+    owned->deferred.Resolve(owned->json ? parseJson(env, *owned->json) : env.Null());
   }
 }
 
 using Completion = Napi::TypedThreadSafeFunction<std::nullptr_t, Query, settle>;
 
-void run(Query* query, Completion completion) {
+void answer(Query* query, Completion completion) {
   try {
-    query->facts = queryNvml(query->library);
+    query->json = query->question(query->library);
   } catch (const Failure& failure) {
     query->failure = failure;
   }
@@ -76,19 +53,56 @@ void run(Query* query, Completion completion) {
   completion.Release();
 }
 
-Napi::Value query(const Napi::CallbackInfo& info) {
-  auto* query = new Query{Napi::Promise::Deferred::New(info.Env()), textArgument(info[0], "library"), {}, {}};
+template <Question question>
+Napi::Value ask(const Napi::CallbackInfo& info) {
+  auto* query = new Query{Napi::Promise::Deferred::New(info.Env()), textArgument(info[0], "library"), question, {}, {}};
   const Napi::Promise promise = query->deferred.Promise();
-  std::thread(run, query, Completion::New(info.Env(), "nvml", 0, 1)).detach();
+  std::thread(answer, query, Completion::New(info.Env(), "nvml", 0, 1)).detach();
   return promise;
+}
+
+void deliver(Napi::Env env, Napi::Function listener, std::nullptr_t*, std::string* message) {
+  const std::unique_ptr<std::string> owned(message);
+  if (static_cast<napi_env>(env) == nullptr || listener.IsEmpty()) return;
+  listener.Call({parseJson(env, *owned)});
+}
+
+using Messages = Napi::TypedThreadSafeFunction<std::nullptr_t, std::string, deliver>;
+
+void runWatch(const std::string& library, const std::shared_ptr<std::atomic<bool>>& stopped, Messages messages) {
+  bool closing = false;
+  nvml::watchXids(library, *stopped, [&](const std::string& text) {
+    if (closing) return;
+    auto* message = new std::string(text);
+    if (messages.NonBlockingCall(message) == napi_ok) return;
+    // The environment is torn down, and took this thread's hold with it.
+    delete message;
+    closing = true;
+    *stopped = true;
+  });
+  if (!closing) messages.Release();
+}
+
+/// (library, listener) -> stop. The thread ends within a round of the stop, or with the process when NVML hangs.
+Napi::Value watch(const Napi::CallbackInfo& info) {
+  const std::string library = textArgument(info[0], "library");
+  if (!info[1].IsFunction()) throw Napi::TypeError::New(info.Env(), "listener: a function is needed");
+  Messages messages = Messages::New(info.Env(), info[1].As<Napi::Function>(), "nvml-watch", 0, 1);
+  // Waiting for events is no reason to keep a process that has nothing else to do.
+  messages.Unref(info.Env());
+  const auto stopped = std::make_shared<std::atomic<bool>>(false);
+  std::thread([library, stopped, messages] { runWatch(library, stopped, messages); }).detach();
+  return Napi::Function::New(info.Env(), [stopped](const Napi::CallbackInfo&) { *stopped = true; });
 }
 
 }  // namespace
 
 void exportNvml(Napi::Env env, Napi::Object exports) {
-  Napi::Object nvml = Napi::Object::New(env);
-  nvml.Set("query", Napi::Function::New(env, query));
-  exports.Set("nvml", nvml);
+  Napi::Object topic = Napi::Object::New(env);
+  topic.Set("query", Napi::Function::New(env, ask<nvml::queryReport>));
+  topic.Set("sample", Napi::Function::New(env, ask<nvml::querySamples>));
+  topic.Set("watch", Napi::Function::New(env, watch));
+  exports.Set("nvml", topic);
 }
 
 }  // namespace berth

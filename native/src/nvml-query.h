@@ -2,32 +2,15 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
-namespace berth {
+namespace berth::nvml {
 
-struct GpuFacts {
-  unsigned index = 0;
-  std::string uuid;
-  int minor = -1;
-  std::string pciBusId;
-  std::string name;
-  double memoryTotalBytes = 0;
-  double memoryUsedBytes = 0;
-  std::optional<std::string> computeCapability;
-  std::optional<std::string> error;
-  std::optional<unsigned> utilizationPercent;
-  std::optional<unsigned> temperatureCelsius;
-  std::optional<unsigned> powerMilliwatts;
-};
+/// NvmlReport (src/node/platform/native.ts) as JSON. Empty when the library does not exist or says there is no driver.
+/// @throws Failure with NVML's own error text
+std::optional<std::string> queryReport(const std::string& library);
 
-struct NvmlFacts {
-  std::string driverVersion;
-  std::optional<std::string> cudaVersion;
-  std::vector<GpuFacts> gpus;
-};
+/// NvmlSample[]: only what changes by the second.
+/// @throws Failure with NVML's own error text
+std::optional<std::string> querySamples(const std::string& library);
 
-/// Empty when the library does not exist or says there is no driver. @throws Failure with NVML's own error text
-std::optional<NvmlFacts> queryNvml(const std::string& library);
-
-}  // namespace berth
+}  // namespace berth::nvml

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
-import { BerthError, type NodeFacts } from "../../shared/domain/index.ts";
+import { BerthError } from "../../shared/domain/index.ts";
 import type { GpuPlanQuery, GpuPlanView } from "./gpu-plan-view.ts";
+import type { GpusView } from "./gpu-view.ts";
 import type { HttpClient, HttpRequest } from "./http.ts";
 import { readNdjson } from "./ndjson.ts";
 import { errorOfProblem, type Problem } from "./problem.ts";
@@ -45,7 +46,7 @@ export interface NodeClient {
   save(references: readonly string[], signal?: AbortSignal): Promise<Readable>;
   build(context: Readable, query: BuildQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   gpuPlan(query: GpuPlanQuery): Promise<GpuPlanView>;
-  facts(): Promise<{ facts: NodeFacts }>;
+  gpus(): Promise<GpusView>;
 }
 
 export function nodeClient(http: HttpClient): NodeClient {
@@ -64,7 +65,7 @@ export function nodeClient(http: HttpClient): NodeClient {
     save: (references, signal) => http.open({ path: "/v1/images/save", query: { ref: references }, ...(signal ? { signal } : {}) }),
     build: (context, query, onProgress, signal) => long({ path: "/v1/build", query: { ...query }, stream: context }, onProgress, signal),
     gpuPlan: (query) => http.json({ method: "POST", path: "/v1/gpus/plan", body: query }),
-    facts: () => http.json({ path: "/v1/node" }),
+    gpus: () => http.json({ path: "/v1/gpus" }),
   };
 }
 

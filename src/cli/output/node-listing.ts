@@ -1,6 +1,7 @@
 import { formatBytes, type Gpu } from "../../shared/domain/index.ts";
 import type { NodeView } from "../client/api-client.ts";
 import type { Listing } from "./formats.ts";
+import { migText } from "./gpu-listing.ts";
 import type { Style } from "./style.ts";
 import { between } from "./time.ts";
 
@@ -78,6 +79,9 @@ export function gpuListing(node: NodeView): Listing<Gpu> {
     wide: [
       { title: "PCI", value: (gpu) => gpu.pciBusId },
       { title: "MINOR", value: (gpu) => gpu.minor, align: "right" },
+      { title: "NUMA", value: (gpu) => gpu.numaNode, align: "right" },
+      { title: "NVLINKS", value: (gpu) => gpu.nvlinks.reduce((sum, peer) => sum + peer.links, 0), align: "right" },
+      { title: "MIG", value: (gpu) => migText(gpu.mig) },
     ],
     name: (gpu) => `gpu/${gpu.uuid}`,
     empty: "this node has no GPU",

@@ -14,7 +14,8 @@ export function gpuLsCommand(io: CliIo): Command {
 }
 
 async function listGpus(io: CliIo, options: FormatOptions, self: Command): Promise<void> {
-  const { facts } = await connectNode(io, self).facts();
-  if (facts.simulatedGpus) warnSimulatedGpus(io, facts.hostname);
-  return printListing(io, options, localGpuListing(), facts.gpus);
+  const { hostname, simulated, problem, gpus } = await connectNode(io, self).gpus();
+  if (simulated) warnSimulatedGpus(io, hostname);
+  if (problem !== null) io.stderr.write(`${hostname}: ${problem}\n`);
+  return printListing(io, options, localGpuListing(io.clock.now()), gpus);
 }

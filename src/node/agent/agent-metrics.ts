@@ -1,20 +1,7 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../shared/domain/index.ts";
 import type { Container } from "../engine/index.ts";
-
-/** A GPU's readings, as NVML gives them; null where it does not say. */
-export interface GpuReading {
-  index: number;
-  minor: number;
-  uuid: string;
-  name: string;
-  pciBusId: string;
-  memoryTotalBytes: number;
-  memoryUsedBytes: number;
-  utilizationPercent: number | null;
-  temperatureCelsius: number | null;
-  powerMilliwatts: number | null;
-}
+import { addGpuMetrics, type GpuMetricsPort } from "./gpu-metrics.ts";
 
 export interface AgentMetrics {
   /** A sync succeeded after so many seconds. */
@@ -24,32 +11,10 @@ export interface AgentMetrics {
   contentType: string;
 }
 
-export interface AgentMetricsPort {
-  hostname: string;
+export interface AgentMetricsPort extends GpuMetricsPort {
   containers(): Container[];
-  gpuReadings(): GpuReading[];
   clock: Clock;
 }
-
-const GPU_LABELS = ["gpu", "UUID", "pci_bus_id", "device", "modelName", "Hostname"] as const;
-const MIB = 1024 * 1024;
-
-/** dcgm-exporter's names, units (%, C, W, MiB) and labels, so that its dashboards and alerts work unchanged. */
-const GPU_GAUGES: { name: string; help: string; read: (gpu: GpuReading) => number | null }[] = [
-  { name: "DCGM_FI_DEV_GPU_UTIL", help: "GPU utilization (in %).", read: (gpu) => gpu.utilizationPercent },
-  { name: "DCGM_FI_DEV_FB_USED", help: "Framebuffer memory used (in MiB).", read: (gpu) => gpu.memoryUsedBytes / MIB },
-  {
-    name: "DCGM_FI_DEV_FB_FREE",
-    help: "Framebuffer memory free (in MiB).",
-    read: (gpu) => (gpu.memoryTotalBytes - gpu.memoryUsedBytes) / MIB,
-  },
-  { name: "DCGM_FI_DEV_GPU_TEMP", help: "GPU temperature (in C).", read: (gpu) => gpu.temperatureCelsius },
-  {
-    name: "DCGM_FI_DEV_POWER_USAGE",
-    help: "Power draw (in W).",
-    read: (gpu) => (gpu.powerMilliwatts === null ? null : gpu.powerMilliwatts / 1000),
-  },
-];
 
 export function createAgentMetrics(port: AgentMetricsPort): AgentMetrics {
   const registry = new Registry();
@@ -62,7 +27,7 @@ export function createAgentMetrics(port: AgentMetricsPort): AgentMetrics {
   });
   let lastSync: number | null = null;
   addAgentGauges(registry, port, () => lastSync);
-  for (const gauge of GPU_GAUGES) addGpuGauge(registry, port, gauge);
+  addGpuMetrics(registry, port);
   return {
     synced(seconds) {
       duration.observe(seconds);
@@ -95,31 +60,4 @@ function addAgentGauges(registry: Registry, port: AgentMetricsPort, lastSync: ()
       this.set(last === null ? Number.NaN : (port.clock.monotonic() - last) / 1000);
     },
   });
-}
-
-function addGpuGauge(registry: Registry, port: AgentMetricsPort, { name, help, read }: (typeof GPU_GAUGES)[number]): void {
-  new Gauge({
-    name,
-    help,
-    labelNames: GPU_LABELS,
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const gpu of port.gpuReadings()) {
-        const value = read(gpu);
-        if (value !== null) this.set(labelsOf(gpu, port.hostname), value);
-      }
-    },
-  });
-}
-
-function labelsOf(gpu: GpuReading, hostname: string): Record<(typeof GPU_LABELS)[number], string> {
-  return {
-    gpu: String(gpu.index),
-    UUID: gpu.uuid,
-    pci_bus_id: gpu.pciBusId,
-    device: `nvidia${gpu.minor}`,
-    modelName: gpu.name,
-    Hostname: hostname,
-  };
 }

@@ -1,6 +1,6 @@
 import { type Clock, isBerthError, type NodeFacts } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
-import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type SyncRequest } from "../../shared/wire/index.ts";
+import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type ReplicaReport, type SyncRequest } from "../../shared/wire/index.ts";
 import type { Container, Engine } from "../engine/index.ts";
 import type { ImageStore } from "../images/index.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
@@ -8,6 +8,7 @@ import type { ControlPlaneClient } from "./control-plane-client.ts";
 import { createLogShipper, type LogShipper } from "./log-shipper.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeFactsSource } from "./node-facts.ts";
+import { createSickGpuNotice } from "./notice-sick-gpus.ts";
 import { createReconciler, type Reconciler } from "./reconciler.ts";
 import { containerIdOf } from "./replica-key.ts";
 import type { ReplicaRecords } from "./replica-records.ts";
@@ -25,6 +26,8 @@ export interface AgentParts {
   facts: Pick<NodeFactsSource, "current" | "gpuHealth" | "keepFresh">;
   records: ReplicaRecords;
   metrics: AgentMetrics;
+  /** Bytes; null when unknown. */
+  peakGpuMemory(containerId: string): number | null;
   /** CLOCK_BOOTTIME, milliseconds. */
   bootTimeMs(): number;
   bootId: string;
@@ -44,6 +47,7 @@ interface Wiring {
   reconciler: Reconciler;
   shipper: LogShipper;
   loop: SyncLoop;
+  noticeSickGpus: ReturnType<typeof createSickGpuNotice>;
   lastSuccessMs: number | null;
 }
 
@@ -58,7 +62,7 @@ export async function runNode(parts: AgentParts, signal: AbortSignal): Promise<v
   wiring.reconciler.look();
   try {
     const wakes = readWakes({ ...parts, onWake: () => wiring.loop.poke("wake") }, signal);
-    const fresh = parts.facts.keepFresh(() => wiring.loop.poke("change"), signal);
+    const fresh = parts.facts.keepFresh(() => gpusChanged(wiring), signal);
     await wiring.loop.run(signal);
     await Promise.all([wakes, fresh]);
   } finally {
@@ -91,6 +95,7 @@ async function wire(parts: AgentParts, signal: AbortSignal): Promise<Wiring> {
         parts.log[failures === 1 ? "warn" : "debug"]({ err: error, failures }, "sync failed, will be tried again"),
       onRecovery: (failures) => parts.log.info({ failures }, "syncing again"),
     }),
+    noticeSickGpus: createSickGpuNotice(parts.log),
     lastSuccessMs: null,
   };
   return wiring;
@@ -136,8 +141,21 @@ function syncRequest(wiring: Wiring, nodeId: string, facts: NodeFacts): SyncRequ
     sentAt: parts.bootTimeMs(),
     address: parts.address,
     facts,
-    replicas: table.reports(),
+    replicas: table.reports().map((report) => withPeakGpuMemory(report, parts.peakGpuMemory(containerIdOf(report)))),
   };
+}
+
+function withPeakGpuMemory(report: ReplicaReport, peakGpuMemoryBytes: number | null): ReplicaReport {
+  return report.usage === null || peakGpuMemoryBytes === null ? report : { ...report, usage: { ...report.usage, peakGpuMemoryBytes } };
+}
+
+/** The scheduler hears of it at once; who runs on a GPU that fell ill keeps it, and is told. */
+function gpusChanged({ parts, table, loop, noticeSickGpus }: Wiring): void {
+  for (const { containerId, text } of noticeSickGpus(parts.facts.current().gpus, table.gpuHolders())) {
+    const entry = table.get(containerId);
+    if (entry) entry.message = text;
+  }
+  loop.poke("change");
 }
 
 /** One nonsense entry must not stop the others. */

@@ -4,15 +4,15 @@ import { join } from "node:path";
 import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
-import { createGpuHost, type GpuHost, prepareSimulatedGpus } from "../gpu/index.ts";
+import { createGpuHost, type GpuHost, type GpuXid, prepareSimulatedGpus } from "../gpu/index.ts";
 import { createImageStore, createSnapshots, type ImageStore, type Snapshots } from "../images/index.ts";
 import { builtFiles, type Native, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
 import type { AgentParts } from "./agent.ts";
-import { type AgentMetrics, createAgentMetrics, type GpuReading } from "./agent-metrics.ts";
+import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
 import { type AgentOptions, nodeNameOf } from "./agent-options.ts";
 import { type ControlPlaneClient, createControlPlaneClient } from "./control-plane-client.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { rememberReadings } from "./gpu-readings.ts";
+import { createGpuMemoryPeaks } from "./gpu-memory-peaks.ts";
 import { readJoinToken } from "./join-token.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import { findNodeAddress } from "./node-address.ts";
@@ -34,7 +34,6 @@ export interface GpuParts {
   host: GpuHost;
   driverRoot: string;
   simulated: boolean;
-  readings(): GpuReading[];
 }
 
 export interface EngineParts {
@@ -58,13 +57,8 @@ async function composeGpu({ options, native, clock, log }: Ground): Promise<GpuP
       ).driverRoot
     : (options.driverRoot ?? "/");
   if (simulated) log.warn({ gpus: options.simulateGpus }, "GPUs are SIMULATED: jobs get device nodes and libraries that compute nothing");
-  const { nvml, readings } = rememberReadings(native.nvml, clock);
-  return {
-    host: await createGpuHost({ native: { nvml }, clock, driverRoot: root, simulated, stateDir: options.dataDir }),
-    driverRoot: root,
-    simulated,
-    readings,
-  };
+  const host = await createGpuHost({ native, clock, driverRoot: root, simulated, stateDir: options.dataDir });
+  return { host, driverRoot: root, simulated };
 }
 
 export async function composeEngine(ground: Ground): Promise<EngineParts> {
@@ -104,16 +98,24 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
   const { options, native, clock, log } = ground;
   const { engine, gpu, images, address } = parts;
   const paths = agentPaths(options.dataDir, options.runDir);
+  const peaks = createGpuMemoryPeaks(() => engine.list());
   const facts = await openNodeFacts({
     fixed: await readFixedFacts(engine),
     dataDir: options.dataDir,
     gpuInventory: () => gpu.host.inventory(),
+    watchGpus: (onEvent, signal) => gpu.host.watch((xid) => xidSeen(ground, engine, xid, onEvent), peaks.observe, signal),
     clock,
     log,
   });
   const { client, membership } = await composeMembership(ground, paths.identity);
   const hostname = facts.current().hostname;
-  const metrics = createAgentMetrics({ hostname, containers: () => engine.list(), gpuReadings: gpu.readings, clock });
+  const metrics = createAgentMetrics({
+    hostname,
+    containers: () => engine.list(),
+    gpus: () => gpu.host.status().gpus,
+    xidCounts: gpu.host.xidCounts,
+    clock,
+  });
   const agent: AgentParts = {
     engine,
     images,
@@ -122,6 +124,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     facts,
     metrics,
     records: await openReplicaRecords(paths.replicas),
+    peakGpuMemory: peaks.peakOf,
     bootTimeMs: () => native.bootTimeMs(),
     bootId: await readBootId(),
     incarnation: randomUUID(),
@@ -131,6 +134,12 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     log,
   };
   return { agent, facts, metrics, client, membership };
+}
+
+function xidSeen({ log }: Ground, engine: NodeEngine, { uuid, xid, text, class: kind }: GpuXid, onEvent: () => void): void {
+  const containers = engine.list().filter(({ state, gpuUuids }) => state === "running" && gpuUuids.includes(uuid));
+  log.warn({ gpu: uuid, xid, class: kind, containers: containers.map(({ id }) => id) }, `GPU driver reports XID ${xid}: ${text}`);
+  onEvent();
 }
 
 async function composeMembership({ options, log }: Ground, identityPath: string) {

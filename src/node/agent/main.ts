@@ -92,6 +92,7 @@ async function startServers(
       hook: builtFiles(packageRoot()).gpuPrestart,
       problem: node.facts.gpuProblem(),
     }),
+    gpus: () => parts.gpu.host.status(),
     gpuPlan: (call, signal) => previewGpuPlan({ ...parts, gpuHost: parts.gpu.host }, call, signal),
     metrics: node.metrics,
     log,

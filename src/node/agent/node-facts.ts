@@ -22,6 +22,8 @@ export interface NodeFactsPort {
   dataDir: string;
   /** Bounded in time by the gpu room (NVML can hang), never rejects. */
   gpuInventory(): Promise<GpuInventory>;
+  /** Calls `onEvent` when the driver reports an error, until `signal` aborts. */
+  watchGpus(onEvent: () => void, signal: AbortSignal): Promise<void>;
   clock: Clock;
   log: Logger;
 }
@@ -46,7 +48,9 @@ export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSourc
     gpuProblem: () => inventory.problem,
     gpuHealth: health,
     async keepFresh(onChange, signal) {
-      await Promise.all([every(port, GPU_MS, signal, () => lookAtGpus(onChange)), every(port, DISK_MS, signal, lookAtDisk)]);
+      const lookNow = () => void lookAtGpus(onChange).catch((error: unknown) => port.log.warn({ err: error }, "GPUs could not be read"));
+      const looks = [every(port, GPU_MS, signal, () => lookAtGpus(onChange)), every(port, DISK_MS, signal, lookAtDisk)];
+      await Promise.all([...looks, port.watchGpus(lookNow, signal)]);
     },
   };
 }

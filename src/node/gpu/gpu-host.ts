@@ -3,8 +3,10 @@ import type { NativeNvml } from "../platform/index.ts";
 import { createDriverRoot } from "./driver-files/cached-driver-root.ts";
 import type { DriverRootListing } from "./driver-files/listing.ts";
 import { selectDriverFiles } from "./driver-files/select-driver-files.ts";
-import { createInventory } from "./inventory/create-inventory.ts";
+import { createInventory, type Inventory } from "./inventory/create-inventory.ts";
+import { driverFingerprint } from "./inventory/driver-fingerprint.ts";
 import { findNvml } from "./inventory/find-nvml.ts";
+import { readNumaNodes } from "./inventory/numa-nodes.ts";
 import { mountPointsOf } from "./layer/layer-tree.ts";
 import { prepareDriverLayer } from "./layer/prepare-driver-layer.ts";
 import { removeUnusedLayers } from "./layer/remove-unused-layers.ts";
@@ -24,6 +26,8 @@ import { assertRequirements } from "./requests/requirements/evaluate-requirement
 import type { DeviceRule, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
 
 const NVML_TIMEOUT_MS = 5000;
+/** Longer than the agent's pause between two looks: a start pays for none. */
+const RECENT_MS = 10_000;
 
 export interface GpuHostOptions {
   native: { nvml: NativeNvml };
@@ -39,6 +43,12 @@ export interface GpuHostOptions {
 export interface GpuHost {
   /** Never rejects for NVML's sake and never blocks: see GpuInventory.problem. */
   inventory(): Promise<GpuInventory>;
+  /** All that is known of the GPUs now, from the last look; no NVML call. */
+  status: Inventory["status"];
+  samples: Inventory["samples"];
+  xidCounts: Inventory["xidCounts"];
+  /** Listens to the driver and takes readings every second until the signal aborts. */
+  watch: Inventory["watch"];
   /**
    * The plan for `hooks/gpu-prestart`, the device rules for the OCI spec and the layer for the overlay. `gpuUuids` alone grant;
    * the environment in `rootfs` says which capabilities are wanted and what the driver must fulfil.
@@ -61,18 +71,27 @@ export interface GpuGrant {
 
 /** The GPUs of one machine, read fresh at every call: drivers are updated and GPUs fail under a running agent. */
 export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
+  const { driverRoot } = options;
+  // A driver container's root has no /proc and /sys of the host's; a simulated one brings its own.
+  const hostRoot = options.simulated ? driverRoot : "/";
   const inventory = createInventory({
     nvml: options.native.nvml,
-    nvmlLibrary: await findNvml(options.driverRoot),
+    findLibrary: () => findNvml(driverRoot),
+    fingerprint: (library) => driverFingerprint({ library, driverRoot, hostRoot }),
+    numaNodes: (pciBusIds) => readNumaNodes(hostRoot, pciBusIds),
     simulated: options.simulated,
     timeoutMs: options.nvmlTimeoutMs ?? NVML_TIMEOUT_MS,
     clock: options.clock,
   });
   const driver = createDriverRoot(options.driverRoot);
   if (options.stateDir !== undefined) await removeUnusedLayers(options.stateDir);
-  const look = () => Promise.all([inventory.read(), driver.read()]);
+  const look = () => Promise.all([inventory.recent(RECENT_MS), driver.read()]);
   return {
     inventory: () => inventory.read(),
+    status: inventory.status,
+    samples: inventory.samples,
+    xidCounts: inventory.xidCounts,
+    watch: inventory.watch,
     planFor: async (gpuUuids, rootfs) => grant(options.stateDir, gpuUuids, rootfs, ...(await look())),
     preview: async (request) => previewPlan(request, ...(await look())),
   };

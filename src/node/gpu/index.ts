@@ -16,9 +16,15 @@ export type { CapabilityPart, HostDevice, HostState, HostStateRequest } from "./
 export { hostState } from "./host-state/host-state.ts";
 export type { HostStateOptions } from "./host-state/write-host-state.ts";
 export { writeHostState } from "./host-state/write-host-state.ts";
-export type { Inventory, InventoryOptions } from "./inventory/create-inventory.ts";
-export { createInventory } from "./inventory/create-inventory.ts";
+export { createInventory, type GpuXid, type Inventory, type InventoryOptions } from "./inventory/create-inventory.ts";
+export { driverFingerprint } from "./inventory/driver-fingerprint.ts";
 export { findNvml } from "./inventory/find-nvml.ts";
+export type { GpuStatus, GpuStatusReport, Telemetry } from "./inventory/gpu-status.ts";
+export { type GpuPair, type PcieLevel, pairGpus } from "./inventory/gpu-topology.ts";
+export { mergeInventory } from "./inventory/merge-inventory.ts";
+export { readNumaNodes } from "./inventory/numa-nodes.ts";
+export { plausibleSample } from "./inventory/plausible-sample.ts";
+export { createXidHistory, type XidEvent, xidEvent } from "./inventory/xids.ts";
 export { type DriverLayerOptions, type MountPoint, mountPointsOf } from "./layer/layer-tree.ts";
 export { compareLibraryNames, mergeLdCache } from "./layer/merge-ld-cache.ts";
 export { parseLdCache } from "./layer/parse-ld-cache.ts";

@@ -16,7 +16,11 @@ export type {
   NativeNvml,
   NativeRoot,
   NvmlGpu,
+  NvmlMessage,
+  NvmlMigDevice,
+  NvmlProcess,
   NvmlReport,
+  NvmlSample,
   OverlayMount,
 } from "./native.ts";
 export { loadNative } from "./native-loader.ts";

@@ -85,27 +85,71 @@ export interface EntryStat {
   rdevMinor: number;
 }
 
-export interface NvmlGpu {
+/** What of a GPU changes by the second. Null where NVML does not say. */
+export interface NvmlSample {
   index: number;
   uuid: string;
+  memoryTotalBytes: number;
+  memoryUsedBytes: number;
+  utilizationPercent: number | null;
+  memoryUtilizationPercent: number | null;
+  temperatureCelsius: number | null;
+  powerMilliwatts: number | null;
+  powerLimitMilliwatts: number | null;
+  smClockMhz: number | null;
+  memoryClockMhz: number | null;
+  /** Since the driver was loaded. */
+  energyMillijoules: number | null;
+  pcieReplays: number | null;
+  processes: NvmlProcess[] | null;
+  /** NVML's error text when the device answered with an error ("GPU is lost"); the other fields are then the last known or empty. */
+  error: string | null;
+}
+
+export interface NvmlProcess {
+  /** In the agent's PID namespace. */
+  pid: number;
+  usedBytes: number | null;
+  gpuInstance: number | null;
+  computeInstance: number | null;
+}
+
+export interface NvmlGpu extends NvmlSample {
   minor: number;
   pciBusId: string;
   name: string;
+  computeCapability: string | null;
+  /** Errors since the driver was loaded, and since the GPU was made. */
+  ecc: { enabled: boolean; correctable: number | null; uncorrectable: number | null; uncorrectableEver: number | null } | null;
+  /** Rows of memory replaced by spares; `pending` ones need a reset, `failure`: there is no spare left. */
+  remappedRows: { correctable: number; uncorrectable: number; pending: boolean; failure: boolean } | null;
+  /** Active links only. */
+  nvlinks: { link: number; kind: "gpu" | "switch" | "other"; pciBusId: string }[];
+  mig: { enabled: boolean; pending: boolean; devices: NvmlMigDevice[] } | null;
+}
+
+export interface NvmlMigDevice {
+  uuid: string;
+  gpuInstance: number;
+  computeInstance: number;
+  profile: string;
   memoryTotalBytes: number;
   memoryUsedBytes: number;
-  computeCapability: string | null;
-  /** NVML's error text when the device answered with an error ("GPU is lost"); the other fields are then the last known or empty. */
-  error: string | null;
-  utilizationPercent: number | null;
-  temperatureCelsius: number | null;
-  powerMilliwatts: number | null;
 }
 
 export interface NvmlReport {
   driverVersion: string;
   cudaVersion: string | null;
   gpus: NvmlGpu[];
+  /** nvmlGpuTopologyLevel_t (0, 10 ... 50) by index and index; null for a GPU and itself, and where NVML does not say. */
+  topology: (number | null)[][];
 }
+
+export type NvmlMessage =
+  | { kind: "listening"; gpus: number }
+  | { kind: "xid"; uuid: string | null; xid: number; gpuInstance: number | null; computeInstance: number | null }
+  /** The last message; NVML is closed. `problem` is null after a stop. */
+  | { kind: "end"; problem: string | null };
 
 export interface NativeNvml {
   /**
@@ -114,4 +158,11 @@ export interface NativeNvml {
    * The caller bounds the time: NVML can hang.
    */
   query(library: string): Promise<NvmlReport | null>;
+  /** As `query`, only what changes by the second; cheap while a watch keeps NVML open. */
+  sample(library: string): Promise<NvmlSample[] | null>;
+  /**
+   * Tells XIDs (driver errors) as they happen, on a thread of its own, until the returned function is called: then "end"
+   * follows within a second, unless NVML hangs. While it runs NVML stays open: new GPUs are not seen.
+   */
+  watch(library: string, listener: (message: NvmlMessage) => void): () => void;
 }

@@ -16,6 +16,6 @@ export type {
 } from "./job.ts";
 export { isActive, isTerminal } from "./job.ts";
 export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
-export type { Gpu, NodeFacts, NodeRecord, NodeState } from "./node.ts";
+export type { Gpu, MigDevice, NodeFacts, NodeRecord, NodeState, NvlinkPeer } from "./node.ts";
 export { systemClock } from "./system-clock.ts";
 export { formatBytes, formatDuration, parseBytes, parseCpuMillis, parseDurationSeconds } from "./units.ts";

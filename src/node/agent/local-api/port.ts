@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { NodeFacts } from "../../../shared/domain/index.ts";
 import type { Logger } from "../../../shared/observe/index.ts";
 import type { Engine } from "../../engine/index.ts";
-import type { PlanPreview } from "../../gpu/index.ts";
+import type { GpuStatusReport, PlanPreview } from "../../gpu/index.ts";
 import type { Image, ImageStore, Progress } from "../../images/index.ts";
 import type { GpuPlanCall } from "../preview-gpu-plan.ts";
 import type { Slots } from "../slots.ts";
@@ -44,6 +44,7 @@ export interface LocalApiPort {
   heavy: Slots;
   facts(): NodeFacts;
   gpu(): GpuInjection;
+  gpus(): GpuStatusReport;
   gpuPlan(call: GpuPlanCall, signal: AbortSignal): Promise<PlanPreview>;
   metrics: { text(): Promise<string>; contentType: string };
   log: Logger;

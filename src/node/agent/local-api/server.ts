@@ -8,6 +8,7 @@ import { problemOf } from "./problem.ts";
 import { bootstrapRoute } from "./route-bootstrap.ts";
 import { buildRoute } from "./route-build.ts";
 import { gpuPlanRoute } from "./route-gpu-plan.ts";
+import { gpusRoute } from "./route-gpus.ts";
 import { imageListRoute } from "./route-image-list.ts";
 import { imageLoadRoute } from "./route-image-load.ts";
 import { imageSaveRoute } from "./route-image-save.ts";
@@ -19,7 +20,17 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
   const app = createServer(port.log);
   // Tars of any size are streamed to the route, never gathered.
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-  for (const route of [imageListRoute, imageLoadRoute, imageSaveRoute, bootstrapRoute, buildRoute, nodeRoute, gpuPlanRoute, metricsRoute])
+  for (const route of [
+    imageListRoute,
+    imageLoadRoute,
+    imageSaveRoute,
+    bootstrapRoute,
+    buildRoute,
+    nodeRoute,
+    gpusRoute,
+    gpuPlanRoute,
+    metricsRoute,
+  ])
     route(app, port);
   return app;
 }

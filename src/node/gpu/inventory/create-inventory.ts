@@ -1,67 +1,160 @@
-import { type Clock, errorText } from "../../../shared/domain/index.ts";
-import type { NativeNvml } from "../../platform/index.ts";
+import type { Clock } from "../../../shared/domain/index.ts";
+import type { NativeNvml, NvmlReport, NvmlSample } from "../../platform/index.ts";
 import type { GpuInventory } from "../types.ts";
+import { createEventWatch } from "./event-watch.ts";
+import { type GpuStatusReport, statusReport } from "./gpu-status.ts";
 import { mergeInventory, type NvmlAnswer } from "./merge-inventory.ts";
+import { type Answer, singleFlight } from "./single-flight.ts";
+import { createXidHistory, type XidEvent, type XidHistory, xidEvent } from "./xids.ts";
 
 export interface InventoryOptions {
   nvml: NativeNvml;
-  /** Path of libnvidia-ml.so.1; null when there is none. */
-  nvmlLibrary: string | null;
+  /** Finds libnvidia-ml.so.1; null when there is none (now). */
+  findLibrary(): Promise<string | null>;
+  /** Changes when what NVML found at its opening is out of date (driver-fingerprint.ts). */
+  fingerprint(library: string): Promise<string>;
+  /** By PCI bus id. */
+  numaNodes(pciBusIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   simulated: boolean;
   /** How long a caller waits for NVML. */
   timeoutMs: number;
   clock: Clock;
 }
 
+export interface GpuXid extends XidEvent {
+  uuid: string;
+}
+
 export interface Inventory {
   /** Resolves within `timeoutMs` (at once while an older call hangs) and never rejects: what goes wrong is in `problem` and on the GPUs. */
   read(): Promise<GpuInventory>;
+  /** What the last `read` told if that was at most `maxAgeMs` ago and neither GPUs nor driver changed since, else a `read`. */
+  recent(maxAgeMs: number): Promise<GpuInventory>;
+  /** Newest readings, at most 30 s old; [] when the driver does not answer. No NVML call. */
+  samples(): readonly NvmlSample[];
+  status(): GpuStatusReport;
+  xidCounts(): ReturnType<XidHistory["counts"]>;
+  /**
+   * Listens for XIDs and reads samples every second until `signal` aborts; resolves when NVML is closed. `onXid` may be followed
+   * by a `read`, which knows the verdict.
+   */
+  watch(onXid: (xid: GpuXid) => void, onSamples: (samples: readonly NvmlSample[]) => void, signal: AbortSignal): Promise<void>;
 }
 
-/**
- * Keeps what is known of this node's GPUs. NVML hangs when a GPU has fallen off the bus, and a hung call can neither be
- * cancelled nor lets go of its worker thread, so at most one is under way: until it returns, readers share it.
- */
+/** Older readings would be a flat line where the driver hangs; nothing is the honest answer. */
+const FRESH_MS = 30_000;
+const SAMPLE_MS = 1_000;
+/** How long after a failed or ended listener the next one is tried, and a sick driver is opened afresh. */
+const RENEW_MS = 60_000;
+
+/** Keeps what is known of this node's GPUs. */
 export function createInventory(options: InventoryOptions): Inventory {
-  let known: GpuInventory = { driverVersion: null, cudaVersion: null, simulated: options.simulated, gpus: [], problem: null };
-  let underWay: { answer: Promise<NvmlAnswer>; deadline: number } | null = null;
-  const ask = (library: string): Promise<NvmlAnswer> => {
-    underWay ??= {
-      deadline: options.clock.monotonic() + options.timeoutMs,
-      answer: query(options.nvml, library).finally(() => {
-        underWay = null;
-      }),
-    };
-    return withDeadline(underWay.answer, underWay.deadline, options);
+  const { clock, nvml } = options;
+  const xids = createXidHistory();
+  const state = {
+    known: { driverVersion: null, cudaVersion: null, simulated: options.simulated, gpus: [], problem: null } as GpuInventory,
+    report: null as NvmlReport | null,
+    readAt: Number.NEGATIVE_INFINITY,
+    fingerprint: null as string | null,
+    samples: [] as readonly NvmlSample[],
+    sampledAt: Number.NEGATIVE_INFINITY,
+    renewedAt: Number.NEGATIVE_INFINITY,
+    listenedAt: Number.NEGATIVE_INFINITY,
+    onXid: null as ((xid: GpuXid) => void) | null,
   };
+  const query = singleFlight({ ...options, call: (library) => nvml.query(library) });
+  const sample = singleFlight({ ...options, call: (library) => nvml.sample(library) });
+  const events = createEventWatch(nvml, clock, ({ uuid, xid, gpuInstance }) => {
+    // An XID that names no GPU concerns all of them: each may be the one.
+    for (const gpu of uuid === null ? state.known.gpus : [{ uuid }]) {
+      const event = xidEvent(xid, clock.now(), gpuInstance);
+      xids.add(gpu.uuid, event);
+      state.onXid?.({ ...event, uuid: gpu.uuid });
+    }
+  });
+  const takeSamples = (samples: readonly NvmlSample[]) => {
+    state.samples = samples.filter(({ error }) => error === null);
+    state.sampledAt = clock.monotonic();
+  };
+
+  /** NVML is opened afresh where it would tell old news; a sick one is given a new chance now and then. */
+  const renewIfStale = async (library: string): Promise<string> => {
+    const fingerprint = await options.fingerprint(library);
+    const now = clock.monotonic();
+    const sick = state.known.problem !== null || state.known.gpus.some(({ healthy }) => !healthy);
+    if (fingerprint !== state.fingerprint || (sick && now - state.renewedAt > RENEW_MS)) {
+      state.renewedAt = now;
+      await events.stop();
+    }
+    return fingerprint;
+  };
+
+  const read = async (): Promise<GpuInventory> => {
+    const library = await options.findLibrary();
+    if (library === null) {
+      if (state.known.gpus.length > 0) state.known = mergeInventory(state.known, { report: null });
+      return state.known;
+    }
+    const fingerprint = query.busy() ? state.fingerprint : await renewIfStale(library);
+    const answer = toNvmlAnswer(await query.ask(library));
+    if ("report" in answer && answer.report !== null) {
+      state.report = answer.report;
+      takeSamples(answer.report.gpus);
+      state.fingerprint = fingerprint;
+    }
+    const numaNodes = "report" in answer ? await options.numaNodes(answer.report?.gpus.map(({ pciBusId }) => pciBusId) ?? []) : new Map();
+    state.known = mergeInventory(state.known, answer, { numaNodes, problemOf: xids.problemOf });
+    state.readAt = clock.monotonic();
+    if (state.onXid !== null && state.known.problem === null && state.known.gpus.length > 0) listen(library);
+    return state.known;
+  };
+
+  /** A driver that cannot tell events is not asked every few seconds. */
+  const listen = (library: string) => {
+    const now = clock.monotonic();
+    if (events.problem() !== null && now - state.listenedAt < RENEW_MS) return;
+    state.listenedAt = now;
+    events.start(library);
+  };
+
+  const recent = async (maxAgeMs: number): Promise<GpuInventory> => {
+    if (state.known.problem !== null || clock.monotonic() - state.readAt > maxAgeMs) return read();
+    const library = await options.findLibrary();
+    const same = library !== null && (await options.fingerprint(library)) === state.fingerprint;
+    // A verdict of the last second must count before the next look.
+    return same && state.known.gpus.every(({ uuid, healthy }) => !healthy || xids.problemOf(uuid) === null) ? state.known : read();
+  };
+
+  /** Only while NVML is open anyway: opening it may take seconds on a machine without persistence mode. */
+  const sampleOnce = async (onSamples: (samples: readonly NvmlSample[]) => void) => {
+    const library = events.listening() && !query.busy() ? await options.findLibrary() : null;
+    if (library === null) return;
+    const answer = await sample.ask(library);
+    if (!("value" in answer) || answer.value === null) return;
+    takeSamples(answer.value);
+    onSamples(state.samples);
+  };
+
+  const fresh = () => (clock.monotonic() - state.sampledAt > FRESH_MS ? [] : state.samples);
   return {
-    read: async () => {
-      if (options.nvmlLibrary === null) return known;
-      known = mergeInventory(known, await ask(options.nvmlLibrary));
-      return known;
+    read,
+    recent,
+    samples: fresh,
+    status: () => statusReport({ inventory: state.known, report: state.report, samples: fresh(), xids, listening: events.listening() }),
+    xidCounts: xids.counts,
+    async watch(onXid, onSamples, signal) {
+      state.onXid = onXid;
+      await read();
+      while (!signal.aborted) {
+        await clock.sleep(SAMPLE_MS, signal).catch(() => undefined);
+        if (!signal.aborted) await sampleOnce(onSamples);
+      }
+      state.onXid = null;
+      await events.stop();
     },
   };
 }
 
-async function query(nvml: NativeNvml, library: string): Promise<NvmlAnswer> {
-  try {
-    return { report: await nvml.query(library) };
-  } catch (error) {
-    return { problem: `NVML failed: ${errorText(error)}` };
-  }
-}
-
-async function withDeadline(answer: Promise<NvmlAnswer>, deadline: number, options: InventoryOptions): Promise<NvmlAnswer> {
-  const answered = new AbortController();
-  const problem: NvmlAnswer = { problem: `NVML did not answer within ${options.timeoutMs / 1000} s` };
-  const left = Math.max(0, deadline - options.clock.monotonic());
-  const late = options.clock.sleep(left, answered.signal).then(
-    () => problem,
-    () => problem,
-  );
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    answered.abort();
-  }
+function toNvmlAnswer(answer: Answer<NvmlReport | null>): NvmlAnswer {
+  return "value" in answer ? { report: answer.value } : answer;
 }

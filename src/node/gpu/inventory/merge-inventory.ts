@@ -1,32 +1,48 @@
-import type { Gpu } from "../../../shared/domain/index.ts";
-import type { NvmlGpu, NvmlReport } from "../../platform/index.ts";
+import type { Gpu, MigDevice, NvlinkPeer } from "../../../shared/domain/index.ts";
+import type { NvmlGpu, NvmlMigDevice, NvmlReport } from "../../platform/index.ts";
 import type { GpuInventory } from "../types.ts";
+import { judgeGpu } from "./judge-gpu.ts";
 
 /** What a look at NVML came to. */
 export type NvmlAnswer = { report: NvmlReport | null } | { problem: string };
+
+/** What is known of the GPUs from elsewhere. */
+export interface Beside {
+  /** By PCI bus id. */
+  numaNodes: ReadonlyMap<string, number>;
+  /** Why the driver's events forbid to use a GPU; null when they do not. */
+  problemOf(uuid: string): string | null;
+}
+
+const NOTHING: Beside = { numaNodes: new Map(), problemOf: () => null };
+/** Limit of NodeFactsSchema.gpus. */
+const MOST_GPUS = 64;
+/** Stands for the UUID of a GPU that was lost before it ever told its own. */
+const NAMELESS = "unknown-";
 
 /**
  * Joins NVML's answer with what was known before. A GPU once seen is never forgotten: one that has vanished, is lost, or
  * cannot be asked stays in the list as not healthy, so nobody takes its absence for "this node has fewer GPUs".
  */
-export function mergeInventory(known: GpuInventory, answer: NvmlAnswer): GpuInventory {
+export function mergeInventory(known: GpuInventory, answer: NvmlAnswer, beside: Beside = NOTHING): GpuInventory {
   if ("problem" in answer) return { ...known, problem: answer.problem, gpus: known.gpus.map((gpu) => sick(gpu, answer.problem)) };
   const report = answer.report;
   if (report === null)
     return { ...known, problem: null, gpus: known.gpus.map((gpu) => sick(gpu, "the NVIDIA driver is no longer loaded")) };
-  const seen = report.gpus.map((gpu) => toGpu(gpu, known.gpus));
-  const vanished = known.gpus.filter((gpu) => !seen.some((candidate) => candidate.uuid === gpu.uuid));
+  const seen = withoutTwins(report.gpus.map((gpu) => toGpu(gpu, known.gpus, beside)));
+  const vanished = known.gpus.filter((gpu) => !gpu.uuid.startsWith(NAMELESS) && !seen.some(({ uuid }) => uuid === gpu.uuid));
   return {
     driverVersion: report.driverVersion,
     cudaVersion: report.cudaVersion,
     simulated: known.simulated,
-    gpus: [...seen, ...vanished.map((gpu) => sick(gpu, "NVML no longer reports it"))],
+    gpus: [...seen.map((gpu) => suspectSwap(gpu, vanished)), ...vanished.map((gpu) => gone(gpu, seen))].slice(0, MOST_GPUS),
     problem: null,
   };
 }
 
-function toGpu(gpu: NvmlGpu, known: Gpu[]): Gpu {
-  if (gpu.error !== null) return sick(knownAt(gpu, known), gpu.error);
+function toGpu(gpu: NvmlGpu, known: Gpu[], beside: Beside): Gpu {
+  if (gpu.error !== null) return sick(knownAt(gpu, known, beside), gpu.error);
+  const problem = judgeGpu(gpu) ?? beside.problemOf(gpu.uuid);
   return {
     uuid: gpu.uuid,
     index: gpu.index,
@@ -35,20 +51,56 @@ function toGpu(gpu: NvmlGpu, known: Gpu[]): Gpu {
     model: gpu.name,
     memoryBytes: gpu.memoryTotalBytes,
     computeCapability: gpu.computeCapability,
-    healthy: true,
-    problem: null,
-    numaNode: null,
-    nvlinks: [],
-    mig: null,
+    healthy: problem === null,
+    problem,
+    numaNode: beside.numaNodes.get(gpu.pciBusId) ?? null,
+    nvlinks: countLinks(gpu.nvlinks),
+    mig: gpu.mig === null ? null : { enabled: gpu.mig.enabled, devices: gpu.mig.devices.map(toMigDevice) },
   };
 }
 
+function toMigDevice({ uuid, gpuInstance, computeInstance, profile, memoryTotalBytes }: NvmlMigDevice): MigDevice {
+  return { uuid, gpuInstance, computeInstance, profile, memoryBytes: memoryTotalBytes };
+}
+
+function countLinks(links: NvmlGpu["nvlinks"]): NvlinkPeer[] {
+  const peers = new Map<string, NvlinkPeer>();
+  for (const { kind, pciBusId } of links) {
+    const peer = peers.get(pciBusId);
+    peers.set(pciBusId, { kind, pciBusId, links: (peer?.links ?? 0) + 1 });
+  }
+  return [...peers.values()];
+}
+
 /** A lost GPU often does not even tell its UUID: then its index is all there is to know it by. */
-function knownAt(gpu: NvmlGpu, known: Gpu[]): Gpu {
+function knownAt(gpu: NvmlGpu, known: Gpu[], beside: Beside): Gpu {
   const before = known.find((candidate) => (gpu.uuid === "" ? candidate.index === gpu.index : candidate.uuid === gpu.uuid));
   if (before) return before;
-  const uuid = gpu.uuid === "" ? `unknown-${gpu.index}` : gpu.uuid;
-  return { ...toGpu({ ...gpu, error: null }, []), uuid };
+  const uuid = gpu.uuid === "" ? `${NAMELESS}${gpu.index}` : gpu.uuid;
+  return { ...toGpu({ ...gpu, error: null }, [], beside), uuid };
+}
+
+/** A UUID names one GPU: a second one of that name cannot be told apart, so it is no GPU to hand out. */
+function withoutTwins(gpus: Gpu[]): Gpu[] {
+  return gpus.filter((gpu, position) => gpus.findIndex((other) => other.uuid === gpu.uuid) === position);
+}
+
+/**
+ * A slot that now names another UUID is a swapped card or a driver that errs; either way nobody has looked at it yet, and a job
+ * may still hold the old name. A start of the agent accepts what is there.
+ */
+function suspectSwap(gpu: Gpu, vanished: readonly Gpu[]): Gpu {
+  const before = vanished.find((candidate) => samePlace(candidate, gpu));
+  return before && gpu.healthy ? sick(gpu, `its slot held ${before.uuid} before: restart the agent to accept it`) : gpu;
+}
+
+function gone(gpu: Gpu, seen: readonly Gpu[]): Gpu {
+  const now = seen.find((candidate) => samePlace(candidate, gpu));
+  return sick(gpu, now ? `its slot now holds ${now.uuid}` : "NVML no longer reports it");
+}
+
+function samePlace(one: Gpu, other: Gpu): boolean {
+  return one.pciBusId === "" || other.pciBusId === "" ? one.index === other.index : one.pciBusId === other.pciBusId;
 }
 
 function sick(gpu: Gpu, problem: string): Gpu {
