@@ -1,15 +1,25 @@
 #!/usr/bin/env bash
-# Fails when a test (or quickstart) left a mount, network namespace, bridge, cgroup or process of Berth's behind.
+# Finds mounts, network namespaces, interfaces, cgroups and processes of Berth's on this machine.
+# Usage: check-leftovers.sh list            prints them, a line each
+#        check-leftovers.sh since FILE      fails when there are some that `list` had not printed into FILE
 set -uo pipefail
-found=0
-report() {
-  [ -n "$2" ] || return 0
-  printf 'error: left behind: %s\n%s\n' "$1" "$2" >&2
-  found=1
+
+list() {
+  grep -oE ' /[^ ]*(berth|/containers/[^ ]*/rootfs)[^ ]*' /proc/self/mountinfo | sed 's/^ /mount /'
+  ip netns list 2>/dev/null | awk '/^(berth|bth|bn)/ {print "network namespace " $1}'
+  ip -o link 2>/dev/null | awk -F': ' '$2 ~ /^(berth|bth)/ {print "network interface " $2}'
+  find /sys/fs/cgroup -type d -path '*/berth/*/*' 2>/dev/null | sed 's/^/cgroup /'
+  # A zombie holds nothing; whoever started it has yet to look.
+  ps -eo pid=,stat=,args= | awk '$2 !~ /^Z/ && /lease-guard \/|conmon .*berth|bin\/berth\.mjs|redis-server .*berth/ && !/awk/ {$2=""; print "process " $0}'
 }
-report "mounts" "$(grep -E ' /[^ ]*(berth|/containers/[^ ]*/rootfs)' /proc/self/mountinfo | awk '{print $5}')"
-report "network namespaces" "$(ip netns list 2>/dev/null | grep -E '^(berth|bn)' || true)"
-report "network interfaces" "$(ip -o link 2>/dev/null | awk -F': ' '{print $2}' | grep -E '^(berth|br-berth|bth)' || true)"
-report "cgroups" "$(find /sys/fs/cgroup -type d -path '*/berth/*/*' 2>/dev/null | head -5)"
-report "processes" "$(pgrep -af 'lease-guard|conmon .*berth|berth\.mjs|redis-server .*berth' || true)"
-exit "$found"
+
+case "${1:-}" in
+  list) list | sort -u ;;
+  since)
+    left=$(list | sort -u | comm -13 "${2:?FILE}" -)
+    [ -z "$left" ] && exit 0
+    printf 'error: left behind:\n%s\n' "$left" >&2
+    exit 1
+    ;;
+  *) sed -n '2,4s/^# //p' "$0"; exit 2 ;;
+esac

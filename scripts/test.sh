@@ -17,11 +17,13 @@ node_modules/.bin/tsc -p test/tsconfig.json
 
 echo "==> tests"
 report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+before=$(mktemp)
+trap 'rm -f "$report" "$before"' EXIT
+bash scripts/check-leftovers.sh list >"$before"
 status=0
 node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$report" "$@" || status=$?
 node scripts/test-summary.mjs "$report"
 if [ "$status" -eq 0 ]; then
-  bash scripts/check-leftovers.sh || status=1
+  bash scripts/check-leftovers.sh since "$before" || status=1
 fi
 exit "$status"
