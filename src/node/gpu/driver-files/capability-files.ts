@@ -67,6 +67,7 @@ export const CAPABILITY_FILES: Readonly<Record<Capability, CapabilityFiles>> = {
       "libGLESv2_nvidia",
       "libGLESv1_CM_nvidia",
       "libnvidia-glvkspirv",
+      "libnvidia-vulkan-producer",
       "libnvidia-cbl",
       "libnvidia-gpucomp",
       "libnvidia-allocator",

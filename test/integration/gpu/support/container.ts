@@ -20,7 +20,7 @@ export interface BundleOptions {
 }
 
 const NAMESPACES = ["pid", "mount", "ipc", "uts", "network"].map((type) => ({ type }));
-const CGROUP_PARENT = `berth-gpu-test-${process.pid}`;
+export const CGROUP_PARENT = `berth-gpu-test-${process.pid}`;
 const MAPPING = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
 const USER_NAMESPACE = { namespaces: [...NAMESPACES, { type: "user" }], uidMappings: MAPPING, gidMappings: MAPPING };
 const CAPABILITIES = ["CAP_MKNOD", "CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"];
