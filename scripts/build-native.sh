@@ -66,6 +66,6 @@ unless_built native/build build_release
 for part in hooks/gpu-prestart hooks/berth-runtime test/support/fake-nvidia; do
   if [[ -f "$part/Makefile" ]]; then
     say "making $part"
-    make --no-print-directory -C "$part"
+    make --silent --no-print-directory -C "$part"
   fi
 done

@@ -12,8 +12,9 @@ echo "==> lint"
 node_modules/.bin/biome check .
 node_modules/.bin/knip
 bash -n scripts/*.sh examples/*/*.sh
-echo "==> types of the tests"
+echo "==> types of tests and benches"
 node_modules/.bin/tsc -p test/tsconfig.json
+node_modules/.bin/tsc -p bench/tsconfig.json
 
 echo "==> tests"
 report=$(mktemp)

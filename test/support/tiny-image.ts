@@ -47,6 +47,12 @@ export async function writeTinyImageArchive(path: string, reference: string = TI
   }
 }
 
+/** The image's files as a plain tar at `path`, for engines that import one. Returns the path. */
+export async function writeTinyRootfsTar(path: string): Promise<string> {
+  await pipeline(Readable.from(writeTar(await tinyMembers())), createWriteStream(path));
+  return path;
+}
+
 async function tinyMembers(): Promise<TarMember[]> {
   const { stdout } = await promisify(execFile)(BUSYBOX, ["--list"]);
   const applets = stdout.split("\n").filter((name) => name !== "" && name !== "busybox");
