@@ -67,12 +67,13 @@ export function gpuMachine(folder: string, driverRoot: string, inventory: GpuInv
 }
 
 /** `nvidia-smi -L` on the host, as lines "GPU 0: NAME (UUID: GPU-...)". */
-export function listGpus(driverRoot: string): Promise<string> {
-  return must(join(driverRoot, "usr/bin/nvidia-smi"), ["-L"], { env: { LD_LIBRARY_PATH: join(driverRoot, "usr/lib/x86_64-linux-gnu") } });
+export function listGpus(driverRoot: string, places = { program: "usr/bin", libraries: "usr/lib/x86_64-linux-gnu" }): Promise<string> {
+  const env = { LD_LIBRARY_PATH: join(driverRoot, places.libraries) };
+  return must(join(driverRoot, places.program, "nvidia-smi"), ["-L"], { env });
 }
 
-async function inventoryOf(driverRoot: string): Promise<GpuInventory> {
-  const lines = (await listGpus(driverRoot)).trim().split("\n");
+export async function inventoryOf(driverRoot: string, places?: Parameters<typeof listGpus>[1]): Promise<GpuInventory> {
+  const lines = (await listGpus(driverRoot, places)).trim().split("\n");
   const gpus = lines.map((line, index) => ({
     uuid: /UUID: (GPU-[0-9a-f-]+)/.exec(line)?.[1] ?? "",
     index,
