@@ -51,8 +51,8 @@ export async function startPodman(host: TestHost, rootfsTar: string): Promise<Pe
       ...command,
     ]);
   await podman("import", rootfsTar, "tiny");
-  // `--ulimit host`: a root without CAP_SYS_RESOURCE may not raise what podman would raise.
-  const noop = ["run", "--rm", "--ulimit", "host", "tiny", "/bin/true"];
+  // Limits are named: a root without CAP_SYS_RESOURCE may not raise what podman would raise.
+  const noop = ["run", "--rm", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096", "tiny", "/bin/true"];
   return { runNoop: async () => void (await podman(...noop)), stop: () => removeFolder(folder) };
 }
 
