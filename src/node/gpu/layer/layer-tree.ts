@@ -7,6 +7,8 @@ import { parseLdCache } from "./parse-ld-cache.ts";
 import { writeLdCache } from "./write-ld-cache.ts";
 
 const MAX_CACHE_BYTES = 8 * 2 ** 20;
+const MUSL_ARCHITECTURES: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
+const MUSL_DEFAULT = "/lib:/usr/local/lib:/usr/lib";
 const PROFILES_FOLDER = "/etc/nvidia/nvidia-application-profiles-rc.d";
 
 /** What to lay, by path: bytes of a file, "->" and the target of a link, null for a folder. */
@@ -45,8 +47,8 @@ export function mountPointsOf(plan: InjectionPlan): MountPoint[] {
 
 /**
  * The mount points of the driver folder and of what lies outside it, the image's ld.so.cache with the driver's libraries merged in,
- * an ld.so.conf.d line so that a later `ldconfig` in the container keeps them, links in /usr/bin, and links at the places where
- * programs look for ICD manifests and the like. Where the image has a link or a file in the way, that part is left out.
+ * an ld.so.conf.d line so that a later `ldconfig` in the container keeps them, the same for musl's loader, links in /usr/bin, and
+ * links at the places where programs look for ICD manifests and the like. Where the image has a link or a file in the way, that part is left out.
  */
 export async function layerTree(asked: DriverLayerOptions): Promise<Tree> {
   const options = { ...asked, entryAt: imageView(asked.lowerDirs) };
@@ -54,6 +56,7 @@ export async function layerTree(asked: DriverLayerOptions): Promise<Tree> {
     folderPoint(options, options.driverFolder.slice(1)),
     loaderCache(options),
     loaderConfig(options),
+    muslPath(options),
     ...commandLinks(options),
     ...options.driverFiles.fixedFiles.map((file) => fixedLink(options, file)),
     ...(options.mountPoints ?? []).map((point) => mountPoint(options, point)),
@@ -99,6 +102,21 @@ async function loaderConfig({ entryAt, driverFolder, driverFiles, imageCompat }:
   const folders = driverFiles.libraries32.length > 0 ? ["lib64", "lib"] : ["lib64"];
   const lines = [...(imageCompat ? [imageCompat.folder] : []), ...folders.map((folder) => `${driverFolder}/${folder}`)].join("\n");
   return kind === "folder" ? [["etc/ld.so.conf.d/00-berth-nvidia.conf", Buffer.from(`${lines}\n`)]] : [];
+}
+
+/**
+ * musl's loader has no cache, but a list of folders (musl's ldso/dynlink.c). glibc's libraries do not run on musl by themselves;
+ * images that bring a glibc beside it, or gcompat, find them.
+ */
+async function muslPath({ entryAt, driverFolder, architecture }: Source): Promise<Part> {
+  const name = `ld-musl-${MUSL_ARCHITECTURES[architecture] ?? architecture}`;
+  const loaders = await Promise.all(["lib", "usr/lib"].map((folder) => entryAt(`${folder}/${name}.so.1`)));
+  const path = `etc/${name}.path`;
+  const { kind, hostPath } = await entryAt(path);
+  if (!loaders.some((loader) => loader.kind === "file") || (kind !== "absent" && kind !== "file")) return [];
+  const bytes = hostPath === null ? null : await readImageFile(hostPath, MAX_CACHE_BYTES);
+  const folders = (bytes?.toString("utf8") ?? MUSL_DEFAULT).split(/[:\n]+/).filter((folder) => folder !== "");
+  return [[path, Buffer.from([...folders, `${driverFolder}/lib64`, ""].join("\n"))]];
 }
 
 /** Scripts call /usr/bin/nvidia-smi by its path. */

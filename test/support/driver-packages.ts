@@ -1,0 +1,136 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { testCacheDir } from "./base-image.ts";
+
+const run = promisify(execFile);
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** Some 17 MB. What is left out is large (OptiX, EGL and GL cores) and laid out like the rest. */
+const DRIVER_PACKAGES = [
+  "libcuda1",
+  "libnvidia-ml1",
+  "nvidia-smi",
+  "libnvidia-ptxjitcompiler1",
+  "libnvidia-cfg1",
+  "libnvidia-encode1",
+  "libnvcuvid1",
+  "libnvidia-opticalflow1",
+  "nvidia-vdpau-driver",
+  "libegl-nvidia0",
+  "libglx-nvidia0",
+  "nvidia-egl-common",
+  "nvidia-vulkan-common",
+  "nvidia-opencl-common",
+  "nvidia-cuda-mps",
+];
+const MUSL_PACKAGES = ["musl", "musl-dev"];
+
+export interface DriverPackages {
+  /** A tree with NVIDIA's own files as Debian lays them, links of its alternatives aside. Not to be written to. */
+  driver: string;
+  /** "535.261.03" */
+  version: string;
+  /** musl's loader and what linking against it needs. */
+  musl: string;
+}
+
+/**
+ * Debian's packages of NVIDIA's user-space driver and of musl, downloaded with apt into a cache of their own and unpacked, never
+ * installed: the machine's package sources, lists and database stay as they are. Made once, in some ten seconds.
+ * Resolves to the reason where they cannot be had.
+ */
+export async function ensureDriverPackages(): Promise<DriverPackages | { unavailable: string }> {
+  const key = createHash("sha256")
+    .update(JSON.stringify([DRIVER_PACKAGES, MUSL_PACKAGES]))
+    .digest("hex")
+    .slice(0, 12);
+  const home = join(testCacheDir(), "driver-packages");
+  const done = join(home, key);
+  if (!(await exists(done))) {
+    const reason = await fetchInto(home, done);
+    if (reason !== null) return { unavailable: reason };
+  }
+  return { driver: join(done, "driver"), musl: join(done, "musl"), version: await versionIn(join(done, "driver")) };
+}
+
+async function fetchInto(home: string, done: string): Promise<string | null> {
+  const mirror = await debianMirror();
+  if (mirror === null) return "this machine's apt knows no Debian archive";
+  await mkdir(home, { recursive: true });
+  const work = await mkdtemp(join(home, "new-"));
+  try {
+    const apt = await ownApt(work, mirror);
+    await apt("update", "-qq");
+    for (const [name, packages] of [
+      ["driver", DRIVER_PACKAGES],
+      ["musl", MUSL_PACKAGES],
+    ] as const)
+      await unpack(work, name, packages, apt);
+    await rm(join(work, "apt"), { recursive: true });
+    await rename(work, done);
+    return null;
+  } catch (error) {
+    return `Debian's non-free packages cannot be downloaded: ${String((error as { stderr?: string }).stderr || error)
+      .trim()
+      .split("\n")
+      .at(-1)}`;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** The mirror from which this machine's own release comes. */
+async function debianMirror(): Promise<{ uri: string; suite: string } | null> {
+  const suite = /^VERSION_CODENAME=(\S+)$/m.exec(await readFile("/etc/os-release", "utf8"))?.[1];
+  const format = ["--format", "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"];
+  const { stdout } = await run("apt-get", ["indextargets", ...format]).catch(() => ({ stdout: "" }));
+  const lines = stdout.split("\n").map((line) => line.split(" "));
+  const uri = lines.find(
+    ([repository, release, component]) => release === suite && component === "main" && repository?.includes("debian"),
+  )?.[0];
+  return uri === undefined || suite === undefined ? null : { uri, suite };
+}
+
+type Apt = (...args: string[]) => Promise<void>;
+
+/** apt-get with sources, lists and cache of its own; signatures are checked with the system's keyring. */
+async function ownApt(work: string, { uri, suite }: { uri: string; suite: string }): Promise<Apt> {
+  const home = join(work, "apt");
+  for (const folder of ["state/lists/partial", "cache/archives/partial"]) await mkdir(join(home, folder), { recursive: true });
+  const signed = (await exists(KEYRING)) ? `Signed-By: ${KEYRING}\n` : "";
+  await writeFile(join(home, "own.sources"), `Types: deb\nURIs: ${uri}\nSuites: ${suite}\nComponents: main contrib non-free\n${signed}`);
+  const places = {
+    "Etc::sourcelist": join(home, "own.sources"),
+    "Etc::sourceparts": "/dev/null",
+    State: join(home, "state"),
+    Cache: join(home, "cache"),
+  };
+  const options = Object.entries(places).flatMap(([name, value]) => ["-o", `Dir::${name}=${value}`]);
+  const more = ["-o", "APT::Sandbox::User=root", "-o", "APT::Update::Error-Mode=any", "-o", "Acquire::Retries=2"];
+  return async (...args) => void (await run("apt-get", [...options, ...more, ...args], { cwd: home, timeout: 120_000 }));
+}
+
+async function unpack(work: string, name: string, packages: readonly string[], apt: Apt): Promise<void> {
+  await apt("download", "-qq", ...packages);
+  const home = join(work, "apt");
+  for (const file of (await readdir(home)).filter((entry) => entry.endsWith(".deb"))) {
+    await run("dpkg-deb", ["-x", join(home, file), join(work, name)]);
+    await rm(join(home, file));
+  }
+}
+
+async function versionIn(driver: string): Promise<string> {
+  const names = await readdir(join(driver, "usr/lib/x86_64-linux-gnu/nvidia/current"));
+  const version = names.map((name) => /^libcuda\.so\.(\d+\.[\d.]+)$/.exec(name)?.[1]).find((found) => found !== undefined);
+  if (version === undefined) throw new Error(`no libcuda in ${driver}`);
+  return version;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
