@@ -1,3 +1,7 @@
+import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { loadTinyImage } from "../support/load-tiny-image.ts";
@@ -5,7 +9,7 @@ import { loadTinyImage } from "../support/load-tiny-image.ts";
 let berth: Berth;
 
 beforeAll(async () => {
-  berth = await Berth.start({ simulateGpus: 2 });
+  berth = await Berth.start({ simulateGpus: 2, extraArguments: ["--allow-gpu-device", "gdrcopy", "--allow-gpu-device", "mofed"] });
   await loadTinyImage(berth);
 });
 afterAll(() => berth?.dispose());
@@ -80,4 +84,27 @@ test("berth gpu plan tells of unmet requirements with everything else, and fails
   expect(stdout).toMatch(/Requirement +NVIDIA_REQUIRE_CUDA NOT MET by GPU 0 .*cuda>=99 \(cuda is 12\.4\)/);
   const quotes = await berth.cli("gpu", "plan", "--gpus", "device=0,1", "tiny");
   expect([quotes.code, quotes.stderr]).toEqual([1, expect.stringContaining(`--gpus '"device=0,1"', with both quotes`)]);
+});
+
+test("a job gets what it asks for beside its GPUs where the operator allows it, and nothing else", async () => {
+  const root = join(berth.dataDir, "simulated-gpus");
+  const dev = join(root, (await readdir(root)).find((name) => name.startsWith("root-")) ?? "", "dev");
+  await promisify(execFile)("mkdir", ["-p", join(dev, "infiniband")]);
+  for (const [name, minor] of Object.entries({ gdrdrv: "0", "infiniband/uverbs0": "1", "nvidia-fs0": "2" })) {
+    await promisify(execFile)("mknod", [join(dev, name), "c", "507", minor]);
+  }
+  const asking = { NVIDIA_GDRCOPY: "enabled", NVIDIA_MOFED: "enabled", NVIDIA_GDS: "enabled" };
+  const names = await seenWith(asking);
+  expect(names).toEqual(expect.arrayContaining(["gdrdrv", "infiniband"]));
+  expect(names).not.toContain("nvidia-fs0");
+  expect(await seenWith({})).not.toContain("gdrdrv");
+  // No driver stands behind the number, so an open that passes the device rules ends with ENXIO instead of EPERM.
+  const id = await berth.submit({
+    name: "open",
+    command: ["sh", "-c", "cat /dev/infiniband/uverbs0 2>&1"],
+    resources: { gpus: 1 },
+    env: asking,
+  });
+  await berth.waitFor(id, "failed");
+  expect((await berth.logLines(id)).join()).toContain("No such device or address");
 });

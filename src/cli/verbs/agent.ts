@@ -3,6 +3,7 @@ import { BerthError } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
+import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
 import { collect, positiveInteger } from "../submit/option-values.ts";
 import { berthPaths, DEFAULT_DATA_DIR } from "../supervise/berth-paths.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
@@ -20,6 +21,7 @@ interface Options {
   simulateGpus?: number;
   driverRoot?: string;
   allowBind?: string[];
+  allowGpuDevice?: GpuDeviceName[];
   metricsListen?: string;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
@@ -39,6 +41,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie (default: /)")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
+    .addOption(allowGpuDeviceOption())
     .option("--metrics-listen <host:port>", "serve metrics here")
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
@@ -69,6 +72,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     simulateGpus: options.simulateGpus ?? 0,
     driverRoot: options.driverRoot ?? null,
     allowBind: options.allowBind ?? [],
+    allowGpuDevices: options.allowGpuDevice ?? [],
     metricsListen: options.metricsListen ?? null,
     runtime: options.runtime,
     logLevel: options.logLevel,

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { BerthError } from "../../shared/domain/index.ts";
+import type { AllowedExtra } from "../gpu/index.ts";
 
 /** What `berth agent` was told. */
 export interface AgentOptions {
@@ -22,6 +23,8 @@ export interface AgentOptions {
   driverRoot: string | null;
   /** Host folders that jobs may bind; none by default. */
   allowBind: readonly string[];
+  /** What jobs may ask for beside GPUs; nothing by default. */
+  allowGpuDevices: readonly AllowedExtra[];
   /** host:port for /metrics over TCP; null serves it on node.sock only. */
   metricsListen: string | null;
   runtime: "auto" | "crun" | "runc";

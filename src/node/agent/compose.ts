@@ -57,7 +57,8 @@ async function composeGpu({ options, native, clock, log }: Ground): Promise<GpuP
       ).driverRoot
     : (options.driverRoot ?? "/");
   if (simulated) log.warn({ gpus: options.simulateGpus }, "GPUs are SIMULATED: jobs get device nodes and libraries that compute nothing");
-  const host = await createGpuHost({ native, clock, driverRoot: root, simulated, stateDir: options.dataDir });
+  const { dataDir: stateDir, allowGpuDevices: allowedExtras } = options;
+  const host = await createGpuHost({ native, clock, driverRoot: root, simulated, stateDir, allowedExtras });
   return { host, driverRoot: root, simulated };
 }
 

@@ -1,8 +1,6 @@
 import type { Clock } from "../../shared/domain/index.ts";
 import type { NativeNvml } from "../platform/index.ts";
 import { createDriverRoot } from "./driver-files/cached-driver-root.ts";
-import type { DriverRootListing } from "./driver-files/listing.ts";
-import { selectDriverFiles } from "./driver-files/select-driver-files.ts";
 import { createInventory, type Inventory } from "./inventory/create-inventory.ts";
 import { driverFingerprint } from "./inventory/driver-fingerprint.ts";
 import { findNvml } from "./inventory/find-nvml.ts";
@@ -12,17 +10,11 @@ import { prepareDriverLayer } from "./layer/prepare-driver-layer.ts";
 import { removeUnusedLayers } from "./layer/remove-unused-layers.ts";
 import { deviceRules } from "./plan/device-rules.ts";
 import { DRIVER_FOLDER } from "./plan/driver-mounts.ts";
-import { planInjection } from "./plan/plan-injection.ts";
-import { readGpuRequest } from "./requests/gpu-request.ts";
-import {
-  type ForwardCompatibility,
-  forwardCompatibility,
-  grantedCapabilities,
-  judgeRequirements,
-  withCompatFirst,
-} from "./requests/grant-terms.ts";
+import type { AllowedExtra } from "./requests/extra-devices.ts";
+import type { ForwardCompatibility } from "./requests/grant-terms.ts";
 import { type PlanPreview, type PreviewRequest, previewPlan } from "./requests/preview-plan.ts";
 import { assertRequirements } from "./requests/requirements/evaluate-requirement.ts";
+import { type GrantingHost, workOutGrant } from "./requests/work-out-grant.ts";
 import type { DeviceRule, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
 
 const NVML_TIMEOUT_MS = 5000;
@@ -38,6 +30,8 @@ export interface GpuHostOptions {
   driverRoot: string;
   simulated: boolean;
   nvmlTimeoutMs?: number;
+  /** What jobs may ask for beside GPUs (NVIDIA_GDS and its kin); nothing when absent. */
+  allowedExtras?: readonly AllowedExtra[];
 }
 
 export interface GpuHost {
@@ -85,32 +79,29 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
   });
   const driver = createDriverRoot(options.driverRoot);
   if (options.stateDir !== undefined) await removeUnusedLayers(options.stateDir);
-  const look = () => Promise.all([inventory.recent(RECENT_MS), driver.read()]);
+  const look = async (): Promise<GrantingHost> => {
+    const [seen, listing] = await Promise.all([inventory.recent(RECENT_MS), driver.read()]);
+    return { inventory: seen, listing, driverRoot, allowedExtras: options.allowedExtras ?? [] };
+  };
   return {
     inventory: () => inventory.read(),
     status: inventory.status,
     samples: inventory.samples,
     xidCounts: inventory.xidCounts,
     watch: inventory.watch,
-    planFor: async (gpuUuids, rootfs) => grant(options.stateDir, gpuUuids, rootfs, ...(await look())),
-    preview: async (request) => previewPlan(request, ...(await look())),
+    planFor: async (gpuUuids, rootfs) => grant(options.stateDir, await look(), gpuUuids, rootfs),
+    preview: async (request) => previewPlan(await look(), request),
   };
 }
 
 async function grant(
   stateDir: string | undefined,
+  host: GrantingHost,
   gpuUuids: readonly string[],
   rootfs: RootfsFacts,
-  inventory: GpuInventory,
-  listing: DriverRootListing,
 ): Promise<GpuGrant> {
-  const request = readGpuRequest(rootfs.env, { source: "assignment", privileged: false });
-  const capabilities = grantedCapabilities(request, listing);
-  const driverFiles = selectDriverFiles(listing, capabilities, inventory.driverVersion);
-  const planned = planInjection({ inventory, driverFiles, gpuUuids, capabilities, rootfs });
-  assertRequirements(judgeRequirements(request, inventory, gpuUuids));
-  const compat = await forwardCompatibility(capabilities, rootfs, inventory.driverVersion);
-  const plan = { ...planned, env: withCompatFirst(planned.env, compat) };
+  const { plan, requirements, driverFiles, compat } = await workOutGrant(host, { gpuUuids, rootfs, capabilities: null });
+  assertRequirements(requirements);
   return { plan, deviceRules: deviceRules(plan), layer: await layerFor(stateDir, driverFiles, plan, rootfs, compat) };
 }
 

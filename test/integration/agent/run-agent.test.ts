@@ -32,6 +32,7 @@ beforeEach(async () => {
     simulateGpus: 2,
     driverRoot: null,
     allowBind: [],
+    allowGpuDevices: [],
     metricsListen: `127.0.0.1:${await freePort()}`,
     runtime: "auto",
     logLevel: "error",

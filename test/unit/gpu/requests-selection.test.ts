@@ -81,9 +81,15 @@ describe("who may ask", () => {
     expect(request).toMatchObject({ devices: null, extras: [], imexChannels: [], capabilities: { capabilities: ["utility"] } });
     expect(request.notes).toEqual([
       "NVIDIA_VISIBLE_DEVICES=all is not looked at: in a job the assignment decides",
-      "NVIDIA_IMEX_CHANNELS=0 is not looked at: in a job the assignment decides",
-      "NVIDIA_GDS=enabled is not looked at: in a job the assignment decides",
+      "NVIDIA_GDS=enabled is not looked at: the operator does not allow it (--allow-gpu-device gds)",
+      "NVIDIA_IMEX_CHANNELS=0 is not looked at: the operator does not allow it (--allow-gpu-device imex)",
     ]);
+  });
+
+  it("gives a job beside its GPUs what the operator allows, and only when it asks", () => {
+    const allowed = { source: "assignment", privileged: false, allowedExtras: ["gds", "mofed", "imex"] } as const;
+    expect(readGpuRequest(env, allowed)).toMatchObject({ devices: null, extras: ["gds"], imexChannels: [0] });
+    expect(readGpuRequest({ NVIDIA_GDS: "yes", NVIDIA_GDRCOPY: "enabled" }, allowed)).toMatchObject({ extras: [], imexChannels: [] });
   });
 
   it.each(["void", "none", "rubbish, even"])("keeps the assignment of a job whose environment says %s", (value) => {

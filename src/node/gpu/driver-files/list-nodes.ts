@@ -25,7 +25,8 @@ async function driAt(view: RootView, link: string): Promise<ListedDri | null> {
   return pciAddress === undefined || node === null ? null : { pciAddress: pciAddress.toLowerCase(), node };
 }
 
-async function nodeAt(view: RootView, name: string): Promise<ListedNode | null> {
+/** Null for what is no character device. */
+export async function nodeAt(view: RootView, name: string): Promise<ListedNode | null> {
   const hostPath = await view.resolve(`dev/${name}`);
   const status = hostPath === null ? null : await orNull(stat(hostPath));
   if (hostPath === null || !status?.isCharacterDevice()) return null;

@@ -3,11 +3,11 @@ import type { DriverRootListing } from "../driver-files/listing.ts";
 import { selectDriverFiles } from "../driver-files/select-driver-files.ts";
 import type { Capability, DriverFiles, GpuInventory, InjectionPlan } from "../types.ts";
 
-/** Why something of a plan is there: a capability, "assignment" (a GPU's own), or "always". */
+/** Why something of a plan is there: a capability, "assignment" (a GPU's own), "environment" (NVIDIA_GDS and its kin), or "always". */
 export interface PlanReason {
   /** In the container. */
   path: string;
-  because: Capability | "assignment" | "always";
+  because: Capability | "assignment" | "environment" | "always";
 }
 
 /** A reason for every device node and mount of the plan, in its order. Pure. */
@@ -18,9 +18,7 @@ export function explainPlan(
   inventory: GpuInventory,
 ): PlanReason[] {
   const origins = originsOf(listing, capabilities, inventory.driverVersion);
-  const nodes = plan.deviceNodes.map(
-    ({ path }): PlanReason => ({ path, because: isGpuNode(path) ? "assignment" : originOf(path, origins) }),
-  );
+  const nodes = plan.deviceNodes.map(({ path }): PlanReason => ({ path, because: nodeOrigin(path, origins) }));
   const mounts = plan.mounts.map(
     ({ containerPath, hostPath }): PlanReason => ({ path: containerPath, because: originOf(hostPath, origins) }),
   );
@@ -47,6 +45,15 @@ function originOf(path: string, origins: Origins): PlanReason["because"] {
   const [first] = bringing;
   // What every capability brings needs none: the control node.
   return first === undefined || path === "/dev/nvidiactl" ? "always" : first.capability;
+}
+
+function nodeOrigin(path: string, origins: Origins): PlanReason["because"] {
+  if (isGpuNode(path)) return "assignment";
+  return isExtraNode(path) ? "environment" : originOf(path, origins);
+}
+
+function isExtraNode(path: string): boolean {
+  return /^\/dev\/(?:nvidia-fs|infiniband\/|gdrdrv$|nvidia-nvswitch|nvidia-caps-imex-channels\/)/.test(path);
 }
 
 function isGpuNode(path: string): boolean {

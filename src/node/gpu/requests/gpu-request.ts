@@ -1,5 +1,5 @@
 import { CAPABILITY_WORDS, type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./driver-capabilities.ts";
-import { EXTRA_DEVICES, type ExtraDevice, extraDevices, parseImexChannels, parseMigRight } from "./extra-devices.ts";
+import { type AllowedExtra, EXTRA_DEVICES, type ExtraDevice, extraDevices, parseImexChannels, parseMigRight } from "./extra-devices.ts";
 import { type ImageRequirements, imageRequirements, isLegacyImage } from "./requirements/image-requirements.ts";
 import { type DeviceChoice, parseVisibleDevices } from "./visible-devices.ts";
 
@@ -12,6 +12,8 @@ export interface RequestPolicy {
   source: "assignment" | "environment";
   /** The container may administrate the machine anyway (CAP_SYS_ADMIN in its bounding set). */
   privileged: boolean;
+  /** For an assignment: what the operator lets its job ask for beside the GPUs; nothing when absent. */
+  allowedExtras?: readonly AllowedExtra[];
 }
 
 /** What a container asks, read from its environment. */
@@ -41,15 +43,16 @@ export function readGpuRequest(
   capabilities: readonly CapabilityWord[] | null = null,
 ): GpuRequest {
   const free = policy.source === "environment";
+  const mayHave = (extra: AllowedExtra): boolean => free || (policy.allowedExtras ?? []).includes(extra);
   return {
     devices: free ? environmentChoice(env) : null,
     capabilities: capabilities === null ? capabilitiesOf(env) : { capabilities: [...capabilities], all: false },
     requirements: imageRequirements(env),
-    extras: free ? extraDevices(env) : [],
-    imexChannels: free ? parseImexChannels(env["NVIDIA_IMEX_CHANNELS"]) : [],
+    extras: extraDevices(env).filter(mayHave),
+    imexChannels: mayHave("imex") ? parseImexChannels(env["NVIDIA_IMEX_CHANNELS"]) : [],
     migConfig: parseMigRight("NVIDIA_MIG_CONFIG_DEVICES", env["NVIDIA_MIG_CONFIG_DEVICES"], policy.privileged),
     migMonitor: parseMigRight("NVIDIA_MIG_MONITOR_DEVICES", env["NVIDIA_MIG_MONITOR_DEVICES"], policy.privileged),
-    notes: free ? [] : ignored(env),
+    notes: free ? [] : ignored(env, mayHave),
   };
 }
 
@@ -64,9 +67,20 @@ function capabilitiesOf(env: Readonly<Record<string, string>>): CapabilityReques
 }
 
 /** In a job these would widen what was assigned, or take away what the queue has paid for. */
-function ignored(env: Readonly<Record<string, string>>): string[] {
-  const names = ["NVIDIA_VISIBLE_DEVICES", "NVIDIA_IMEX_CHANNELS", ...EXTRA_DEVICES.map((name) => `NVIDIA_${name.toUpperCase()}`)];
-  return names
-    .filter((name) => (env[name] ?? "") !== "")
-    .map((name) => `${name}=${(env[name] ?? "").slice(0, 100)} is not looked at: in a job the assignment decides`);
+function ignored(env: Readonly<Record<string, string>>, mayHave: (extra: AllowedExtra) => boolean): string[] {
+  const names = [
+    ...EXTRA_DEVICES.map((extra) => [`NVIDIA_${extra.toUpperCase()}`, extra] as const),
+    ["NVIDIA_IMEX_CHANNELS", "imex"] as const,
+  ];
+  const extras = names.filter(([name, extra]) => (env[name] ?? "") !== "" && !mayHave(extra));
+  const devices =
+    (env["NVIDIA_VISIBLE_DEVICES"] ?? "") === "" ? [] : [`${shown(env, "NVIDIA_VISIBLE_DEVICES")}: in a job the assignment decides`];
+  return [
+    ...devices,
+    ...extras.map(([name, extra]) => `${shown(env, name)}: the operator does not allow it (--allow-gpu-device ${extra})`),
+  ];
+}
+
+function shown(env: Readonly<Record<string, string>>, name: string): string {
+  return `${name}=${(env[name] ?? "").slice(0, 100)} is not looked at`;
 }

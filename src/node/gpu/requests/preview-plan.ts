@@ -1,14 +1,11 @@
-import type { DriverRootListing } from "../driver-files/listing.ts";
-import { selectDriverFiles } from "../driver-files/select-driver-files.ts";
 import { deviceRules } from "../plan/device-rules.ts";
-import { planInjection } from "../plan/plan-injection.ts";
-import type { Capability, DeviceRule, GpuInventory, InjectionPlan, RootfsFacts } from "../types.ts";
+import type { Capability, DeviceRule, InjectionPlan, RootfsFacts } from "../types.ts";
 import { explainPlan, type PlanReason } from "./explain-plan.ts";
-import { readGpuRequest } from "./gpu-request.ts";
 import { parseGpusOption } from "./gpus-option.ts";
-import { type ForwardCompatibility, forwardCompatibility, grantedCapabilities, judgeRequirements, withCompatFirst } from "./grant-terms.ts";
+import type { ForwardCompatibility } from "./grant-terms.ts";
 import type { RequirementResult } from "./requirements/evaluate-requirement.ts";
 import { selectGpus } from "./select-gpus.ts";
+import { type GrantingHost, workOutGrant } from "./work-out-grant.ts";
 
 /** What a container of an image would get, and why. Nothing is run or changed for it. */
 export interface PlanPreview {
@@ -36,31 +33,22 @@ export interface PreviewRequest {
 }
 
 /** @throws BerthError gpu_request_invalid, gpu_unavailable, forbidden */
-export async function previewPlan(
-  { gpus, rootfs }: PreviewRequest,
-  inventory: GpuInventory,
-  listing: DriverRootListing,
-): Promise<PlanPreview> {
+export async function previewPlan(host: GrantingHost, { gpus, rootfs }: PreviewRequest): Promise<PlanPreview> {
+  const { inventory, listing } = host;
   const option = parseGpusOption(gpus);
-  const request = readGpuRequest(rootfs.env, { source: "assignment", privileged: false }, option.capabilities);
   const chosen = selectGpus(option.choice, inventory.gpus).gpus;
   const gpuUuids = chosen.map(({ uuid }) => uuid);
-  const capabilities = grantedCapabilities(request, listing);
-  const requirements = judgeRequirements(request, inventory, gpuUuids);
-  const driverFiles = selectDriverFiles(listing, capabilities, inventory.driverVersion);
-  const compat = await forwardCompatibility(capabilities, rootfs, inventory.driverVersion);
-  const planned = planInjection({ inventory, driverFiles, gpuUuids, capabilities, rootfs });
-  const plan = { ...planned, env: withCompatFirst(planned.env, compat) };
+  const { plan, ...grant } = await workOutGrant(host, { gpuUuids, rootfs, capabilities: option.capabilities });
   return {
     ...{ simulated: inventory.simulated, driverVersion: inventory.driverVersion, cudaVersion: inventory.cudaVersion },
     gpus: chosen.map(({ index, uuid, model }) => ({ index, uuid, model })),
-    capabilities,
-    requirementsMet: requirements.every(({ holds }) => holds),
-    requirementsDisabled: request.requirements.disabled,
-    requirements,
-    forwardCompatibility: compat,
-    notes: request.notes,
-    reasons: explainPlan(plan, listing, capabilities, inventory),
+    capabilities: grant.capabilities,
+    requirementsMet: grant.requirements.every(({ holds }) => holds),
+    requirementsDisabled: grant.request.requirements.disabled,
+    requirements: grant.requirements,
+    forwardCompatibility: grant.compat,
+    notes: grant.request.notes,
+    reasons: explainPlan(plan, listing, grant.capabilities, inventory),
     plan,
     deviceRules: deviceRules(plan),
   };
