@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { Berth } from "../../test/support/berth.ts";
 import { loadTinyImage } from "../../test/support/load-tiny-image.ts";
-import { until } from "../../test/support/poll.ts";
 import { descendants } from "../../test/support/processes.ts";
 import { createTestHosts } from "../../test/support/test-hosts.ts";
 import { writeTinyRootfsTar } from "../../test/support/tiny-image.ts";
@@ -94,5 +93,3 @@ function memoryAtRest(): Row[] {
   const peer = dockerMebibytes > 0 ? { name: "dockerd + containerd", value: dockerMebibytes } : null;
   return named.map(([name, pid]) => row(name, resident(pid), name === "memory-agent" ? peer : null, "MiB", 1));
 }
-
-await until("no process of ours is left", 20, () => descendants(process.pid).length === 0);
