@@ -96,8 +96,8 @@ export interface DriverFiles {
   controlNodes: DeviceNode[];
   /** /dev/nvidiaN by minor number. */
   gpuNodes: DeviceNode[];
-  /** /dev/nvidia-caps/nvidia-capN: a MIG device needs those of its GPU instance and its compute instance. */
-  capabilityNodes: DeviceNode[];
+  /** Of GPUs in MIG mode: a MIG device needs the node of its GPU instance and that of its compute instance. */
+  migNodes: MigNode[];
   /** /dev/dri of the GPUs, for graphics; empty without it. */
   renderNodes: RenderNode[];
   /** Control nodes that the capabilities need and the host lacks ("/dev/nvidia-uvm"). */
@@ -128,6 +128,16 @@ export interface ServiceEndpoint {
   service: "persistenced" | "fabricmanager" | "mps";
   kind: "socket" | "folder";
   hostPath: string;
+}
+
+/** /dev/nvidia-caps/nvidia-capN, which opens one GPU instance (`computeInstance` null) or one compute instance of it. */
+export interface MigNode {
+  gpuMinor: number;
+  gpuInstance: number;
+  computeInstance: number | null;
+  /** Below /proc/driver/nvidia: "capabilities/gpu0/mig/gi1/ci0/access". */
+  procFile: string;
+  node: DeviceNode;
 }
 
 export interface RenderNode {

@@ -37,7 +37,7 @@ async function listen(path: string): Promise<Server> {
 }
 
 describe("device nodes of a driver root", () => {
-  it("are told apart: GPUs, control nodes, and the capability nodes of MIG", async () => {
+  it("are told apart: GPUs and control nodes", async () => {
     await node("nvidia0", 195, 0);
     await node("nvidia17", 195, 17);
     await node("nvidiactl", 195, 255);
@@ -50,12 +50,24 @@ describe("device nodes of a driver root", () => {
       ["/dev/nvidia17", 17],
     ]);
     expect(files.controlNodes.map(({ path }) => path)).toEqual(["/dev/nvidiactl", "/dev/nvidia-modeset"]);
-    expect(files.capabilityNodes).toMatchObject([{ path: "/dev/nvidia-caps/nvidia-cap12", major: 237, minor: 12, fileMode: 0o660 }]);
   });
 
-  it("have large minor numbers whole", async () => {
-    await node("nvidia-caps/nvidia-cap70000", 4095, 70_000);
-    expect((await select("utility")).capabilityNodes).toMatchObject([{ major: 4095, minor: 70_000 }]);
+  it("of MIG are those that procfs names, by GPU, GPU instance and compute instance", async () => {
+    await node("nvidia-caps/nvidia-cap12", 237, 12);
+    await node("nvidia-caps/nvidia-cap13", 4095, 70_000);
+    const access = async (folder: string, minor: number): Promise<void> => {
+      await mkdir(join(root, "proc/driver/nvidia/capabilities", folder), { recursive: true });
+      await writeFile(join(root, "proc/driver/nvidia/capabilities", folder, "access"), `DeviceFileMinor: ${minor}\nDeviceFileMode: 292\n`);
+    };
+    await access("gpu3/mig/gi7", 12);
+    await access("gpu3/mig/gi7/ci0", 13);
+    await access("gpu3/mig/gi8", 99);
+    await access("mig/config", 1);
+    const { migNodes } = await select("utility");
+    expect(migNodes.map(({ procFile, node: { path, minor } }) => [procFile, path, minor])).toEqual([
+      ["capabilities/gpu3/mig/gi7/access", "/dev/nvidia-caps/nvidia-cap12", 12],
+      ["capabilities/gpu3/mig/gi7/ci0/access", "/dev/nvidia-caps/nvidia-cap13", 70_000],
+    ]);
   });
 
   it("of /dev/dri belong to the GPU that udev's links name, and come with graphics only", async () => {

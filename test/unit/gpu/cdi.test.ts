@@ -44,7 +44,7 @@ const FILES: DriverFiles = {
   firmware: ["/lib/firmware/nvidia/550.1/gsp.bin"],
   controlNodes: [node("nvidiactl", 255)],
   gpuNodes: [node("nvidia0", 0), node("nvidia1", 1)],
-  capabilityNodes: [],
+  migNodes: [],
   renderNodes: [],
   missingNodes: [],
   params: null,
@@ -73,6 +73,21 @@ describe("the CDI specification", () => {
     const names = specOf({ gpuNodes: [node("nvidia0", 0), node("nvidia1", 7)] }, [gpu(0, { healthy: false }), gpu(1)]);
     expect(names).toBeNull();
     expect(specOf({}, [gpu(0, { healthy: false }), gpu(1)]).devices.map((device) => device.name)).toEqual(["1", "GPU-1", "all"]);
+  });
+
+  it("offers the MIG devices of a partitioned GPU in place of the GPU, with the nodes that open them", () => {
+    const cap = (computeInstance: number | null, minor: number) => ({
+      ...{ gpuMinor: 0, gpuInstance: 7, computeInstance, procFile: "" },
+      node: node(`nvidia-caps/nvidia-cap${minor}`, minor, { major: 237 }),
+    });
+    const mig = (uuid: string, gpuInstance: number) => ({ uuid, gpuInstance, computeInstance: 0, profile: "1g.10gb", memoryBytes: 1 });
+    const partitioned = gpu(0, { mig: { enabled: true, devices: [mig("MIG-a", 7), mig("MIG-b", 8)] } });
+    const spec = specOf({ migNodes: [cap(null, 12), cap(0, 13)] }, [partitioned, gpu(1)]);
+    expect(spec.devices.map((device) => device.name)).toEqual(["0:0", "MIG-a", "1", "GPU-1", "all"]);
+    const paths = spec.devices.map((device) => device.containerEdits.deviceNodes?.map((one) => one.path.slice("/dev/".length)));
+    expect(paths[1]).toEqual(["nvidia0", "nvidia-caps/nvidia-cap12", "nvidia-caps/nvidia-cap13"]);
+    expect(paths.at(-1)).toEqual(["nvidia0", "nvidia-caps/nvidia-cap12", "nvidia-caps/nvidia-cap13", "nvidia1"]);
+    expect(cdiSpecErrors(spec)).toEqual([]);
   });
 
   it("binds a library under each of its names where loaders look, so that neither links nor ld.so.cache are needed", () => {

@@ -36,7 +36,7 @@ const FILES: DriverFiles = {
   firmware: [],
   controlNodes: [node("nvidiactl", 195, 255), node("nvidia-uvm", 510, 0)],
   gpuNodes: [0, 1, 2].map((minor) => node(`nvidia${minor}`, 195, minor)),
-  capabilityNodes: [],
+  migNodes: [],
   renderNodes: [],
   missingNodes: [],
   problem: null,

@@ -1,4 +1,4 @@
-import type { Gpu } from "../../../shared/domain/index.ts";
+import type { Gpu, MigDevice } from "../../../shared/domain/index.ts";
 import { renderNodes } from "../plan/driver-mounts.ts";
 import type { DeviceNode, DriverFiles } from "../types.ts";
 import { cdiMounts } from "./cdi-mounts.ts";
@@ -12,33 +12,52 @@ export interface CdiRequest {
   driverFiles: DriverFiles;
 }
 
-/**
- * The CDI specification of this machine's healthy GPUs: each by index and by UUID, and "all". Plain edits that any CDI runtime
- * applies, without a hook. Null when there is no GPU that may be handed out. Pure.
- */
-export function makeCdiSpec({ gpus, driverFiles }: CdiRequest): CdiSpec | null {
-  const usable = gpus.filter((gpu) => gpu.healthy && nodesOf(gpu, driverFiles).length > 0).sort((a, b) => a.index - b.index);
-  if (usable.length === 0) return null;
-  const devices = usable.flatMap((gpu) => namesOf(gpu).map((name) => device(name, nodesOf(gpu, driverFiles))));
-  const all = device(
-    "all",
-    usable.flatMap((gpu) => nodesOf(gpu, driverFiles)),
-  );
-  const spec = { kind: CDI_KIND, devices: [...devices, all], containerEdits: sharedEdits(driverFiles) };
-  return { cdiVersion: minimalCdiVersion(spec), ...spec };
+/** What one device name stands for. */
+interface Offer {
+  names: string[];
+  nodes: DeviceNode[];
 }
 
-function namesOf(gpu: Gpu): string[] {
-  return [String(gpu.index), gpu.uuid];
+/**
+ * The CDI specification of this machine's healthy GPUs: each by index and by UUID, the MIG devices of a partitioned GPU instead of
+ * itself ("0:1" and "MIG-..."), and "all". Plain edits that any CDI runtime applies, without a hook. Null when there is nothing that
+ * may be handed out. Pure.
+ */
+export function makeCdiSpec({ gpus, driverFiles }: CdiRequest): CdiSpec | null {
+  const healthy = gpus.filter((gpu) => gpu.healthy).sort((a, b) => a.index - b.index);
+  const offers = healthy.flatMap((gpu) => offersOf(gpu, driverFiles)).filter((offer) => offer.nodes.length > 0);
+  if (offers.length === 0) return null;
+  const devices = offers.flatMap(({ names, nodes }) => names.map((name) => device(name, nodes)));
+  const all = device("all", distinct(offers.flatMap((offer) => offer.nodes)));
+  const spec = { kind: CDI_KIND, devices: [...devices, all], containerEdits: sharedEdits(driverFiles) };
+  return { cdiVersion: minimalCdiVersion(spec), ...spec };
 }
 
 function device(name: string, nodes: DeviceNode[]): CdiDevice {
   return { name, containerEdits: nodeEdits(nodes) };
 }
 
-function nodesOf(gpu: Gpu, files: DriverFiles): DeviceNode[] {
+function offersOf(gpu: Gpu, files: DriverFiles): Offer[] {
+  if (gpu.mig?.enabled !== true) return [{ names: [String(gpu.index), gpu.uuid], nodes: gpuNodes(gpu, files) }];
+  return gpu.mig.devices.map((mig, at) => ({ names: [`${gpu.index}:${at}`, mig.uuid], nodes: migNodes(gpu, mig, files) }));
+}
+
+function gpuNodes(gpu: Gpu, files: DriverFiles): DeviceNode[] {
   const node = files.gpuNodes.find(({ path, minor }) => path === `/dev/nvidia${gpu.minor}` && minor === gpu.minor);
   return node === undefined ? [] : [node, ...renderNodes(files, gpu.pciBusId)];
+}
+
+/** The GPU's node alone opens nothing in MIG mode; without both capability nodes the device is not offered. */
+function migNodes(gpu: Gpu, mig: MigDevice, files: DriverFiles): DeviceNode[] {
+  const own = files.migNodes.filter((one) => one.gpuMinor === gpu.minor && one.gpuInstance === mig.gpuInstance);
+  const instance = own.find((one) => one.computeInstance === null);
+  const compute = own.find((one) => one.computeInstance === mig.computeInstance);
+  const [parent] = gpuNodes(gpu, files);
+  return parent && instance && compute ? [parent, instance.node, compute.node] : [];
+}
+
+function distinct(nodes: DeviceNode[]): DeviceNode[] {
+  return [...new Map(nodes.map((node) => [node.path, node])).values()];
 }
 
 /** NVIDIA_VISIBLE_DEVICES=void keeps NVIDIA's own runtime, where it is installed too, from adding the image's wish. */

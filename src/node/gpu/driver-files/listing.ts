@@ -1,4 +1,4 @@
-import type { FixedFile, ServiceEndpoint } from "../types.ts";
+import type { FixedFile, MigNode, ServiceEndpoint } from "../types.ts";
 
 /** Configures the simulated NVML, which looks for it beside itself; no real driver has such a file. */
 export const SIMULATION_CONFIG = "fake-nvml.conf";
@@ -7,6 +7,7 @@ export const SIMULATION_CONFIG = "fake-nvml.conf";
 export interface DriverRootListing extends ListedDriver {
   nodes: ListedNode[];
   dri: ListedDri[];
+  migNodes: ListedMigNode[];
   services: ServiceEndpoint[];
   /** Text of /proc/driver/nvidia/params; null without a loaded driver. */
   params: string | null;
@@ -46,6 +47,8 @@ export interface ListedNode {
   uid: number;
   gid: number;
 }
+
+export type ListedMigNode = Omit<MigNode, "node"> & { node: ListedNode };
 
 export interface ListedDri {
   /** "0000:10:00.0" */

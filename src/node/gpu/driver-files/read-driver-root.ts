@@ -3,6 +3,7 @@ import { CAPABILITY_FILES } from "./capability-files.ts";
 import { findLibraryFolders, type LibraryFolders } from "./find-library-folders.ts";
 import { listFixedFiles } from "./list-fixed-files.ts";
 import { listLibraries } from "./list-libraries.ts";
+import { listMigNodes } from "./list-mig.ts";
 import { listDri, listNodes } from "./list-nodes.ts";
 import { listServices } from "./list-services.ts";
 import type { DriverRootListing, ListedDriver } from "./listing.ts";
@@ -39,14 +40,15 @@ export async function readInstalledDriver(view: RootView, folders: LibraryFolder
 
 /** What the kernel and running services say: changes at any time. */
 export async function readDriverState(view: RootView): Promise<Omit<DriverRootListing, keyof ListedDriver>> {
-  const [nodes, dri, services, params, version] = await Promise.all([
+  const [nodes, dri, migNodes, services, params, version] = await Promise.all([
     listNodes(view),
     listDri(view),
+    listMigNodes(view),
     listServices(view),
     textAt(view, "proc/driver/nvidia/params"),
     textAt(view, "proc/driver/nvidia/version"),
   ]);
-  return { nodes, dri, services, params, kernelVersion: moduleVersion(version ?? "") };
+  return { nodes, dri, migNodes, services, params, kernelVersion: moduleVersion(version ?? "") };
 }
 
 /** "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.163.01  ..."; the open module says "Open Kernel Module for x86_64". */

@@ -38,14 +38,14 @@ export function selectDriverFiles(
   };
 }
 
-type NodeLists = Pick<DriverFiles, "controlNodes" | "gpuNodes" | "capabilityNodes" | "renderNodes" | "missingNodes">;
+type NodeLists = Pick<DriverFiles, "controlNodes" | "gpuNodes" | "migNodes" | "renderNodes" | "missingNodes">;
 
-function selectNodes({ nodes, dri }: DriverRootListing, closed: Capability[]): NodeLists {
+function selectNodes({ nodes, dri, migNodes }: DriverRootListing, closed: Capability[]): NodeLists {
   const wanted = ["nvidiactl", ...closed.flatMap((capability) => CAPABILITY_FILES[capability].nodes)];
   return {
     controlNodes: wanted.flatMap((name) => nodes.filter((node) => node.name === name)).map(deviceNode),
     gpuNodes: nodes.filter((node) => /^nvidia\d+$/.test(node.name)).map(deviceNode),
-    capabilityNodes: nodes.filter((node) => /^nvidia-caps\/nvidia-cap\d+$/.test(node.name)).map(deviceNode),
+    migNodes: migNodes.map(({ node, ...rest }) => ({ ...rest, node: deviceNode(node) })),
     renderNodes: closed.includes("graphics") ? dri.map(({ pciAddress, node }) => ({ pciAddress, node: deviceNode(node) })) : [],
     missingNodes: wanted.filter((name) => !nodes.some((node) => node.name === name)).map((name) => `/dev/${name}`),
   };
