@@ -22,6 +22,7 @@ interface Options {
   driverRoot?: string;
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
+  cdiDir?: string;
   metricsListen?: string;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
@@ -42,6 +43,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie (default: /)")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
+    .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
     .option("--metrics-listen <host:port>", "serve metrics here")
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
@@ -73,6 +75,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     driverRoot: options.driverRoot ?? null,
     allowBind: options.allowBind ?? [],
     allowGpuDevices: options.allowGpuDevice ?? [],
+    cdiDir: options.cdiDir ?? null,
     metricsListen: options.metricsListen ?? null,
     runtime: options.runtime,
     logLevel: options.logLevel,

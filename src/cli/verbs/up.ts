@@ -27,6 +27,7 @@ interface Options {
   metricsListen?: string;
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
+  cdiDir?: string;
   detach?: boolean;
   reportToParent?: boolean;
 }
@@ -46,6 +47,7 @@ export function upVerb(io: CliIo): Command {
     .option("--metrics-listen <host:port>", "serve the agent's metrics here")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
+    .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
     .option("-d, --detach", "go to the background when everything is ready")
     .addOption(new Option("--report-to-parent").hideHelp())
     .action(action(io, (options: Options, self: Command) => up(io, options, self)));
@@ -130,6 +132,7 @@ function agentArguments(options: Options): string[] {
     ["--address", options.address ?? advertisedAddress(options.listen, networkInterfaces())],
     ["--simulate-gpus", options.simulateGpus],
     ["--driver-root", options.driverRoot],
+    ["--cdi-dir", options.cdiDir],
     ["--metrics-listen", options.metricsListen],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);

@@ -25,6 +25,8 @@ export interface AgentOptions {
   allowBind: readonly string[];
   /** What jobs may ask for beside GPUs; nothing by default. */
   allowGpuDevices: readonly AllowedExtra[];
+  /** Folder in which to keep a CDI file of this node's GPUs for other container engines; null keeps none. */
+  cdiDir: string | null;
   /** host:port for /metrics over TCP; null serves it on node.sock only. */
   metricsListen: string | null;
   runtime: "auto" | "crun" | "runc";

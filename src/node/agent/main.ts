@@ -9,6 +9,7 @@ import { backoffMs } from "./backoff.ts";
 import { composeAgent, composeEngine, type EngineParts, type Ground, type NodeParts } from "./compose.ts";
 import { composeBuilder } from "./compose-builder.ts";
 import { hardenProcess } from "./harden-process.ts";
+import { keepCdiSpec } from "./keep-cdi-spec.ts";
 import { createLocalApi, createMetricsApi, listenOnSocket } from "./local-api/server.ts";
 import type { Membership } from "./membership.ts";
 import { agentPaths } from "./paths.ts";
@@ -59,6 +60,8 @@ async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): P
   const node = await composeAgent(ground, parts);
   const servers: FastifyInstance[] = [];
   const heavy = createSlots(1);
+  const stopped = new AbortController();
+  const cdi = keepCdi(ground, parts, AbortSignal.any([signal, stopped.signal]));
   try {
     await startServers(ground, parts, { ...node, heavy }, servers);
     const { address, engine } = parts;
@@ -66,11 +69,17 @@ async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): P
     await firstJoin(node.membership, ground, signal);
     if (!signal.aborted) await runNode(node.agent, signal);
   } finally {
+    stopped.abort();
+    await cdi;
     await Promise.all(servers.map((server) => server.close()));
     // Closing aborted the build in hand: its mounts and cgroup go before the engine does.
     await Promise.race([heavy.use(async () => {}), ground.clock.sleep(BUILD_END_MS)]);
     await node.client.close();
   }
+}
+
+function keepCdi({ options, clock, log }: Ground, { gpu }: EngineParts, signal: AbortSignal): Promise<void> {
+  return keepCdiSpec({ cdiDir: options.cdiDir, gpuHost: gpu.host, driverRoot: gpu.driverRoot, clock, log }, signal);
 }
 
 async function startServers(
@@ -93,6 +102,7 @@ async function startServers(
       problem: node.facts.gpuProblem(),
     }),
     gpus: () => parts.gpu.host.status(),
+    releaseGpus: (milliseconds) => parts.gpu.host.release(milliseconds),
     gpuPlan: (call, signal) => previewGpuPlan({ ...parts, gpuHost: parts.gpu.host }, call, signal),
     metrics: node.metrics,
     log,

@@ -33,6 +33,7 @@ beforeEach(async () => {
     driverRoot: null,
     allowBind: [],
     allowGpuDevices: [],
+    cdiDir: join(folder, "cdi"),
     metricsListen: `127.0.0.1:${await freePort()}`,
     runtime: "auto",
     logLevel: "error",
@@ -92,6 +93,7 @@ test("runs a real container on a simulated GPU and adopts one that outlived its 
   start();
   const facts = await until("the first sync", 60, () => plane.syncs.at(-1)?.facts);
   expect(facts).toMatchObject({ simulatedGpus: true, gpus: [{ healthy: true }, { healthy: true }] });
+  expect(await until("the CDI file", 20, () => readFile(join(folder, "cdi/berth.yaml"), "utf8"))).toContain(facts.gpus[1]?.uuid);
   await loadTinyImage();
   const gpu = facts.gpus[1]?.uuid ?? "";
   plane.desired = [

@@ -1,8 +1,12 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { CDI_CAPABILITIES, type CdiSnapshot, createDriverRoot, readCdiSnapshot, writeCdiFile } from "../../../src/node/gpu/index.ts";
+import { until } from "../../support/poll.ts";
 import { buildFakeAndHook } from "./support/builds.ts";
 import { cdiPodman, removePodmanCgroups } from "./support/cdi-podman.ts";
 import { must } from "./support/exec.ts";
@@ -115,6 +119,28 @@ describe("berth gpu cdi", () => {
     await rename(join(machine.driverRoot, "dev/away"), join(machine.driverRoot, "dev/nvidia2"));
     expect(listed.split("\n").find((line) => line.startsWith("nvidia.com/gpu=2 "))).toContain("dev/nvidia2 is gone");
     expect(listed.split("\n").find((line) => line.startsWith("nvidia.com/gpu=0 "))).toMatch(/ok$/);
+  });
+
+  it("keeps the file true while it watches: gone with half an upgrade, back when it is over", async () => {
+    const file = join(cdiDir, "berth.json");
+    const options = ["--output", file, "--watch", "--interval", "1s", "--driver-root", machine.driverRoot, "--simulated"];
+    const watching = spawn(process.execPath, ["bin/berth.mjs", "gpu", "cdi", "generate", ...options], { stdio: "ignore" });
+    const link = join(machine.driverRoot, "usr/lib/x86_64-linux-gnu/libcuda.so.1");
+    try {
+      await until("the file", 20, () => existsSync(file));
+      await must("ln", ["-sfn", "libcuda.so.560.1", link]);
+      await writeFile(join(link, "../libcuda.so.560.1"), "");
+      await until("no file", 20, () => !existsSync(file));
+      await must("ln", ["-sfn", "libcuda.so.550.163.01", link]);
+      await until("the file again", 20, () => existsSync(file));
+    } finally {
+      await must("ln", ["-sfn", "libcuda.so.550.163.01", link]);
+      await rm(join(link, "../libcuda.so.560.1"), { force: true });
+      const ended = once(watching, "exit");
+      watching.kill("SIGTERM");
+      expect(await ended).toEqual([0, null]);
+    }
+    expect(existsSync(file)).toBe(true);
   });
 
   it("prints JSON on stdout, with the files of the named capabilities only", async () => {
