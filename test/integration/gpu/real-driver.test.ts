@@ -1,4 +1,6 @@
-import { chmod, copyFile, mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +11,7 @@ import {
   DRIVER_FOLDER,
   type DriverFiles,
   deviceRules,
+  mountPointsOf,
   planInjection,
   prepareDriverLayer,
   readCdiSnapshot,
@@ -82,6 +85,7 @@ describe.skipIf("unavailable" in packages)("NVIDIA's own driver files", () => {
       driverFiles,
       driverFolder: DRIVER_FOLDER,
       architecture: process.arch,
+      mountPoints: mountPointsOf(plan),
     });
     const overlay = await mountOverlay([layer, image], bundle);
     try {
@@ -160,6 +164,42 @@ describe.skipIf("unavailable" in packages)("NVIDIA's own driver files", () => {
       expect(graphics.stdout).toContain("libnvidia-opencl.so.1");
       const compute = await runWithGpus(debian, [0], "ls /usr/share/glvnd /usr/local/nvidia/lib64");
       expect(compute.stdout).not.toMatch(/egl_vendor|libEGL/);
+    });
+
+    it("reach the host's services: persistenced by its socket, MPS by its folder, and leave nothing in the writable layer", async () => {
+      const socket = join(machine.driverRoot, "run/nvidia-persistenced/socket");
+      const pipes = join(machine.driverRoot, "tmp/nvidia-mps");
+      for (const path of [join(socket, ".."), pipes]) await mkdir(path, { recursive: true });
+      const server = createServer((connection) => connection.end("hello from the host")).listen(socket);
+      await once(server, "listening");
+      const probe =
+        "import socket, os; s = socket.socket(socket.AF_UNIX); s.connect('/run/nvidia-persistenced/socket'); print(s.recv(99).decode()); " +
+        "open(os.environ['CUDA_MPS_PIPE_DIRECTORY'] + '/from-inside', 'w').write('x')";
+      const result = await runWithGpus(debian, [0], `python3 -c "${probe}"`);
+      server.close();
+      expect(result).toMatchObject({ stderr: "", stdout: "hello from the host\n", written: [] });
+      expect(await readdir(pipes)).toEqual(["from-inside"]);
+      await rm(pipes, { recursive: true });
+    });
+
+    it("come with their 32-bit part for compat32, in a folder of its own that the loader knows", async () => {
+      const folder = join(machine.driverRoot, "usr/lib/i386-linux-gnu");
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, `libcuda.so.${REAL.version}`), Buffer.from("7f454c4601", "hex"));
+      await symlink(`libcuda.so.${REAL.version}`, join(folder, "libcuda.so.1"));
+      const script = "/sbin/ldconfig -p | grep libcuda.so.1; echo $LD_LIBRARY_PATH";
+      const result = await runWithGpus(debian, [0], script, ["utility", "compute", "compat32"]);
+      await rm(folder, { recursive: true });
+      expect(result.stdout).toContain("libcuda.so.1 (libc6) => /usr/local/nvidia/lib/libcuda.so.1\n");
+      expect(result.stdout).toContain("libcuda.so.1 (libc6,x86-64) => /usr/local/nvidia/lib64/libcuda.so.1\n");
+      expect(result.stdout).toContain("/usr/local/nvidia/lib64:/usr/local/nvidia/lib\n");
+    });
+
+    it("leave nothing in the writable layer with graphics either", async () => {
+      const script = "cat /etc/nvidia/nvidia-application-profiles-rc.d/*";
+      const result = await runWithGpus(debian, [1, 2], script, ["utility", "graphics"]);
+      expect(result.stdout).toContain('"EGLVisibleDGPUDevices", 0x6');
+      expect(result.written).toEqual([]);
     });
 
     it("work the same under podman by our CDI file", async () => {
