@@ -49,5 +49,8 @@ struct Container {
 /** Throws Failure when the file is not root's own, is writable by others, or is no plan of version 1. */
 Plan read_plan(const std::string& path);
 
+/** The same for its text; `name` is for the error. */
+Plan parse_plan(const std::string& text, const std::string& name);
+
 /** Reads the OCI state from `state_fd` (OCI runtime spec, "State") and <bundle>/config.json. Throws Failure. */
 Container read_container(int state_fd);

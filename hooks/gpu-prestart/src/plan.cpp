@@ -122,11 +122,13 @@ std::string read_own_file(const std::string& path) {
 
 }  // namespace
 
-Plan read_plan(const std::string& path) {
-  const json value = parse_json(read_own_file(path), path);
+Plan parse_plan(const std::string& text, const std::string& name) {
+  const json value = parse_json(text, name);
   try {
     return plan_of(value);
   } catch (const json::exception& error) {
-    throw Failure("plan " + path + ": " + error.what());
+    throw Failure("plan " + name + ": " + error.what());
   }
 }
+
+Plan read_plan(const std::string& path) { return parse_plan(read_own_file(path), path); }

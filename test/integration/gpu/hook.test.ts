@@ -5,7 +5,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { FileMount, InjectionPlan } from "../../../src/node/gpu/index.ts";
-import { buildFakeAndHook, HOOK, HOOK_ASAN } from "./support/builds.ts";
+import { buildFakeAndHook, HOOK, HOOK_ASAN, PLAN_FUZZ } from "./support/builds.ts";
+import { exec } from "./support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
 import { callHook, type HookCall, holdNamespace, type NamespaceHolder } from "./support/namespace-holder.ts";
 import { tree } from "./support/rootfs.ts";
@@ -257,6 +258,17 @@ it("meets any damage to a plan with success or one clear line, never a memory er
     }),
     { numRuns: 100 },
   );
+});
+
+it("lets no damaged plan lead outside: its parser alone, 50 000 times under the sanitizers", async () => {
+  await buildFakeAndHook("fuzz");
+  const path = join(bundle, "plan.json");
+  const more = { procDriver: { params: "x", shown: ["gpus/0000:10:00.0"] }, applicationProfile: "x" };
+  const socket = { kind: "socket", hostPath: "/run/x/socket", containerPath: "/run/x/socket", options: [] };
+  await writeFile(path, JSON.stringify({ ...plan, ...more, mounts: [...plan.mounts.slice(0, 3), socket] }));
+  const runs = process.env.BERTH_FUZZ_RUNS ?? "50000";
+  const result = await exec(PLAN_FUZZ, [path, runs, String(Date.now())]);
+  expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
 it("accepts a node that the runtime made already, and refuses another device under its name", async () => {
