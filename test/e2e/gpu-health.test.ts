@@ -69,7 +69,7 @@ test("a job's end tells the most GPU memory it used", async () => {
 });
 
 test("a GPU that falls off the bus is reported, its job is noticed, and nobody gets it again", async () => {
-  const running = await berth.submit({ name: "victim", command: ["sleep", "1000"], stopGraceSeconds: 1, resources: { gpus: 1 } });
+  const running = await berth.submit({ name: "victim", command: ["sleep", "1000"], stopGrace: "1s", resources: { gpus: 1 } });
   const uuid = (await berth.waitFor(running, "running")).attempt?.assignments[0]?.gpuUuids[0] ?? "";
   const index = (await gpus()).findIndex((gpu) => gpu.uuid === uuid);
   await driverSays(`xids.${index}=31,79`);
@@ -87,4 +87,14 @@ test("a GPU that falls off the bus is reported, its job is noticed, and nobody g
   expect((await berth.waitFor(one, "succeeded")).attempt?.assignments[0]?.gpuUuids).not.toContain(uuid);
   const waiting = await until("the reason", 20, async () => (await berth.job(both)).pendingReason);
   expect(JSON.stringify(waiting)).toMatch(/XID 79/);
+});
+
+test("after maintenance the GPUs are looked at anew, and a repaired one is given again", async () => {
+  expect((await gpus()).some(({ healthy }) => !healthy)).toBe(true);
+  expect(await berth.cli("gpu", "release", "--for", "2m")).toMatchObject({ code: 0, stderr: "" });
+  await until("no GPU to be offered", 20, async () => (await gpus()).every(({ problem }) => problem?.includes("maintenance")));
+  expect(await berth.cli("gpu", "release", "--end")).toMatchObject({ code: 0 });
+  await until("all GPUs to be healthy", 20, async () => (await gpus()).every(({ healthy }) => healthy));
+  const both = await berth.submit({ name: "both-again", command: ["true"], resources: { gpus: 2 } });
+  await berth.waitFor(both, "succeeded");
 });

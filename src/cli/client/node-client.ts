@@ -47,6 +47,7 @@ export interface NodeClient {
   build(context: Readable, query: BuildQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   gpuPlan(query: GpuPlanQuery): Promise<GpuPlanView>;
   gpus(): Promise<GpusView>;
+  releaseGpus(seconds: number): Promise<{ closed: boolean }>;
 }
 
 export function nodeClient(http: HttpClient): NodeClient {
@@ -66,6 +67,7 @@ export function nodeClient(http: HttpClient): NodeClient {
     build: (context, query, onProgress, signal) => long({ path: "/v1/build", query: { ...query }, stream: context }, onProgress, signal),
     gpuPlan: (query) => http.json({ method: "POST", path: "/v1/gpus/plan", body: query }),
     gpus: () => http.json({ path: "/v1/gpus" }),
+    releaseGpus: (seconds) => http.json({ method: "POST", path: "/v1/gpus/release", body: { seconds } }),
   };
 }
 

@@ -40,6 +40,7 @@ export interface GpuHost {
   /** All that is known of the GPUs now, from the last look; no NVML call. */
   status: Inventory["status"];
   samples: Inventory["samples"];
+  release: Inventory["release"];
   xidCounts: Inventory["xidCounts"];
   /** Listens to the driver and takes readings every second until the signal aborts. */
   watch: Inventory["watch"];
@@ -87,6 +88,7 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
     inventory: () => inventory.read(),
     status: inventory.status,
     samples: inventory.samples,
+    release: inventory.release,
     xidCounts: inventory.xidCounts,
     watch: inventory.watch,
     planFor: async (gpuUuids, rootfs) => grant(options.stateDir, await look(), gpuUuids, rootfs),

@@ -39,6 +39,7 @@ beforeEach(async () => {
     heavy: createSlots(1),
     facts: () => ({ hostname: "here" }) as NodeFacts,
     gpus: () => ({ driverVersion: null, cudaVersion: null, simulated: false, problem: null, gpus: [], pairs: [], listening: false }),
+    releaseGpus: async () => true,
     gpu: () => ({ driverRoot: "/", simulated: false, hook: "/hook", problem: null }),
     gpuPlan: (call) => gpuPlan(call),
     metrics: { text: async () => "up 1\n", contentType: "text/plain" },

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-const build = process.argv[2];
+const [, , build, fake] = process.argv;
 const native = createRequire(import.meta.url)(join(build, "berth.node"));
 const folder = mkdtempSync(join(tmpdir(), "berth-sanitized-"));
 const path = (...names) => join(folder, ...names);
@@ -76,10 +76,50 @@ async function small() {
       native.unmount,
       native.signalProcess,
       native.nvml.query,
+      native.nvml.sample,
+      native.nvml.watch,
     ]) {
       assert.throws(() => call(wrong, wrong, wrong));
     }
   }
+}
+
+/** The fake driver with GPUs of all kinds, asked, sampled and watched at the same time; another thread opens and closes it meanwhile. */
+async function nvml() {
+  mkdirSync(path("dev"));
+  const gpus = [0, 1, 2, 3];
+  for (const minor of gpus)
+    execFileSync("mknod", [path("dev", `nvidia${minor}`), "c", "195", String(minor)], { env: { PATH: process.env.PATH } });
+  const lines = [
+    "count=4",
+    `device-folder=${path("dev")}`,
+    "error.3=lost",
+    "mig.0.0=1g.10gb memory-mib=9856",
+    "mig.0.1=1c.2g.20gb memory-mib=19968",
+  ];
+  const conf = [...lines, "nvlink.1=2,switch,down", `processes.2=${gpus.map((pid) => `${pid + 1}:9`).join(",")}`].join("\n");
+  writeFileSync(path("fake-nvml.conf"), `${conf}\nmodel=\xff\xfe not UTF-8\n`, "latin1");
+  const library = path("libnvidia-ml.so.1");
+  for (const build of ["libnvidia-ml.so.1", "old/libnvidia-ml.so.1"]) {
+    writeFileSync(library, readFileSync(join(fake, build)));
+    const messages = [];
+    const stop = native.nvml.watch(library, (message) => messages.push(message));
+    for (let round = 0; round < 30; round++) {
+      const [report, samples] = await Promise.all([native.nvml.query(library), native.nvml.sample(library)]);
+      assert.deepEqual([report.gpus.length, samples.length, report.gpus[3].error], [4, 4, "GPU is lost"]);
+    }
+    writeFileSync(path("fake-nvml.conf"), `${conf}\nxids.1=31,79,48\n`);
+    for (let wait = 0; wait < 400 && build === "libnvidia-ml.so.1" && messages.length < 4; wait++) await delay(25);
+    stop();
+    stop();
+    for (let wait = 0; wait < 400 && messages.at(-1)?.kind !== "end"; wait++) await delay(25);
+    assert.equal(messages.at(-1)?.kind, "end");
+    rmSync(library);
+  }
+  assert.throws(() => native.nvml.watch(library), TypeError);
+  // Left running: the environment is torn down under it.
+  writeFileSync(library, readFileSync(join(fake, "libnvidia-ml.so.1")));
+  native.nvml.watch(library, () => {});
 }
 
 /** Leases good, damaged and over; the guard must stay up through all, and its log must hold no sanitizer report. */
@@ -119,6 +159,7 @@ try {
   await rootWriter();
   await overlays();
   await small();
+  await nvml();
   await leaseGuard();
   process.stdout.write("clean\n");
 } finally {

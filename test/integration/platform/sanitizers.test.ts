@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { packageRoot, runProgram, SYSTEM_PATH } from "../../../src/node/platform/index.ts";
 
+const fake = join(packageRoot(), "test/support/fake-nvidia/build");
 const build = join(packageRoot(), "native/build-asan");
 const PATH = `${process.execPath.replace(/\/node$/, "")}:${SYSTEM_PATH}`;
 const sanitizerOptions = {
@@ -20,7 +21,7 @@ describe("under address and undefined-behaviour sanitizers", () => {
   test("the addon's calls and the lease guard are clean", async () => {
     const libasan = (await runProgram("g++", ["-print-file-name=libasan.so"])).stdout.trim();
     const stdcxx = (await runProgram("g++", ["-print-file-name=libstdc++.so"])).stdout.trim();
-    const result = await runProgram(process.execPath, [join(import.meta.dirname, "sanitized-calls.mjs"), build], {
+    const result = await runProgram(process.execPath, [join(import.meta.dirname, "sanitized-calls.mjs"), build, fake], {
       env: { PATH, LD_PRELOAD: `${libasan}:${stdcxx}`, ...sanitizerOptions },
       timeoutMs: 120_000,
     });

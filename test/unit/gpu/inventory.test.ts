@@ -242,4 +242,26 @@ describe("watching the GPUs", () => {
     expect(inventory.samples()[0]?.memoryUsedBytes).toBeGreaterThan(0);
     await stop();
   });
+
+  it("lets go of NVML for maintenance, offers nothing meanwhile, and then forgives", async () => {
+    let now = 0;
+    const clock = { ...instantClock, monotonic: () => now };
+    const inventory = inventoryOf([async () => report(gpu(0), gpu(1)), async () => report(gpu(0))], { clock });
+    const stop = await watching(inventory);
+    tell(inventory, 79);
+    expect((await inventory.read()).gpus.map(({ healthy }) => healthy)).toEqual([false, false]);
+    const calls = inventory.calls();
+    expect(await inventory.release(60_000)).toBe(true);
+    expect(inventory.nvml.listeners).toHaveLength(0);
+    expect((await inventory.recent(10_000)).gpus.map(({ healthy }) => healthy)).toEqual([false, false]);
+    expect(inventory.calls()).toBe(calls);
+    now = 60_000;
+    expect((await inventory.read()).gpus).toMatchObject([{ uuid: "GPU-0", healthy: true }]);
+    expect(inventory.nvml.listeners).toHaveLength(1);
+    expect(inventory.xidCounts()).toHaveLength(1);
+    await inventory.release(60_000);
+    await inventory.release(0);
+    expect((await inventory.read()).gpus[0]).toMatchObject({ healthy: true });
+    await stop();
+  });
 });

@@ -45,6 +45,8 @@ export interface LocalApiPort {
   facts(): NodeFacts;
   gpu(): GpuInjection;
   gpus(): GpuStatusReport;
+  /** Lets go of the driver for so long; false when it hangs. */
+  releaseGpus(milliseconds: number): Promise<boolean>;
   gpuPlan(call: GpuPlanCall, signal: AbortSignal): Promise<PlanPreview>;
   metrics: { text(): Promise<string>; contentType: string };
   log: Logger;

@@ -8,6 +8,7 @@ import { problemOf } from "./problem.ts";
 import { bootstrapRoute } from "./route-bootstrap.ts";
 import { buildRoute } from "./route-build.ts";
 import { gpuPlanRoute } from "./route-gpu-plan.ts";
+import { gpuReleaseRoute } from "./route-gpu-release.ts";
 import { gpusRoute } from "./route-gpus.ts";
 import { imageListRoute } from "./route-image-list.ts";
 import { imageLoadRoute } from "./route-image-load.ts";
@@ -28,6 +29,7 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
     buildRoute,
     nodeRoute,
     gpusRoute,
+    gpuReleaseRoute,
     gpuPlanRoute,
     metricsRoute,
   ])

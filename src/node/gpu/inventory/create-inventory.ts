@@ -33,6 +33,11 @@ export interface Inventory {
   /** Newest readings, at most 30 s old; [] when the driver does not answer. No NVML call. */
   samples(): readonly NvmlSample[];
   status(): GpuStatusReport;
+  /**
+   * Lets go of NVML for so long, so that an operator can reset a GPU or change MIG modes; no GPU is healthy meanwhile. Then
+   * everything is looked at as if for the first time: verdicts are gone. 0 ends it. False when NVML hangs and stays open.
+   */
+  release(milliseconds: number): Promise<boolean>;
   xidCounts(): ReturnType<XidHistory["counts"]>;
   /**
    * Listens for XIDs and reads samples every second until `signal` aborts; resolves when NVML is closed. `onXid` may be followed
@@ -46,13 +51,17 @@ const FRESH_MS = 30_000;
 const SAMPLE_MS = 1_000;
 /** How long after a failed or ended listener the next one is tried, and a sick driver is opened afresh. */
 const RENEW_MS = 60_000;
+const RELEASED = "the driver is released for maintenance (`berth gpu release`)";
 
 /** Keeps what is known of this node's GPUs. */
 export function createInventory(options: InventoryOptions): Inventory {
   const { clock, nvml } = options;
   const xids = createXidHistory();
+  const nothing: GpuInventory = { driverVersion: null, cudaVersion: null, simulated: options.simulated, gpus: [], problem: null };
   const state = {
-    known: { driverVersion: null, cudaVersion: null, simulated: options.simulated, gpus: [], problem: null } as GpuInventory,
+    known: nothing,
+    /** Monotonic; null when NVML is ours to open. */
+    releasedUntil: null as number | null,
     report: null as NvmlReport | null,
     readAt: Number.NEGATIVE_INFINITY,
     fingerprint: null as string | null,
@@ -89,7 +98,16 @@ export function createInventory(options: InventoryOptions): Inventory {
     return fingerprint;
   };
 
+  const isReleased = (): boolean => {
+    if (state.releasedUntil === null || clock.monotonic() < state.releasedUntil) return state.releasedUntil !== null;
+    xids.forgive();
+    state.known = nothing;
+    state.releasedUntil = null;
+    return false;
+  };
+
   const read = async (): Promise<GpuInventory> => {
+    if (isReleased()) return state.known;
     const library = await options.findLibrary();
     if (library === null) {
       if (state.known.gpus.length > 0) state.known = mergeInventory(state.known, { report: null });
@@ -97,6 +115,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     }
     const fingerprint = query.busy() ? state.fingerprint : await renewIfStale(library);
     const answer = toNvmlAnswer(await query.ask(library));
+    if (state.releasedUntil !== null) return state.known;
     if ("report" in answer && answer.report !== null) {
       state.report = answer.report;
       takeSamples(answer.report.gpus);
@@ -142,6 +161,14 @@ export function createInventory(options: InventoryOptions): Inventory {
     samples: fresh,
     status: () => statusReport({ inventory: state.known, report: state.report, samples: fresh(), xids, listening: events.listening() }),
     xidCounts: xids.counts,
+    async release(milliseconds) {
+      state.releasedUntil = clock.monotonic() + milliseconds;
+      if (milliseconds === 0) return read().then(() => true);
+      state.known = mergeInventory(state.known, { problem: RELEASED });
+      state.samples = [];
+      const closed = await Promise.all([events.stop(), query.settled(), sample.settled()]);
+      return closed.every(Boolean);
+    },
     async watch(onXid, onSamples, signal) {
       state.onXid = onXid;
       await read();

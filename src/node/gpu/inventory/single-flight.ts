@@ -10,6 +10,10 @@ export function singleFlight<T>(options: { clock: Clock; timeoutMs: number; call
   let underWay: { answer: Promise<Answer<T>>; deadline: number } | null = null;
   return {
     busy: () => underWay !== null,
+    settled: async () => {
+      if (underWay !== null) await withDeadline(underWay.answer, underWay.deadline, options);
+      return underWay === null;
+    },
     ask: (library) => {
       underWay ??= {
         deadline: options.clock.monotonic() + options.timeoutMs,
@@ -26,6 +30,8 @@ export interface SingleFlight<T> {
   /** Never rejects. */
   ask(library: string): Promise<Answer<T>>;
   busy(): boolean;
+  /** Waits for the call under way; false when it outlasts its deadline. */
+  settled(): Promise<boolean>;
 }
 
 async function answerOf<T>(call: (library: string) => Promise<T>, library: string): Promise<Answer<T>> {

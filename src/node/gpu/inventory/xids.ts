@@ -48,11 +48,12 @@ export interface XidHistory {
   counts(): { uuid: string; xid: number; count: number }[];
   /** Why the GPU must not be used: the newest hardware XID; null when there was none. */
   problemOf(uuid: string): string | null;
+  /** Drops the verdicts, not the events: the GPUs were repaired. */
+  forgive(): void;
 }
 
 /**
- * What a GPU's hardware reported stays against it until the agent is started again: a GPU that needs a reset does not tell
- * when it had one. `counts` and the verdict outlast the list, so a flood of application XIDs cannot wash a hardware one away.
+ * What a GPU's hardware reported stays against it until it is forgiven: a GPU that needs a reset does not tell when it had one. `counts` and the verdict outlast the list, so a flood of application XIDs cannot wash a hardware one away.
  */
 export function createXidHistory(): XidHistory {
   const lists = new Map<string, XidEvent[]>();
@@ -68,5 +69,6 @@ export function createXidHistory(): XidHistory {
     of: (uuid) => lists.get(uuid) ?? [],
     counts: () => [...counters].flatMap(([uuid, counter]) => [...counter].map(([xid, count]) => ({ uuid, xid, count }))),
     problemOf: (uuid) => verdicts.get(uuid) ?? null,
+    forgive: () => verdicts.clear(),
   };
 }
