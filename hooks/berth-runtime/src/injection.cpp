@@ -16,13 +16,22 @@ bool is_named(const json& device, const std::string& name) {
   return false;
 }
 
+/** By a name, or by the beginning of a UUID that one GPU alone has. */
+json::const_iterator find_device(const json& devices, const std::string& name) {
+  const auto named = std::find_if(devices.begin(), devices.end(), [&](const json& device) { return is_named(device, name); });
+  if (named != devices.end() || name.compare(0, 4, "gpu-") != 0 || name.size() == 4) return named;
+  const auto begins = [&](const json& device) { return device.at("names").at(1).get<std::string>().compare(0, name.size(), name) == 0; };
+  const auto first = std::find_if(devices.begin(), devices.end(), begins);
+  return std::count_if(devices.begin(), devices.end(), begins) == 1 ? first : devices.end();
+}
+
 /** Positions in the state's list, which is in PCI bus order, so that CUDA's device 0 is the first. */
 std::set<std::size_t> positions(const json& devices, const Request& request) {
   std::set<std::size_t> chosen;
   for (std::size_t at = 0; request.all && at < devices.size(); ++at)
     if (devices[at].at("inAll") == true && devices[at].at("problem").is_null()) chosen.insert(at);
   for (const std::string& name : request.devices) {
-    const auto found = std::find_if(devices.begin(), devices.end(), [&](const json& device) { return is_named(device, name); });
+    const auto found = find_device(devices, name);
     if (found == devices.end()) throw Failure("this machine has no GPU " + name);
     if (!found->at("problem").is_null())
       throw Failure("GPU " + name + " is not handed out: " + found->at("problem").get<std::string>());
@@ -83,6 +92,7 @@ Injection plan_injection(const HostState& state, const Request& request) {
   try {
     const json& devices = state.value.at("devices");
     const std::set<std::size_t> chosen = positions(devices, request);
+    for (const std::size_t at : chosen) check_requirements(request.requirements, state.value, devices[at]);
     Parts parts;
     Injection injection;
     injection.key = state.changed;

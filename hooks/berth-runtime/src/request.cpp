@@ -48,6 +48,18 @@ std::vector<std::string> capabilities_of(const std::vector<std::string>& asked) 
   return asked;
 }
 
+bool is_privileged(const json& spec) {
+  const json::json_pointer bounding("/process/capabilities/bounding");
+  const json set = spec.contains(bounding) ? spec.at(bounding) : json::array();
+  return std::find(set.begin(), set.end(), "CAP_SYS_ADMIN") != set.end();
+}
+
+/** They are about every GPU of the machine, so a container that could not administrate it may not ask for them. */
+void refuse_mig_rights(const json& spec) {
+  for (const char* name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"})
+    if (!words(spec_env(spec, name)).empty() && !is_privileged(spec)) throw Failure(std::string(name) + " needs a privileged container");
+}
+
 }  // namespace
 
 std::string spec_env(const json& spec, const std::string& name, const std::string& absent) {
@@ -72,7 +84,9 @@ Request read_request(const json& spec) {
   for (const std::string& name : names)
     if (name != "none" && name != "all") request.devices.push_back(name);
   const std::vector<std::string> capabilities = words(spec_env(spec, "NVIDIA_DRIVER_CAPABILITIES"));
-  request.every_capability = has(capabilities, "all");
+  request.every_capability = has(capabilities, "all") || (capabilities.empty() && is_legacy_image(spec));
   request.capabilities = request.every_capability ? kCapabilities : capabilities_of(capabilities);
+  request.requirements = read_requirements(spec);
+  refuse_mig_rights(spec);
   return request;
 }

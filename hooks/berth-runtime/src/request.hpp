@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "requirements.hpp"
+
 /** Which GPUs and which parts of the driver a container asks for. */
 struct Request {
   bool wanted = false;  // false: not a GPU container, leave it alone
@@ -10,12 +12,13 @@ struct Request {
   std::vector<std::string> devices;  // lower case: index, UUID, PCI bus id, "mig-...", "0:1"; empty: the driver without a GPU
   std::vector<std::string> capabilities;
   bool every_capability = false;  // "all": what this driver lacks is left out
+  std::vector<Requirement> requirements;
 };
 
 /**
  * Reads the annotation `berth.gpus`, else NVIDIA_VISIBLE_DEVICES, with NVIDIA's meaning: absent, empty or void leaves the
  * container alone, none gives the driver alone, all gives every GPU; and NVIDIA_DRIVER_CAPABILITIES. Throws Failure for a
- * capability that does not exist.
+ * capability that does not exist, a malformed requirement, or MIG rights asked for without privilege.
  */
 Request read_request(const nlohmann::json& spec);
 

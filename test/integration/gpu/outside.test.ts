@@ -1,7 +1,14 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type HostState, writeHostState } from "../../../src/node/gpu/index.ts";
+import {
+  evaluateRequirement,
+  type HostState,
+  parseRequirement,
+  type RequirementFacts,
+  writeHostState,
+} from "../../../src/node/gpu/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
@@ -87,6 +94,7 @@ describe.each([
 
   it.each([
     ["a GPU that is not there", env("NVIDIA_VISIBLE_DEVICES=0,9")],
+    ["a newer driver", env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_REQUIRE_CUDA=cuda>=99")],
     ["a capability that does not exist", env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=bogus")],
   ])("does not start a container that asks for %s", async (_what, variables) => {
     expect((await engine.run("--rm", ...variables, "tiny", "ls")).code).not.toBe(0);
@@ -180,6 +188,27 @@ describe("berth-runtime", () => {
     expect(stderr).toMatch(/^berth-runtime: [^\n]+\n$/);
   });
 
+  it("holds NVIDIA_REQUIRE_* exactly as the planner of Berth's own containers does", async () => {
+    const [gpu] = (await writeState()).devices;
+    const facts = { cuda: "12.4", driver: "550.163.01", arch: gpu?.computeCapability ?? null, brands: gpu?.brands ?? [], gpu: "GPU" };
+    const version = fc.constantFrom("12.4", "12", "12.4.0", "99", "550.163.01", "550.163", "9.0", "8", "1.x", "");
+    const word = fc.tuple(
+      fc.constantFrom("cuda", "driver", "ARCH", "brand", "gpu"),
+      fc.constantFrom("=", "!=", ">=", "<", "==", ""),
+      version,
+    );
+    const brand = fc.tuple(fc.constant("brand"), fc.constantFrom("=", "!="), fc.constantFrom("tesla", "NVIDIA", "geforce", "titan"));
+    const rule = fc.oneof(word, brand).map((parts) => parts.join(""));
+    const expression = fc.array(fc.tuple(rule, fc.constantFrom(" ", ",", "")), { maxLength: 4 }).map((parts) => parts.flat().join(""));
+    await fc.assert(
+      fc.asyncProperty(expression, async (text) => {
+        const spec = { process: { env: ["NVIDIA_VISIBLE_DEVICES=0", `NVIDIA_REQUIRE_X=${text}`] }, linux: {} };
+        expect((await call({}, spec, "create", "-b", bundle, "c")).code === 0).toBe(isMet(text, facts));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it("refuses a host state of another driver, and has it made anew where it can", async () => {
     const version = join(machine.driverRoot, "proc/driver/nvidia/version");
     const text = await readFile(version, "utf8");
@@ -209,6 +238,14 @@ describe("berth-runtime", () => {
     expect((await call({ state }, asking("0"), ...args)).stderr).toMatch(/is not a regular file that only its owner can write/);
   });
 });
+
+function isMet(expression: string, facts: RequirementFacts): boolean {
+  try {
+    return evaluateRequirement(parseRequirement("NVIDIA_REQUIRE_X", expression), facts).holds;
+  } catch {
+    return false;
+  }
+}
 
 it("installs once, shows what it would write, and takes all of it away again", async () => {
   const other = join(machine.folder, "other");

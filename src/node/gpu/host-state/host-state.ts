@@ -1,6 +1,7 @@
 import { BerthError } from "../../../shared/domain/index.ts";
 import { DRIVER_FOLDER } from "../plan/driver-mounts.ts";
 import { planInjection } from "../plan/plan-injection.ts";
+import { brandsOfModel } from "../requests/requirements/brand-of-model.ts";
 import type { Capability, DeviceNode, DriverFiles, FileMount, GpuInventory, InjectionPlan } from "../types.ts";
 
 const CAPABILITIES: readonly Capability[] = ["utility", "compute", "video", "graphics", "display", "ngx", "compat32"];
@@ -25,12 +26,14 @@ export interface HostState {
 }
 
 export interface HostDevice {
-  /** Lower case: index, UUID, PCI bus id. */
+  /** Lower case: index, UUID (always the second), PCI bus id in its three lengths. */
   names: string[];
   uuid: string;
   minor: number;
   model: string;
   computeCapability: string | null;
+  /** For NVIDIA_REQUIRE_*; [] when not known. */
+  brands: readonly string[];
   /** Why it must not be handed out. */
   problem: string | null;
   /** Part of a request for "all". */
@@ -73,6 +76,7 @@ export function hostState(request: HostStateRequest): HostState {
       minor: gpu.minor,
       model: gpu.model,
       computeCapability: gpu.computeCapability,
+      brands: brandsOfModel(gpu.model),
       problem: gpu.healthy ? null : (gpu.problem ?? "not healthy"),
       inAll: true,
       deviceNodes: Object.fromEntries(CAPABILITIES.map((name, at) => [name, ownNodes(plans[at]?.plan ?? null, parts[at]?.[1])])),
@@ -128,5 +132,6 @@ function isGpuNode({ path }: DeviceNode): boolean {
 
 function namesOf(gpu: GpuInventory["gpus"][number]): string[] {
   const bus = gpu.pciBusId.toLowerCase();
-  return [String(gpu.index), gpu.uuid.toLowerCase(), bus, bus.replace(/^0000(?=[0-9a-f]{4}:)/, "")].filter((name) => name !== "");
+  const short = bus.replace(/^0000(?=[0-9a-f]{4}:)/, "");
+  return [String(gpu.index), gpu.uuid.toLowerCase(), bus, short, short.replace(/^0000:/, "")].filter((name) => name !== "");
 }
