@@ -1,0 +1,128 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { brandsOfModel, evaluateRequirement, imageRequirements, writeHostState } from "../../../src/node/gpu/index.ts";
+import { loadNative } from "../../../src/node/platform/index.ts";
+import { isBerthError, systemClock } from "../../../src/shared/domain/index.ts";
+import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
+import { exec, type Finished } from "./support/exec.ts";
+import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
+
+let machine: GpuMachine;
+let bundle: string;
+let settings: string;
+
+beforeAll(async () => {
+  await buildFakeAndHook("all");
+  await buildFakeAndHook("asan");
+  machine = await makeGpuMachine(1);
+  bundle = join(machine.folder, "bundle");
+  settings = join(machine.folder, "settings.json");
+  const state = join(machine.folder, "state.json");
+  await mkdir(bundle);
+  await writeHostState({ native: loadNative(), clock: systemClock(), driverRoot: machine.driverRoot, simulated: true, path: state });
+  // `echo` stands for the runtime that would be called next.
+  const value = { runtime: "/bin/echo", hook: "/bin/true", state, plans: join(machine.folder, "plans"), refresh: [] };
+  await writeFile(settings, JSON.stringify(value), { mode: 0o644 });
+}, 180_000);
+afterAll(() => machine.remove());
+
+async function start(env: Record<string, string>, bounding: string[] = []): Promise<Finished> {
+  const entries = Object.entries({ NVIDIA_VISIBLE_DEVICES: "0", ...env }).map(([name, value]) => `${name}=${value}`);
+  const spec = { process: { env: entries, capabilities: { bounding } }, linux: {} };
+  await writeFile(join(bundle, "config.json"), JSON.stringify(spec));
+  return exec(RUNTIME_WRAPPER_ASAN, ["--berth-settings", settings, "create", "--bundle", bundle, "c"]);
+}
+
+/** What the agent would say of the same environment: null when the container may start. */
+function refusal(env: Record<string, string>): string | null {
+  const facts = { cuda: "12.4", driver: "550.163.01", arch: "9.0", brands: brandsOfModel("NVIDIA H100 80GB HBM3"), gpu: "the GPU" };
+  try {
+    const unmet = imageRequirements(env).requirements.find((requirement) => !evaluateRequirement(requirement, facts).holds);
+    return unmet ? "unmet" : null;
+  } catch (error) {
+    if (isBerthError(error, "gpu_request_invalid")) return "malformed";
+    throw error;
+  }
+}
+
+async function agree(env: Record<string, string>): Promise<void> {
+  const { code, stderr } = await start(env);
+  const expected = refusal(env);
+  const said = code === 0 ? null : / is not met by /.test(stderr) ? "unmet" : "malformed";
+  expect([said, env, stderr.includes("Sanitizer")]).toEqual([expected, env, false]);
+}
+
+it("berth-runtime judges requirements as the agent does", async () => {
+  const expressions = [
+    "cuda>=12.4",
+    "cuda>=99",
+    "cuda>=99 driver>=550",
+    "cuda>=12,driver>=999",
+    "",
+    " , ",
+    "cuda=12.4.0",
+    "cuda<12.10",
+    "arch>=9",
+  ];
+  const odd = [
+    "foo=1",
+    "cuda>=12 foo=1",
+    "cuda=>1",
+    "brand!tesla",
+    "brand==tesla",
+    "cuda>=",
+    "cuda>=1..2",
+    "brand>=tesla",
+    "cuda",
+    "BRAND=Tesla",
+  ];
+  for (const expression of [...expressions, ...odd, "brand!=tesla", "brand!=quadro", "brand=quadro", "cuda>=9999999999999999"]) {
+    await agree({ NVIDIA_REQUIRE_CUDA: expression });
+  }
+  await agree({ NVIDIA_REQUIRE_CUDA: "cuda>=12", NVIDIA_REQUIRE_B: "arch>=99" });
+  for (const value of ["true", "0", "yes"]) await agree({ NVIDIA_REQUIRE_CUDA: "cuda>=99", NVIDIA_DISABLE_REQUIRE: value });
+  for (const version of ["10.2.89", "99.1", "12", "cu118", "v99", "12.4-rc1"]) await agree({ CUDA_VERSION: version });
+  await agree({ NVIDIA_REQUIRE_JETPACK: "csv-mounts=all" });
+}, 60_000);
+
+it("and comes to the same for any text", async () => {
+  const piece = fc.constantFrom(
+    "cuda",
+    "driver",
+    "arch",
+    "brand",
+    "=",
+    "!=",
+    "<",
+    ">=",
+    ">",
+    "12.4",
+    "550",
+    ".",
+    " ",
+    ",",
+    "tesla",
+    "0",
+    "\t",
+    "é",
+  );
+  const expression = fc.array(piece, { maxLength: 14 }).map((parts) => parts.join(""));
+  await fc.assert(
+    fc.asyncProperty(expression, (text) => agree({ NVIDIA_REQUIRE_X: text })),
+    { numRuns: 150 },
+  );
+}, 120_000);
+
+it("says in one line which requirement is not met, and refuses MIG rights to what is not privileged", async () => {
+  const unmet = await start({ NVIDIA_REQUIRE_CUDA: "cuda>=99" });
+  expect([unmet.code, unmet.stderr]).toEqual([
+    1,
+    `berth-runtime: NVIDIA_REQUIRE_CUDA="cuda>=99" is not met by GPU ${machine.uuids[0]}: cuda>=99 (cuda is 12.4)\n`,
+  ]);
+  expect((await start({ NVIDIA_MIG_CONFIG_DEVICES: "all" })).stderr).toBe(
+    "berth-runtime: NVIDIA_MIG_CONFIG_DEVICES needs a privileged container\n",
+  );
+  expect((await start({ NVIDIA_MIG_CONFIG_DEVICES: "all" }, ["CAP_SYS_ADMIN"])).code).toBe(0);
+});
