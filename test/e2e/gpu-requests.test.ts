@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { loadTinyImage } from "../support/load-tiny-image.ts";
+import { elfWithNote } from "../unit/gpu/requests-compat-elf.ts";
 
 let berth: Berth;
 
@@ -107,4 +108,19 @@ test("a job gets what it asks for beside its GPUs where the operator allows it, 
   });
   await berth.waitFor(id, "failed");
   expect((await berth.logLines(id)).join()).toContain("No such device or address");
+});
+
+test("an image's newer CUDA stands in for the driver's where its note names the host's branch", async () => {
+  const context = join(berth.dataDir, "compat-context");
+  await mkdir(join(context, "compat"), { recursive: true });
+  await writeFile(join(context, "compat/libcuda.so.590.44.01"), elfWithNote('{"CUDA Version": "13.1", "Driver": [535, 550]}'));
+  await symlink("libcuda.so.590.44.01", join(context, "compat/libcuda.so.1"));
+  await writeFile(join(context, "Dockerfile"), "FROM tiny\nCOPY compat /usr/local/cuda/compat\n");
+  expect(await berth.cli("build", "-t", "compat", context)).toMatchObject({ code: 0 });
+  const command = ["sh", "-c", "echo $LD_LIBRARY_PATH; grep -c /usr/local/cuda/compat/libcuda.so.1 /etc/ld.so.cache"];
+  const id = await berth.submit({ name: "compat", image: "compat", command, resources: { gpus: 1 } });
+  await berth.waitFor(id, "succeeded");
+  expect(await berth.logLines(id)).toEqual(["/usr/local/cuda/compat:/usr/local/nvidia/lib64", "1"]);
+  const { stdout } = await berth.cli("gpu", "plan", "compat");
+  expect(stdout).toContain("/usr/local/cuda/compat (590.44.01) is used: its note names the host's driver branch 550");
 });
