@@ -32,7 +32,7 @@ async function simulate(count: number, nvmlTimeoutMs = 5_000): Promise<void> {
   const simulated = await prepareSimulatedGpus({ stateDir, count, fakeBuildDir: FAKE_BUILD });
   driverRoot = simulated.driverRoot;
   library = simulated.nvmlLibrary;
-  host = await createGpuHost({ native: loadNative(), clock: systemClock(), driverRoot, simulated: true, nvmlTimeoutMs });
+  host = await createGpuHost({ native: loadNative(), clock: systemClock(), driverRoot, simulated: true, nvmlTimeoutMs, stateDir });
 }
 
 /** Appends to the fake driver's configuration; a later line wins. */
@@ -178,6 +178,26 @@ describe("while the driver is watched", () => {
     await expect(host.planFor([second], { env: {} })).rejects.toMatchObject({ code: "gpu_unavailable" });
     expect((await host.planFor([first], { env: {} })).plan.deviceNodes.map(({ path }) => path)).toContain("/dev/nvidia0");
     expect(host.xidCounts()).toContainEqual({ uuid: second, xid: 48, count: 1 });
+  });
+
+  it("keeps its verdict when the agent is started again, until the driver was released for a repair", async () => {
+    await simulate(2);
+    await watch();
+    await configure("xids.0=95");
+    const firstIsSick = async () => (await host.inventory()).gpus.map(({ healthy }) => healthy).join() === "false,true";
+    await until("the verdict", 10, firstIsSick);
+    await stopWatching?.();
+    stopWatching = null;
+    const restart = async () => {
+      host = await createGpuHost({ native: loadNative(), clock: systemClock(), driverRoot, simulated: true, stateDir });
+    };
+    await restart();
+    expect((await host.inventory()).gpus[0]).toMatchObject({ healthy: false, problem: "XID 95: uncontained ECC error" });
+    await host.release(60_000);
+    await host.release(0);
+    expect((await host.inventory()).gpus.every(({ healthy }) => healthy)).toBe(true);
+    await restart();
+    expect((await host.inventory()).gpus.every(({ healthy }) => healthy)).toBe(true);
   });
 
   it("sees a GPU fall off the bus, and does not give it", async () => {

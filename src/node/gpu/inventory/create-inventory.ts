@@ -1,10 +1,11 @@
-import type { Clock } from "../../../shared/domain/index.ts";
+import { type Clock, errorText } from "../../../shared/domain/index.ts";
 import type { NativeNvml, NvmlReport, NvmlSample } from "../../platform/index.ts";
 import type { GpuInventory } from "../types.ts";
 import { createEventWatch } from "./event-watch.ts";
 import { type GpuStatusReport, statusReport } from "./gpu-status.ts";
 import { mergeInventory, type NvmlAnswer } from "./merge-inventory.ts";
 import { type Answer, singleFlight } from "./single-flight.ts";
+import type { VerdictStore } from "./verdict-file.ts";
 import { createXidHistory, type XidEvent, type XidHistory, xidEvent } from "./xids.ts";
 
 export interface InventoryOptions {
@@ -15,6 +16,8 @@ export interface InventoryOptions {
   fingerprint(library: string): Promise<string>;
   /** By PCI bus id. */
   numaNodes(pciBusIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Without it verdicts end with the process. */
+  verdicts?: VerdictStore;
   simulated: boolean;
   /** How long a caller waits for NVML. */
   timeoutMs: number;
@@ -56,7 +59,8 @@ const RELEASED = "the driver is released for maintenance (`berth gpu release`)";
 /** Keeps what is known of this node's GPUs. */
 export function createInventory(options: InventoryOptions): Inventory {
   const { clock, nvml } = options;
-  const xids = createXidHistory();
+  const xids = createXidHistory(options.verdicts?.initial);
+  const verdicts = verdictKeeper(options.verdicts, xids);
   const nothing: GpuInventory = { driverVersion: null, cudaVersion: null, simulated: options.simulated, gpus: [], problem: null };
   const state = {
     known: nothing,
@@ -78,6 +82,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     for (const gpu of uuid === null ? state.known.gpus : [{ uuid }]) {
       const event = xidEvent(xid, clock.now(), gpuInstance);
       xids.add(gpu.uuid, event);
+      if (event.class === "hardware") verdicts.keep();
       state.onXid?.({ ...event, uuid: gpu.uuid });
     }
   });
@@ -101,6 +106,7 @@ export function createInventory(options: InventoryOptions): Inventory {
   const isReleased = (): boolean => {
     if (state.releasedUntil === null || clock.monotonic() < state.releasedUntil) return state.releasedUntil !== null;
     xids.forgive();
+    verdicts.keep();
     state.known = nothing;
     state.releasedUntil = null;
     return false;
@@ -125,7 +131,8 @@ export function createInventory(options: InventoryOptions): Inventory {
     state.known = mergeInventory(state.known, answer, { numaNodes, problemOf: xids.problemOf });
     state.readAt = clock.monotonic();
     if (state.onXid !== null && state.known.problem === null && state.known.gpus.length > 0) listen(library);
-    return state.known;
+    const unkept = await verdicts.problem();
+    return unkept === null ? state.known : { ...state.known, problem: state.known.problem ?? unkept };
   };
 
   /** A driver that cannot tell events is not asked every few seconds. */
@@ -179,6 +186,22 @@ export function createInventory(options: InventoryOptions): Inventory {
       state.onXid = null;
       await events.stop();
     },
+  };
+}
+
+/** Writes the newest verdicts one after the other; a disk that is full shows as the inventory's problem. */
+function verdictKeeper(store: VerdictStore | undefined, xids: XidHistory): { keep(): void; problem(): Promise<string | null> } {
+  let last: Promise<string | null> = Promise.resolve(null);
+  const save = () =>
+    store?.save(xids.verdicts()).then(
+      () => null,
+      (error: unknown) => `the verdict on a GPU cannot be kept: ${errorText(error)}`,
+    ) ?? null;
+  return {
+    keep: () => {
+      last = last.then(save);
+    },
+    problem: () => last,
   };
 }
 

@@ -48,6 +48,7 @@ export interface XidHistory {
   counts(): { uuid: string; xid: number; count: number }[];
   /** Why the GPU must not be used: the newest hardware XID; null when there was none. */
   problemOf(uuid: string): string | null;
+  verdicts(): ReadonlyMap<string, string>;
   /** Drops the verdicts, not the events: the GPUs were repaired. */
   forgive(): void;
 }
@@ -55,10 +56,10 @@ export interface XidHistory {
 /**
  * What a GPU's hardware reported stays against it until it is forgiven: a GPU that needs a reset does not tell when it had one. `counts` and the verdict outlast the list, so a flood of application XIDs cannot wash a hardware one away.
  */
-export function createXidHistory(): XidHistory {
+export function createXidHistory(before: ReadonlyMap<string, string> = new Map()): XidHistory {
   const lists = new Map<string, XidEvent[]>();
   const counters = new Map<string, Map<number, number>>();
-  const verdicts = new Map<string, string>();
+  const verdicts = new Map(before);
   return {
     add(uuid, event) {
       lists.set(uuid, [...(lists.get(uuid) ?? []), event].slice(-KEPT));
@@ -69,6 +70,7 @@ export function createXidHistory(): XidHistory {
     of: (uuid) => lists.get(uuid) ?? [],
     counts: () => [...counters].flatMap(([uuid, counter]) => [...counter].map(([xid, count]) => ({ uuid, xid, count }))),
     problemOf: (uuid) => verdicts.get(uuid) ?? null,
+    verdicts: () => verdicts,
     forgive: () => verdicts.clear(),
   };
 }
