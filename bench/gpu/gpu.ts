@@ -1,8 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { builtFiles, packageRoot } from "../../src/node/platform/index.ts";
-import { buildFakeAndHook } from "../../test/integration/gpu/support/builds.ts";
+import { writeHostState } from "../../src/node/gpu/index.ts";
+import { builtFiles, loadNative, packageRoot } from "../../src/node/platform/index.ts";
+import { systemClock } from "../../src/shared/domain/index.ts";
+import { buildFakeAndHook, RUNTIME_WRAPPER } from "../../test/integration/gpu/support/builds.ts";
 import { removeTestCgroups } from "../../test/integration/gpu/support/container.ts";
 import { must } from "../../test/integration/gpu/support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "../../test/integration/gpu/support/gpu-machine.ts";
@@ -25,10 +27,11 @@ const bench: Bench = { machine, hook, rootfs: join(machine.folder, "image") };
 await makeTinyRootfs(bench.rootfs);
 await mkdir(join(bench.rootfs, "usr/local/nvidia"), { recursive: true });
 try {
-  const rows = [...(await addedStart()), await hookPeakMemory(), await hookExecs()];
+  const rows = [...(await addedStart()), await runtimeEdit(), await hookPeakMemory(), await hookExecs()];
   report("gpu", rows, [
     `gpu-added-start (runc; -crun): create + start + delete of a no-op with ${GPUS} simulated GPUs (plan, bundle and hook), less the same without; limit 15 ms.`,
     "No peer could be installed for it. Published figures of nvidia-container-runtime 1.20.0 in jit-cdi mode, by the same method on 2 cores: runc 61.6 -> 162.7 ms (101 ms added), crun 34.5 -> 115.8 ms (81 ms); with a CDI file 76 ms and 75 ms.",
+    "berth-runtime-edit: what berth-runtime adds before runc, for engines outside Berth. Published for the same part of nvidia-container-runtime: jit-cdi 34.2 ms, cdi 17.2 ms, legacy 10.8 ms.",
     "hook-peak-memory: ru_maxrss of gpu-prestart; limit 4 MiB. hook-execs: programs that strace sees started with GPUs, less those without; limit 1.",
   ]);
 } finally {
@@ -54,6 +57,32 @@ async function addedStart(): Promise<Row[]> {
       row(`start-without-gpu-${runtime}`, plain, null, "ms", ROUNDS),
     ];
   });
+}
+
+/** berth-runtime reads, plans and edits a bundle, then becomes /bin/true instead of runc; less /bin/true alone. */
+async function runtimeEdit(): Promise<Row> {
+  const folder = join(machine.folder, "outside");
+  const bundle = join(folder, "bundle");
+  await mkdir(bundle, { recursive: true });
+  const state = join(folder, "state.json");
+  await writeHostState({ native: loadNative(), clock: systemClock(), driverRoot: machine.driverRoot, simulated: true, path: state });
+  const settings = join(folder, "settings.json");
+  await writeFile(settings, JSON.stringify({ runtime: "/bin/true", hook, state, plans: folder, refresh: [] }), { mode: 0o644 });
+  await must("runc", ["spec", "--bundle", bundle]);
+  const spec = JSON.parse(await readFile(join(bundle, "config.json"), "utf8")) as { process: { env: string[] } };
+  spec.process.env.push("NVIDIA_VISIBLE_DEVICES=all");
+  const samples = await interleaved(ROUNDS * 2, {
+    edit: async () => {
+      await writeFile(join(bundle, "config.json"), JSON.stringify(spec));
+      await must(RUNTIME_WRAPPER, ["--berth-settings", settings, "create", "--bundle", bundle, "c"]);
+    },
+    plain: async () => {
+      await writeFile(join(bundle, "config.json"), JSON.stringify(spec));
+      await must("/bin/true", []);
+    },
+  });
+  const { edit, plain } = samples;
+  return row("berth-runtime-edit", (edit?.median ?? Number.NaN) - (plain?.median ?? Number.NaN), null, "ms", ROUNDS * 2);
 }
 
 async function hookPeakMemory(): Promise<Row> {

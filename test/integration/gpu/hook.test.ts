@@ -77,6 +77,14 @@ describe.each([
     expect(await holder.names("proc/driver/nvidia/gpus")).toEqual(["0000:11:00.0"]);
   });
 
+  it("makes the capability nodes of MIG devices in their own folder", async () => {
+    const cap = { path: "/dev/nvidia-caps/nvidia-cap12", hostPath: "/dev/x", major: 238, minor: 12, fileMode: 0o444, uid: 0, gid: 0 };
+    const holder = await hold();
+    const result = await call(holder, { hook, plan: { ...plan, deviceNodes: [...plan.deviceNodes, cap] } });
+    expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await holder.names("dev/nvidia-caps")).toEqual(["nvidia-cap12"]);
+  });
+
   it("mounts a daemon's socket and a folder of pipes, writable but without devices, programs or privileges", async () => {
     const folder = join(bundle, "mps");
     await mkdir(folder);
