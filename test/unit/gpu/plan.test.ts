@@ -59,6 +59,37 @@ function plan(
   });
 }
 
+describe("planning MIG devices", () => {
+  const device = (uuid: string, gpuInstance: number) => ({ uuid, gpuInstance, computeInstance: 0, profile: "1g.10gb", memoryBytes: 1 });
+  const partitioned = gpu(1, { mig: { enabled: true, devices: [device("MIG-a", 7), device("MIG-b", 8)] } });
+  const access = (gpuInstance: number, computeInstance: number | null, minor: number) => ({
+    ...{ gpuMinor: 1, gpuInstance, computeInstance, procFile: `capabilities/gpu1/mig/gi${gpuInstance}/${computeInstance ?? ""}` },
+    node: node(`nvidia-caps/nvidia-cap${minor}`, 237, minor),
+  });
+  const files = { ...FILES, migNodes: [access(7, null, 3), access(7, 0, 4), access(8, null, 12), access(8, 0, 13)] };
+
+  it("gives the GPU's node, and of its capability nodes those of the assigned device only", () => {
+    const made = plan(["MIG-b"], { gpus: [gpu(0), partitioned], files });
+    const paths = made.deviceNodes.map((entry) => entry.path).slice(2);
+    expect(paths).toEqual(["/dev/nvidia1", "/dev/nvidia-caps/nvidia-cap12", "/dev/nvidia-caps/nvidia-cap13"]);
+    expect(made.env.NVIDIA_VISIBLE_DEVICES).toBe("MIG-b");
+    expect(made.procDriver?.shown?.slice(1)).toEqual(["capabilities/gpu1/mig/gi8/", "capabilities/gpu1/mig/gi8/0"]);
+  });
+
+  it("gives all devices of a whole GPU in MIG mode, and none of a GPU that left it", () => {
+    const made = plan(["GPU-1"], { gpus: [gpu(0), partitioned], files });
+    expect(made.deviceNodes.filter((entry) => entry.path.includes("nvidia-cap"))).toHaveLength(4);
+    const left = gpu(1, { mig: { enabled: false, devices: partitioned.mig?.devices ?? [] } });
+    expect(plan(["GPU-1"], { gpus: [left], files }).deviceNodes.filter((entry) => entry.path.includes("nvidia-cap"))).toEqual([]);
+    expect(() => plan(["MIG-a"], { gpus: [left], files })).toThrow("this node has no GPU MIG-a");
+  });
+
+  it("refuses a device whose nodes are missing, and says what makes them", () => {
+    const act = () => plan(["MIG-a"], { gpus: [partitioned], files: { ...FILES, migNodes: [access(7, null, 3)] } });
+    expect(act).toThrow(/MIG-a are missing; `nvidia-modprobe -f .*gpu1\/mig\/gi7\/access/);
+  });
+});
+
 describe("planning an injection", () => {
   it("gives the control nodes and exactly the assigned GPUs, in bus order", () => {
     const made = plan(["GPU-2", "GPU-0"]);

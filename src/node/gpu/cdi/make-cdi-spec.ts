@@ -1,11 +1,12 @@
 import type { Gpu, MigDevice } from "../../../shared/domain/index.ts";
 import { renderNodes } from "../plan/driver-mounts.ts";
+import { migNodesOf } from "../plan/mig-nodes.ts";
 import type { DeviceNode, DriverFiles } from "../types.ts";
 import { cdiMounts } from "./cdi-mounts.ts";
 import type { CdiDevice, CdiDeviceNode, CdiEdits, CdiSpec } from "./cdi-types.ts";
 import { minimalCdiVersion } from "./minimal-version.ts";
 
-export const CDI_KIND = "nvidia.com/gpu";
+const CDI_KIND = "nvidia.com/gpu";
 
 export interface CdiRequest {
   gpus: readonly Gpu[];
@@ -49,11 +50,9 @@ function gpuNodes(gpu: Gpu, files: DriverFiles): DeviceNode[] {
 
 /** The GPU's node alone opens nothing in MIG mode; without both capability nodes the device is not offered. */
 function migNodes(gpu: Gpu, mig: MigDevice, files: DriverFiles): DeviceNode[] {
-  const own = files.migNodes.filter((one) => one.gpuMinor === gpu.minor && one.gpuInstance === mig.gpuInstance);
-  const instance = own.find((one) => one.computeInstance === null);
-  const compute = own.find((one) => one.computeInstance === mig.computeInstance);
   const [parent] = gpuNodes(gpu, files);
-  return parent && instance && compute ? [parent, instance.node, compute.node] : [];
+  const access = migNodesOf(files, gpu, mig);
+  return parent && access ? [parent, ...access.map(({ node }) => node)] : [];
 }
 
 function distinct(nodes: DeviceNode[]): DeviceNode[] {

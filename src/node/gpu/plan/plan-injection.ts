@@ -1,5 +1,6 @@
 import { BerthError, type Gpu } from "../../../shared/domain/index.ts";
-import type { Capability, DeviceNode, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "../types.ts";
+import type { Capability, DeviceNode, DriverFiles, GpuInventory, InjectionPlan, MigNode, RootfsFacts } from "../types.ts";
+import { type AssignedGpu, assignedGpus } from "./assigned-gpus.ts";
 import {
   BINARY_FOLDER,
   DRIVER_FOLDER,
@@ -10,6 +11,7 @@ import {
   renderNodes,
   serviceEnvironment,
 } from "./driver-mounts.ts";
+import { assignedMigNodes } from "./mig-nodes.ts";
 import { appendFolder, appendToPath } from "./search-path.ts";
 
 export interface PlanRequest {
@@ -26,36 +28,25 @@ export interface PlanRequest {
  * @throws BerthError gpu_unavailable when a GPU is unknown or unhealthy, or the driver's files or nodes are incomplete
  */
 export function planInjection(request: PlanRequest): InjectionPlan {
-  const gpus = assignedGpus(request.inventory, request.gpuUuids);
+  const assigned = assignedGpus(request.inventory, request.gpuUuids);
+  const gpus = assigned.map(({ gpu }) => gpu);
   const files = completeDriver(request.driverFiles);
+  const mig = assigned.flatMap(({ gpu, migDevices }) => assignedMigNodes(files, gpu, migDevices));
   return {
     version: 1,
     driverFolder: DRIVER_FOLDER,
-    deviceNodes: [...files.controlNodes, ...gpus.flatMap((gpu) => [gpuNode(files, gpu), ...renderNodes(files, gpu.pciBusId)])],
+    deviceNodes: [
+      ...files.controlNodes,
+      ...gpus.flatMap((gpu) => [gpuNode(files, gpu), ...renderNodes(files, gpu.pciBusId)]),
+      ...mig.map(({ node }) => node),
+    ],
     mounts: driverMounts(files),
     symlinks: driverLinks(files),
     libraryFolders: libraryFolders(files),
-    env: environment(gpus, files, request),
-    procDriver:
-      files.params === null
-        ? null
-        : { params: withoutDeviceFiles(files.params), shown: gpus.map((gpu) => `gpus/${pciAddressOf(gpu.pciBusId)}`) },
+    env: environment(assigned, files, request),
+    procDriver: procDriver(files, gpus, mig),
     ...applicationProfile(gpus, request.capabilities),
   };
-}
-
-/** In NVML's order (PCI bus), whatever order the assignment has, so that CUDA's device 0 is the first of the list. */
-function assignedGpus(inventory: GpuInventory, uuids: readonly string[]): Gpu[] {
-  const wanted = [...new Set(uuids)];
-  if (wanted.length === 0) throw new BerthError("gpu_unavailable", "no GPU is assigned");
-  return wanted.map((uuid) => healthyGpu(inventory, uuid)).sort((a, b) => a.index - b.index);
-}
-
-function healthyGpu(inventory: GpuInventory, uuid: string): Gpu {
-  const gpu = inventory.gpus.find((candidate) => candidate.uuid === uuid);
-  if (!gpu) throw new BerthError("gpu_unavailable", `this node has no GPU ${uuid}`);
-  if (!gpu.healthy) throw new BerthError("gpu_unavailable", `GPU ${uuid} is not healthy: ${gpu.problem ?? "no reason given"}`);
-  return gpu;
 }
 
 function completeDriver(files: DriverFiles | null): DriverFiles {
@@ -77,10 +68,10 @@ function gpuNode(files: DriverFiles, gpu: Gpu): DeviceNode {
   return node;
 }
 
-function environment(gpus: Gpu[], files: DriverFiles, request: PlanRequest): Record<string, string> {
+function environment(assigned: AssignedGpu[], files: DriverFiles, request: PlanRequest): Record<string, string> {
   const { env } = request.rootfs;
   return {
-    NVIDIA_VISIBLE_DEVICES: gpus.map((gpu) => gpu.uuid).join(","),
+    NVIDIA_VISIBLE_DEVICES: assigned.flatMap(({ uuids }) => uuids).join(","),
     NVIDIA_DRIVER_CAPABILITIES: request.capabilities.join(","),
     // nvidia-smi and CUDA then count alike.
     CUDA_DEVICE_ORDER: "PCI_BUS_ID",
@@ -97,6 +88,13 @@ function applicationProfile(gpus: Gpu[], capabilities: readonly Capability[]): {
   const settings = `["EGLVisibleDGPUDevices", 0x${mask.toString(16)}]`;
   const text = `{"profiles": [{"name": "_container_", "settings": ${settings}}], "rules": [{"pattern": [], "profile": "_container_"}]}\n`;
   return { applicationProfile: text };
+}
+
+/** The assigned GPUs' and MIG devices' part of /proc/driver/nvidia. */
+function procDriver({ params }: DriverFiles, gpus: Gpu[], mig: MigNode[]): InjectionPlan["procDriver"] {
+  if (params === null) return null;
+  const shown = [...gpus.map((gpu) => `gpus/${pciAddressOf(gpu.pciBusId)}`), ...mig.map(({ procFile }) => procFile)];
+  return { params: withoutDeviceFiles(params), shown };
 }
 
 /** With this line NVIDIA's user-space code makes no device nodes by itself (nvidia.ko parameter NVreg_ModifyDeviceFiles). */
