@@ -1,3 +1,4 @@
+import { BerthError } from "../../../shared/domain/index.ts";
 import type { Snapshots } from "../../images/index.ts";
 import type { Native, NativeRoot } from "../../platform/index.ts";
 import { type ResolvedUser, readUser } from "../../runtime/index.ts";
@@ -25,10 +26,23 @@ export async function mountRootfs(work: {
 export async function prepareRootfs(native: Native, rootfs: string, user: string, cwd: string): Promise<ResolvedUser> {
   const root = await native.openRoot(rootfs);
   try {
+    await refuseLinkedMountPoints(root);
     const [resolved] = await Promise.all([readUser(root, user), makeFolder(root, cwd)]);
     return resolved;
   } finally {
     root.close();
+  }
+}
+
+/**
+ * Runtimes write links like /dev/fd into the folder behind /dev, and runc 1.1.5 follows a link in place of it out of the rootfs:
+ * the host would get them.
+ */
+async function refuseLinkedMountPoints(root: NativeRoot): Promise<void> {
+  for (const name of ["dev", "proc", "sys"]) {
+    const entry = await root.stat(name);
+    if (entry !== null && entry.kind !== "directory")
+      throw new BerthError("image_invalid", `/${name} of the image is a ${entry.kind}, not a folder`);
   }
 }
 
