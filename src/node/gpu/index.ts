@@ -16,6 +16,7 @@ export type { CapabilityPart, HostDevice, HostState, HostStateRequest } from "./
 export type { HostStateOptions } from "./host-state/write-host-state.ts";
 export { writeHostState } from "./host-state/write-host-state.ts";
 export { createInventory, type GpuXid, type Inventory, type InventoryOptions } from "./inventory/create-inventory.ts";
+export { findNvml } from "./inventory/find-nvml.ts";
 export type { GpuStatus, GpuStatusReport, Telemetry } from "./inventory/gpu-status.ts";
 export { type GpuPair, type PcieLevel, pairGpus } from "./inventory/gpu-topology.ts";
 export { readNumaNodes } from "./inventory/numa-nodes.ts";

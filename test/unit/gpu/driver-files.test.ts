@@ -7,6 +7,7 @@ import {
   closeCapabilities,
   createDriverRoot,
   type DriverFiles,
+  findNvml,
   readDriverRoot,
   selectDriverFiles,
   writeLdCache,
@@ -187,6 +188,22 @@ describe("reading a driver root and choosing from it", () => {
   it("takes binaries by name", async () => {
     await lay("usr/bin/nvidia-smi", "usr/bin/nvidia-settings");
     expect((await select(["utility"], "550.1"))?.binaries).toEqual([{ name: "nvidia-smi", hostPath: join(root, "usr/bin/nvidia-smi") }]);
+  });
+});
+
+describe("finding NVML", () => {
+  it("follows a driver container's absolute links inside its root", async () => {
+    await lay(`${LIB}/nvidia/current/libnvidia-ml.so.550.1`, `etc/alternatives/ml -> /${LIB}/nvidia/current/libnvidia-ml.so.550.1`);
+    await lay(`${LIB}/libnvidia-ml.so.1 -> /etc/alternatives/ml`);
+    expect(await findNvml(root)).toBe(join(root, LIB, "nvidia/current/libnvidia-ml.so.550.1"));
+  });
+
+  it("asks ld.so.cache where the known folders have none", async () => {
+    await lay("nix/driver/libnvidia-ml.so.1", "etc/ld.so.cache");
+    expect(await findNvml(join(root, "nix"))).toBeNull();
+    const entry = { flags: 0x0303, osVersion: 0, hwcap: 0n, name: "libnvidia-ml.so.1", path: "/nix/driver/libnvidia-ml.so.1" };
+    await writeFile(join(root, "etc/ld.so.cache"), writeLdCache({ entries: [entry], hwcaps: [] }));
+    expect(await findNvml(root)).toBe(join(root, "nix/driver/libnvidia-ml.so.1"));
   });
 });
 

@@ -1,19 +1,20 @@
-import { access } from "node:fs/promises";
-import { join } from "node:path";
+import { findLibraryFolders } from "../driver-files/find-library-folders.ts";
+import { fileAt, type RootView, viewRoot } from "../driver-files/root-view.ts";
 import { LIBRARY_FOLDERS } from "../driver-files/search-folders.ts";
 
-/** Path of libnvidia-ml.so.1 below `driverRoot`; null when there is none, which is normal on a machine without a GPU. */
+/**
+ * The file behind libnvidia-ml.so.1 below `driverRoot`, links resolved inside it; null when there is none, which is normal on a machine
+ * without a GPU. Only where the known folders have none, the root's ld.so.cache is asked.
+ */
 export async function findNvml(driverRoot: string): Promise<string | null> {
-  for (const folder of LIBRARY_FOLDERS) {
-    const path = join(driverRoot, folder, "libnvidia-ml.so.1");
-    if (await exists(path)) return path;
-  }
-  return null;
+  const view = viewRoot(driverRoot);
+  return (await firstIn(view, LIBRARY_FOLDERS)) ?? firstIn(view, (await findLibraryFolders(view)).wide);
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+async function firstIn(view: RootView, folders: readonly string[]): Promise<string | null> {
+  for (const folder of folders) {
+    const found = await fileAt(view, folder, "libnvidia-ml.so.1");
+    if (found !== null) return found.realPath;
+  }
+  return null;
 }
