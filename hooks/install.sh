@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gives the GPUs of this machine to containers of podman, Docker, containerd or CRI-O, without Berth running.
-# Usage: hooks/install.sh --for podman|docker|containerd|crio [options]
+# Usage: hooks/install.sh --for podman|docker|containerd|crio|cdi [options]
 #   --runtime PATH       the OCI runtime behind berth-runtime (default: runc, else crun, as found)
 #   --driver-root DIR    where the NVIDIA driver is installed (default /)
 #   --simulated          the driver root is one of simulated GPUs
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-case $engine in podman | docker | containerd | crio) ;; *) echo "install: say --for podman, docker, containerd or crio" >&2; exit 2 ;; esac
+case $engine in podman | docker | containerd | crio | cdi) ;; *) echo "install: say --for podman, docker, containerd, crio or cdi" >&2; exit 2 ;; esac
 [ -n "$runtime" ] || runtime=$(command -v runc || command -v crun) || { echo "install: neither runc nor crun is installed" >&2; exit 1; }
 
 libexec=$prefix/usr/local/libexec/berth
@@ -125,6 +125,14 @@ other_engines() {
   done
 }
 
+# CDI alone: a file that engines read, no hook and no runtime.
+run_cdi() {
+  local file=$prefix/etc/cdi/berth.json
+  if [ -n "$uninstall" ]; then take_away "$file"; return; fi
+  if [ -n "$dry_run" ]; then echo "==> would write $file:"; else mkdir -p "$prefix/etc/cdi"; fi
+  node "$here/bin/berth.mjs" gpu cdi generate --driver-root "$driver_root" --output "$([ -n "$dry_run" ] && echo - || echo "$file")"
+}
+
 remove_all() {
   if [ "$engine" = docker ] && [ -e "$(engine_file)" ]; then with_runtime "$(engine_file)" "" | put "$(engine_file)" 644; else take_away "$(engine_file)"; fi
   local path others
@@ -153,6 +161,7 @@ RULES
   engine_text | put "$(engine_file)" 644
 }
 
+if [ "$engine" = cdi ]; then run_cdi; exit; fi
 if [ -n "$uninstall" ]; then remove_all; else install_all; fi
 case $engine in
   podman) [ -n "$uninstall" ] || echo "now: podman run -e NVIDIA_VISIBLE_DEVICES=0 IMAGE" ;;

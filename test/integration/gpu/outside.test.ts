@@ -247,6 +247,16 @@ function isMet(expression: string, facts: RequirementFacts): boolean {
   }
 }
 
+it("writes a CDI file alone for engines that read those, and takes it away again", async () => {
+  const other = join(machine.folder, "cdi");
+  await install("cdi", other, machine.driverRoot);
+  const spec = JSON.parse(await readFile(join(other, "etc/cdi/berth.json"), "utf8")) as { kind: string; devices: { name: string }[] };
+  expect(spec.kind).toBe("nvidia.com/gpu");
+  expect(spec.devices.map(({ name }) => name)).toContain(machine.uuids[3]);
+  await install("cdi", other, machine.driverRoot, "--uninstall");
+  expect((await tree(other)).filter((path) => !path.endsWith("/"))).toEqual([]);
+});
+
 it("installs once, shows what it would write, and takes all of it away again", async () => {
   const other = join(machine.folder, "other");
   await mkdir(join(other, "etc/docker"), { recursive: true });
