@@ -35,7 +35,7 @@ export function mergeInventory(known: GpuInventory, answer: NvmlAnswer, beside: 
     driverVersion: report.driverVersion,
     cudaVersion: report.cudaVersion,
     simulated: known.simulated,
-    gpus: [...seen.map((gpu) => suspectSwap(gpu, vanished)), ...vanished.map((gpu) => gone(gpu, seen))].slice(0, MOST_GPUS),
+    gpus: [...seen.map((gpu) => suspectSwap(gpu, [...vanished, ...seen])), ...vanished.map((gpu) => gone(gpu, seen))].slice(0, MOST_GPUS),
     problem: null,
   };
 }
@@ -75,7 +75,7 @@ function countLinks(links: NvmlGpu["nvlinks"]): NvlinkPeer[] {
 /** A lost GPU often does not even tell its UUID: then its index is all there is to know it by. */
 function knownAt(gpu: NvmlGpu, known: Gpu[], beside: Beside): Gpu {
   const before = known.find((candidate) => (gpu.uuid === "" ? candidate.index === gpu.index : candidate.uuid === gpu.uuid));
-  if (before) return before;
+  if (before) return { ...before, index: gpu.index, pciBusId: gpu.pciBusId === "" ? before.pciBusId : gpu.pciBusId };
   const uuid = gpu.uuid === "" ? `${NAMELESS}${gpu.index}` : gpu.uuid;
   return { ...toGpu({ ...gpu, error: null }, [], beside), uuid };
 }
@@ -89,8 +89,8 @@ function withoutTwins(gpus: Gpu[]): Gpu[] {
  * A slot that now names another UUID is a swapped card or a driver that errs; either way nobody has looked at it yet, and a job
  * may still hold the old name. A start of the agent accepts what is there.
  */
-function suspectSwap(gpu: Gpu, vanished: readonly Gpu[]): Gpu {
-  const before = vanished.find((candidate) => samePlace(candidate, gpu));
+function suspectSwap(gpu: Gpu, others: readonly Gpu[]): Gpu {
+  const before = others.find((candidate) => candidate.uuid !== gpu.uuid && samePlace(candidate, gpu));
   return before && gpu.healthy ? sick(gpu, `its slot held ${before.uuid} before: restart the agent to accept it`) : gpu;
 }
 
