@@ -105,6 +105,15 @@ it("offers nothing, with the reason, while a library of the driver is gone or be
   }
 });
 
+it("offers nothing, with the reason, while a node that every container needs is missing", async () => {
+  const node = join(machine.driverRoot, "dev/nvidia-uvm");
+  await rename(node, `${node}-away`);
+  const missing = await snapshot();
+  await rename(`${node}-away`, node);
+  expect(missing).toEqual({ spec: null, reason: "/dev/nvidia-uvm is missing; `nvidia-modprobe -c 0 -u` makes the nodes" });
+  expect((await snapshot()).reason).toBeNull();
+});
+
 describe("berth gpu cdi", () => {
   const berth = (...args: string[]) => must(process.execPath, ["bin/berth.mjs", "gpu", "cdi", ...args]);
 

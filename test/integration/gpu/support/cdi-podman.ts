@@ -1,14 +1,15 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rmdir } from "node:fs/promises";
+import { readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { until } from "../../../support/poll.ts";
 import { CGROUP_PARENT, removeTestCgroups } from "./container.ts";
 import { exec, type Finished } from "./exec.ts";
 
-/** podman 4 reads CDI files from these two places and no other. */
-const CDI_PLACE = "/run/cdi";
-/** The specification is seen by this one podman only: a mount namespace of its own has it at podman's place. */
-const SCRIPT = 'mount --bind "$1" "$2" && shift 2 && exec podman "$@"';
+/**
+ * podman 4 reads CDI files from /etc/cdi and /run/cdi and nowhere else. A mount namespace of its own has a /run of its own, so that
+ * the specification is seen by this one podman only and tests that run at the same time do not meet.
+ */
+const SCRIPT = 'mount -t tmpfs tmpfs /run && mkdir /run/cdi && mount --bind "$1" /run/cdi && shift && exec podman "$@"';
 
 export interface CdiPodman {
   run(devices: string[], ...command: string[]): Promise<Finished>;
@@ -37,12 +38,7 @@ export function cdiPodman({ folder, cdiDir, rootfs }: { folder: string; cdiDir: 
     run: async (devices, ...command) => {
       const wanted = devices.flatMap((device) => ["--device", device]);
       const call = [...globals, "run", ...options, ...wanted, "--rootfs", rootfs, ...command];
-      const made = await mkdir(CDI_PLACE, { recursive: true });
-      try {
-        return await exec("unshare", ["-m", "--propagation", "private", "sh", "-c", SCRIPT, "sh", cdiDir, CDI_PLACE, ...call]);
-      } finally {
-        if (made !== undefined) await rmdir(CDI_PLACE);
-      }
+      return exec("unshare", ["-m", "--propagation", "private", "sh", "-c", SCRIPT, "sh", cdiDir, ...call]);
     },
   };
 }
