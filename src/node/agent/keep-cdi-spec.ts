@@ -3,7 +3,6 @@ import { type Clock, errorText } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { CDI_CAPABILITIES, createDriverRoot, type GpuHost, keepCdiFile, readCdiSnapshot } from "../gpu/index.ts";
 
-/** Sorts before NVIDIA's own file and says whose it is. */
 const FILE_NAME = "berth.yaml";
 const EVERY_MS = 5000;
 const AFTER_ERROR_MS = 30_000;

@@ -200,6 +200,12 @@ describe("listing CDI devices", () => {
     expect(problems.map(({ file }) => file)).toEqual([join(folder, "etc/b.yaml")]);
   });
 
+  it("warns of a device that two files of one folder name, which engines then refuse", async () => {
+    for (const name of ["berth.json", "nvidia.json"]) await place("etc", name, formatCdiSpec(specOf(), "json"));
+    const { devices } = await listCdiDevices([join(folder, "etc")]);
+    expect(devices[0]?.problem).toBe(`also in ${join(folder, "etc/berth.json")}: remove one of the two`);
+  });
+
   it("lets the later folder win, as runtimes do", async () => {
     for (const dir of ["etc", "run"]) await place(dir, "berth.json", formatCdiSpec(specOf(), "json"));
     const { devices } = await listCdiDevices([join(folder, "etc"), join(folder, "run")]);

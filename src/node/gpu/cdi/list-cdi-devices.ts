@@ -1,5 +1,5 @@
 import { access, readdir, readFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { parse } from "yaml";
 import { errorText } from "../../../shared/domain/index.ts";
 import type { CdiDevice, CdiEdits, CdiSpec } from "./cdi-types.ts";
@@ -28,9 +28,15 @@ export async function listCdiDevices(dirs: readonly string[]): Promise<CdiListin
   const check = createCdiCheck();
   const read = await Promise.all(files.map((file) => readSpec(file, check)));
   const devices = (await Promise.all(read.map(({ file, spec }) => (spec === null ? [] : devicesOf(file, spec))))).flat();
-  const byName = new Map(devices.map((device) => [device.name, device]));
+  const byName = new Map(devices.map((device) => [device.name, inConflict(device, devices)]));
   const problems = read.flatMap(({ file, problem }) => (problem === null ? [] : [{ file, problem }]));
   return { devices: [...byName.values()], problems };
+}
+
+/** Engines refuse a device that two files of one folder name (CDI spec, "Conflict resolution"): ours and NVIDIA's, most often. */
+function inConflict(device: ListedCdiDevice, devices: readonly ListedCdiDevice[]): ListedCdiDevice {
+  const other = devices.find(({ name, file }) => name === device.name && file !== device.file && dirname(file) === dirname(device.file));
+  return other === undefined ? device : { ...device, problem: `also in ${other.file}: remove one of the two` };
 }
 
 async function specFiles(dir: string): Promise<string[]> {
