@@ -10,7 +10,7 @@ import { must } from "../../test/integration/gpu/support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "../../test/integration/gpu/support/gpu-machine.ts";
 import { callHook, holdNamespace } from "../../test/integration/gpu/support/namespace-holder.ts";
 import { makeTinyRootfs } from "../../test/integration/gpu/support/rootfs.ts";
-import { interleaved, type Row, row } from "../measure.ts";
+import { interleaved, type Row, row, type Samples, summarise } from "../measure.ts";
 import { report } from "../report.ts";
 import { type Bench, type Way, withGpus, withoutGpu } from "./containers.ts";
 
@@ -43,7 +43,7 @@ async function addedStart(): Promise<Row[]> {
   const ways: Way[] = [];
   for (const runtime of RUNTIMES)
     ways.push(withoutGpu(bench, runtime), await withGpus(bench, runtime, 1), await withGpus(bench, runtime, GPUS));
-  const samples = await interleaved(ROUNDS, Object.fromEntries(ways.map((way) => [way.name, way.run])));
+  const samples = await shuffled(ROUNDS, ways);
   const median = (name: string): number => samples[name]?.median ?? Number.NaN;
   return RUNTIMES.flatMap((runtime) => {
     const plain = median(`${runtime} without GPU`);
@@ -57,6 +57,23 @@ async function addedStart(): Promise<Row[]> {
       row(`start-without-gpu-${runtime}`, plain, null, "ms", ROUNDS),
     ];
   });
+}
+
+/**
+ * As `interleaved`, but in another order each round: the kernel takes a container's namespaces apart after its end, which slows the
+ * one that comes next.
+ */
+async function shuffled(rounds: number, ways: readonly Way[]): Promise<Record<string, Samples>> {
+  const times = new Map<string, number[]>(ways.map((way) => [way.name, []]));
+  for (let round = 0; round <= rounds; round += 1) {
+    const order = ways.map((way) => ({ way, at: Math.random() })).sort((left, right) => left.at - right.at);
+    for (const { way } of order) {
+      const started = performance.now();
+      await way.run();
+      if (round > 0) times.get(way.name)?.push(performance.now() - started);
+    }
+  }
+  return Object.fromEntries([...times].map(([name, values]) => [name, summarise(values)]));
 }
 
 /** berth-runtime reads, plans and edits a bundle, then becomes /bin/true instead of runc; less /bin/true alone. */
