@@ -35,7 +35,7 @@ export { planInjection } from "./plan/plan-injection.ts";
 export { type DeviceSelector, parseDeviceSelector } from "./requests/device-selector.ts";
 export { type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./requests/driver-capabilities.ts";
 export type { PlanReason } from "./requests/explain-plan.ts";
-export { ALLOWED_EXTRAS, type AllowedExtra, type ExtraDevice, parseImexChannels, parseMigRight } from "./requests/extra-devices.ts";
+export { type AllowedExtra, type ExtraDevice, parseImexChannels, parseMigRight } from "./requests/extra-devices.ts";
 export { extraNodes } from "./requests/extra-nodes.ts";
 export { type CompatNote, type ReadAt, readCompatNote } from "./requests/forward-compatibility/compat-note.ts";
 export { type CompatDecision, type CompatLibraries, decideCompat } from "./requests/forward-compatibility/decide-compat.ts";

@@ -6,7 +6,7 @@ export const EXTRA_DEVICES = ["gds", "mofed", "gdrcopy", "nvswitch"] as const;
 export type ExtraDevice = (typeof EXTRA_DEVICES)[number];
 
 /** What an operator can let jobs have beside their GPUs. */
-export const ALLOWED_EXTRAS = [...EXTRA_DEVICES, "imex"] as const;
+const ALLOWED_EXTRAS = [...EXTRA_DEVICES, "imex"] as const;
 export type AllowedExtra = (typeof ALLOWED_EXTRAS)[number];
 
 /** Largest IMEX channel number (nvidia-container-toolkit: 2^20 - 1). */
