@@ -30,7 +30,7 @@ try {
   const rows = [...(await addedStart()), await runtimeEdit(), await hookPeakMemory(), await hookExecs()];
   report("gpu", rows, [
     `gpu-added-start (runc; -crun): create + start + delete of a no-op with ${GPUS} simulated GPUs (plan, bundle and hook), less the same without; limit 15 ms.`,
-    "No peer could be installed for it. Published figures of nvidia-container-runtime 1.20.0 in jit-cdi mode, by the same method on 2 cores: runc 61.6 -> 162.7 ms (101 ms added), crun 34.5 -> 115.8 ms (81 ms); with a CDI file 76 ms and 75 ms.",
+    "No peer could be installed for it. Published figures of nvidia-container-runtime 1.20.0 in jit-cdi mode, create + start + delete on another 2-core machine: runc 61.6 -> 162.7 ms (101 ms added), crun 34.5 -> 115.8 ms (81 ms); with a CDI file 76 ms and 75 ms.",
     "berth-runtime-edit: what berth-runtime adds before runc, for engines outside Berth. Published for the same part of nvidia-container-runtime: jit-cdi 34.2 ms, cdi 17.2 ms, legacy 10.8 ms.",
     "hook-peak-memory: ru_maxrss of gpu-prestart; limit 4 MiB. hook-execs: programs that strace sees started with GPUs, less those without; limit 1.",
   ]);
