@@ -12,6 +12,7 @@ import {
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
+import { removeTestCgroups } from "./support/container.ts";
 import { exec, type Finished, must } from "./support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
 import { type Engine, install, startDocker, startPodman } from "./support/outside-berth.ts";
@@ -34,7 +35,10 @@ beforeAll(async () => {
   await writeState();
 }, 180_000);
 
-afterAll(() => machine.remove());
+afterAll(async () => {
+  await removeTestCgroups();
+  await machine.remove();
+});
 
 function writeState(): Promise<HostState> {
   const path = join(prefix, "run/berth/gpu-host-state.json");

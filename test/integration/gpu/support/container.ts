@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DeviceRule, InjectionPlan } from "../../../../src/node/gpu/index.ts";
+import { until } from "../../../support/poll.ts";
 import { exec, type Finished } from "./exec.ts";
 
 export type Runtime = "runc" | "crun";
@@ -66,8 +67,18 @@ export function runContainer(runtime: Runtime, { bundle, id }: { bundle: string;
   return exec("unshare", ["-m", "sh", "-c", 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', "sh", ...run]);
 }
 
-/** The runtimes remove a container's cgroups, but not the folder above them. */
+/** The runtimes remove a container's cgroups, but not the folders above and beside them (podman's conmon). */
 export async function removeTestCgroups(): Promise<void> {
   const hierarchies = ["", ...(await readdir("/sys/fs/cgroup"))].map((name) => join("/sys/fs/cgroup", name, CGROUP_PARENT));
-  for (const folder of hierarchies.filter((path) => existsSync(path))) await rmdir(folder);
+  for (const folder of hierarchies.filter((path) => existsSync(path))) await removeCgroup(folder);
+}
+
+async function removeCgroup(folder: string): Promise<void> {
+  const children = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  for (const child of children) await removeCgroup(join(folder, child.name));
+  // A process that just ended may hold it for a moment.
+  await until(`${folder} to be empty`, 10, async () => {
+    await rmdir(folder);
+    return true;
+  });
 }

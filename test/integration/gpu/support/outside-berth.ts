@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { until } from "../../../support/poll.ts";
+import { CGROUP_PARENT } from "./container.ts";
 import { exec, type Finished, must } from "./exec.ts";
 
 const INSTALL = fileURLToPath(new URL("../../../../hooks/install.sh", import.meta.url));
@@ -38,7 +39,7 @@ export async function startPodman(folder: string, prefix: string, imageTar: stri
   const command = (...args: string[]): Promise<Finished> => exec("podman", [...globals, ...args]);
   await must("podman", [...globals, "import", imageTar, "tiny"]);
   // Root without CAP_SYS_RESOURCE cannot have podman's default limits.
-  const limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"];
+  const limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--cgroup-parent", `/${CGROUP_PARENT}`];
   return {
     command,
     run: (...args) => command("run", "--network", "none", ...limits, ...args),
@@ -60,7 +61,14 @@ export async function startDocker(folder: string, prefix: string, imageTar: stri
     "--pidfile",
     join(folder, "docker.pid"),
   ];
-  const config = ["--config-file", join(prefix, "etc/docker/daemon.json"), "--bridge=none", "--iptables=false"];
+  const config = [
+    "--config-file",
+    join(prefix, "etc/docker/daemon.json"),
+    "--bridge=none",
+    "--iptables=false",
+    "--cgroup-parent",
+    `/${CGROUP_PARENT}`,
+  ];
   const daemon = spawn("/usr/sbin/dockerd", [...places, ...config, "-H", host], { stdio: "ignore" });
   const command = (...args: string[]): Promise<Finished> => exec("docker", ["-H", host, ...args]);
   await until("dockerd to answer", 30, async () => (await command("version")).code === 0);
