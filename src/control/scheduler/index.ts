@@ -1,3 +1,3 @@
 export { decide } from "./decide.ts";
-export type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason, Placement, Plan } from "./snapshot.ts";
-export { nodeCapacity } from "./snapshot.ts";
+export type { ActiveJob, Avoided, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason, Placement, Plan } from "./snapshot.ts";
+export { nodeCapacity } from "./feasible/node-capacity.ts";

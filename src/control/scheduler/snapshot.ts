@@ -1,4 +1,4 @@
-import type { Assignment, Gpu, NodeRecord, NodeState, ResourceRequest } from "../../shared/domain/index.ts";
+import type { Assignment, Gpu, GpuCondition, NodeState, PlacementRules, ResourceRequest, Taint } from "../../shared/domain/index.ts";
 
 /** A node as the scheduler sees it: what it has in all, not what is left. */
 export interface NodeCapacity {
@@ -11,6 +11,15 @@ export interface NodeCapacity {
   cpuMillis: number;
   memoryBytes: number;
   gpus: Gpu[];
+  /** OCI name ("amd64"); absent when unknown, like the next ones. */
+  architecture?: string;
+  diskFreeBytes?: number;
+  driverVersion?: string | null;
+  cudaVersion?: string | null;
+  labels?: Record<string, string>;
+  taints?: Taint[];
+  /** Why nothing new may be placed here although it is ready: "cordoned", "draining", or a quarantine; absent when it may. */
+  closed?: string;
 }
 
 export interface PendingJob {
@@ -21,6 +30,20 @@ export interface PendingJob {
   replicas: number;
   /** What each replica asks. */
   resources: ResourceRequest;
+  /** An elastic job starts with as many of `replicas` as fit, at least these. */
+  minReplicas?: number;
+  rules?: PlacementRules;
+  /** What the image's NVIDIA_REQUIRE_* say: every requirement, one of its alternatives, all conditions of that one. */
+  imageRequirements?: GpuCondition[][][];
+  /** Hardware that failed this job before, and how. */
+  avoid?: Avoided[];
+}
+
+/** `gpuUuid` null avoids the whole node. */
+export interface Avoided {
+  nodeId: string;
+  gpuUuid: string | null;
+  why: string;
 }
 
 /** A job that holds (or may still hold) what its assignments say. */
@@ -53,18 +76,4 @@ export interface PendingReason {
 export interface Plan {
   placements: Placement[];
   reasons: PendingReason[];
-}
-
-/** The scheduler's view of a node's record. */
-export function nodeCapacity(record: NodeRecord): NodeCapacity {
-  return {
-    id: record.id,
-    name: record.name,
-    address: record.address,
-    state: record.state,
-    lastSeenAt: record.lastSeenAt,
-    cpuMillis: record.facts.cpus * 1000,
-    memoryBytes: record.facts.memoryBytes,
-    gpus: record.facts.gpus,
-  };
 }

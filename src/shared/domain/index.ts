@@ -16,6 +16,8 @@ export type {
 } from "./job.ts";
 export { isActive, isTerminal, TERMINAL_STATES } from "./job.ts";
 export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
-export type { Gpu, NodeFacts, NodeRecord, NodeState } from "./node.ts";
+export type { Gpu, NodeControls, NodeFacts, NodeRecord, NodeState, Quarantine } from "./node.ts";
+export type { GpuCondition, PlacementRules, Taint, Toleration, VersionOperator } from "./placement-rules.ts";
+export { compareVersions, NO_RULES, versionHolds } from "./placement-rules.ts";
 export { systemClock } from "./system-clock.ts";
 export { formatBytes, formatDuration, parseBytes, parseCpuMillis, parseDurationSeconds } from "./units.ts";

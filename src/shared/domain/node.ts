@@ -1,3 +1,5 @@
+import type { Taint } from "./placement-rules.ts";
+
 /** One GPU as its node reports it. `uuid` is its name everywhere; `index` only helps people. */
 export interface Gpu {
   uuid: string;
@@ -32,6 +34,27 @@ export interface NodeFacts {
   gpus: Gpu[];
   /** True when the GPUs are simulated: said loudly wherever GPUs are shown. */
   simulatedGpus: boolean;
+  /** Given to the agent by --label; absent from older agents. */
+  labels?: Record<string, string>;
+}
+
+/** A GPU, or a whole node (`gpuUuid` null), that failed jobs too often to be used before it was looked at. */
+export interface Quarantine {
+  gpuUuid: string | null;
+  reason: string;
+  since: number;
+}
+
+/** What operators (and the failure ledger) said about a node; kept beside its record, so no sync overwrites it. */
+export interface NodeControls {
+  /** Nothing new is placed here. */
+  cordoned: boolean;
+  /** Cordoned, and what runs here is moved away. */
+  draining: boolean;
+  /** Over the labels that the agent was started with. */
+  labels: Record<string, string>;
+  taints: Taint[];
+  quarantines: Quarantine[];
 }
 
 export type NodeState = "ready" | "suspect" | "lost";
@@ -49,4 +72,6 @@ export interface NodeRecord {
   /** Wall clock of the control plane at the last sync. */
   lastSeenAt: number;
   state: NodeState;
+  /** Absent when nobody said anything. */
+  controls?: NodeControls;
 }
