@@ -1,0 +1,99 @@
+import { gangFits } from "./feasible/fit-gang.ts";
+import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
+import { nodeBlocker, ruleBlocker } from "./feasible/node-blocker.ts";
+import { replicasThatFit } from "./feasible/replica-fit.ts";
+import { type Request, requestKey, requestOf } from "./feasible/request.ts";
+import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
+import type { ClusterSnapshot, PendingJob } from "./snapshot.ts";
+
+/** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
+export interface RequestClass extends Request {
+  failed: boolean;
+  /** A job of it holds every node it could use. */
+  holds: boolean;
+  /** Ready, open nodes that its rules admit, with what is left of them. */
+  admitted: FreeNode[];
+  index: CandidateIndex | null;
+  /** Its text when no state of the known nodes could run it, or only nodes that are away could: the same for all its jobs. */
+  hopeless: string | null | undefined;
+}
+
+/** Jobs named in texts as being before another. */
+const WAITING_REMEMBERED = 1000;
+
+/** The state of one scheduling pass. */
+export interface Pass {
+  classOf(job: PendingJob): RequestClass;
+  /** Nodes a job of the class may be placed on now. */
+  openNodes(request: RequestClass): FreeNode[];
+  indexOf(request: RequestClass): CandidateIndex;
+  /** Nodes booked in this pass, in order. */
+  changed: FreeNode[];
+  /** Admitted nodes as if nothing ran: those that are ready and open, or all. */
+  emptyNodes(request: RequestClass, which: "ready" | "all"): FreeNode[];
+  /** Every node as if nothing ran. */
+  everything(): FreeNode[];
+  skipped(job: PendingJob, request: RequestClass): void;
+  /** Keeps every node the job could use from those behind it. */
+  holdFor(job: PendingJob, request: RequestClass): void;
+  /** Node id -> the job it is held for. */
+  held: Map<string, PendingJob>;
+  /** Jobs passed over that the ready nodes could run, first ones only. */
+  waiting: PendingJob[];
+}
+
+export function startPass(snapshot: ClusterSnapshot): Pass {
+  const ready = snapshot.nodes.filter((node) => node.state === "ready" && node.closed === undefined);
+  const free = freeNodes(ready, snapshot.active);
+  const classes = new Map<string, RequestClass>();
+  const changed: FreeNode[] = [];
+  const held = new Map<string, PendingJob>();
+  const waiting: PendingJob[] = [];
+  let everything: FreeNode[] | null = null;
+
+  const all = () => {
+    everything ??= emptyNodes(snapshot.nodes);
+    return everything;
+  };
+  const classOf = (job: PendingJob) => {
+    const key = requestKey(job);
+    const known = classes.get(key);
+    if (known !== undefined) return known;
+    const admitted = free.filter(({ node }) => nodeBlocker(node, job) === null);
+    const made = { ...requestOf(job, key), failed: false, holds: false, admitted, index: null, hopeless: undefined };
+    classes.set(key, made);
+    return made;
+  };
+  const openNodes = ({ admitted }: RequestClass) => (held.size === 0 ? admitted : admitted.filter(({ node }) => !held.has(node.id)));
+  const emptyFor = ({ job }: RequestClass, which: "ready" | "all") =>
+    all().filter(
+      ({ node }) => (which === "all" || (node.state === "ready" && node.closed === undefined)) && ruleBlocker(node, job) === null,
+    );
+
+  return {
+    classOf,
+    openNodes,
+    indexOf: (request) => {
+      request.index ??= indexCandidates(openNodes(request), request, changed);
+      return request.index;
+    },
+    changed,
+    emptyNodes: emptyFor,
+    everything: all,
+    skipped: (job, request) => {
+      if (waiting.length < WAITING_REMEMBERED && request.hopeless === null) waiting.push(job);
+    },
+    holdFor: (job, request) => {
+      if (request.holds) return;
+      request.holds = true;
+      // Only a job that the ready nodes could run holds them: waiting for one that cannot start would idle them for nothing.
+      const empty = emptyFor(request, "ready").filter(({ node }) => !held.has(node.id));
+      if (request.hopeless !== null || !gangFits(emptyFor(request, "ready"), request)) return;
+      for (const entry of empty) if (replicasThatFit(entry, request, 1) === 1) held.set(entry.node.id, job);
+      // Indexes were made over nodes that are now held.
+      for (const other of classes.values()) other.index = null;
+    },
+    held,
+    waiting,
+  };
+}
