@@ -4,6 +4,7 @@ export { followEvents } from "./follow-events.ts";
 export type { JobChange } from "./job-change.ts";
 export type { JobFilter, JobStore } from "./job-store.ts";
 export { createMemoryStores } from "./memory/memory-stores.ts";
+export { patchControls } from "./node-controls.ts";
 export type { NodeStore, TokenStore } from "./node-store.ts";
 export type { NodeSync } from "./node-sync.ts";
 export { createNodeSync } from "./node-sync.ts";

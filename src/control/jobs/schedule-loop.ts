@@ -1,9 +1,10 @@
-import { type Clock, errorText, isBerthError, type Job, type NodeRecord } from "../../shared/domain/index.ts";
-import { type ClusterSnapshot, nodeCapacity, type PendingReason, type Placement, type Plan } from "../scheduler/index.ts";
+import { type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
+import type { ClusterSnapshot, PendingReason, Placement, Plan } from "../scheduler/index.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { nodesOf } from "./job-indexes.ts";
 import type { JobStore, QueueView } from "./job-store.ts";
 import type { NodeStore } from "./node-store.ts";
+import { snapshotOf } from "./snapshot-of.ts";
 import { applyEvent } from "./transition.ts";
 import { createNodeWatch } from "./watch-nodes.ts";
 
@@ -101,20 +102,6 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   };
 
   return { run, wake, pass };
-}
-
-function snapshotOf(nodes: readonly NodeRecord[], view: QueueView): ClusterSnapshot {
-  return {
-    nodes: nodes.map(nodeCapacity),
-    pending: view.pending.map(({ id, spec, queuedAt }) => ({
-      id,
-      queuedAt,
-      priority: spec.priority,
-      replicas: spec.replicas,
-      resources: spec.resources,
-    })),
-    active: view.active.map(({ id, spec, attempt }) => ({ id, resources: spec.resources, assignments: attempt?.assignments ?? [] })),
-  };
 }
 
 /** Row by row, each under the revision of the snapshot; stops when somebody else has placed in between. */

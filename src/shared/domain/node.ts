@@ -49,7 +49,7 @@ export interface Quarantine {
 export interface NodeControls {
   /** Nothing new is placed here. */
   cordoned: boolean;
-  /** Cordoned, and what runs here is moved away. */
+  /** As cordoned, for maintenance: what runs here may finish, as in Slurm. */
   draining: boolean;
   /** Over the labels that the agent was started with. */
   labels: Record<string, string>;

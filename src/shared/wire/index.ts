@@ -14,7 +14,8 @@ export {
 } from "./agent-protocol.ts";
 export type { LogEntry } from "./api-job.ts";
 export { JobEventListSchema, JobEventSchema, JobListSchema, JobSchema, JobStateSchema, LogEntrySchema } from "./api-job.ts";
-export { NodeListSchema, NodeSchema } from "./api-node.ts";
+export type { NodePatch } from "./api-node.ts";
+export { NodeListSchema, NodePatchSchema, NodeSchema } from "./api-node.ts";
 export type { Problem } from "./api-problem.ts";
 export { ProblemSchema } from "./api-problem.ts";
 export type {

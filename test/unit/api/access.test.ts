@@ -106,6 +106,7 @@ describe("the OpenAPI document", () => {
       "GET /v1/nodes/{id}",
       "POST /v1/tokens",
       "GET /v1/version",
+      "PATCH /v1/nodes/{id}",
       "GET /healthz",
       "GET /readyz",
       "GET /metrics",

@@ -15,6 +15,7 @@ import { jobSchema } from "./job-schema.ts";
 import { listJobs } from "./list-jobs.ts";
 import { metrics } from "./metrics.ts";
 import { nodes } from "./nodes.ts";
+import { patchNode } from "./nodes-patch.ts";
 import { submitJob } from "./submit-job.ts";
 import { version } from "./version.ts";
 
@@ -30,6 +31,7 @@ export async function addRoutes(app: FastifyInstance, deps: ApiDeps): Promise<vo
   jobLogs(app, deps, followers);
   jobEvents(app, deps, followers);
   nodes(app, deps);
+  patchNode(app, deps);
   createToken(app, deps);
   version(app, deps);
   health(app, deps);

@@ -19,7 +19,7 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:idempotency:<sha256>         hash    id, fingerprint; expires
  *   {berth}:nodes                        set     names of nodes that have synced
  *   {berth}:node:<name>                  hash    credential (sha256), joinedAt, address, facts (JSON), incarnation, bootId,
- *                                                retiredBoots (JSON array), sentAt, lastSeenAt, state
+ *                                                retiredBoots (JSON array), sentAt, lastSeenAt, state, controls (JSON)
  *   {berth}:token:<kind>:<sha256>        string  expiresAt; expires
  *   {berth}:job-changed                  channel id of every job that changes
  */
