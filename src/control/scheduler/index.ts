@@ -1,3 +1,26 @@
 export { decide } from "./decide.ts";
-export type { ActiveJob, Avoided, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason, Placement, Plan } from "./snapshot.ts";
+export type { JobWish } from "./explain/changed-job.ts";
+export { changedJob } from "./explain/changed-job.ts";
+export type { BlockedNodes, Explanation } from "./explain/explain-job.ts";
+export { explainJob } from "./explain/explain-job.ts";
+export type { StartingChange } from "./explain/starting-changes.ts";
 export { nodeCapacity } from "./feasible/node-capacity.ts";
+export { fragmentation } from "./score/fragmentation.ts";
+export { leastFragmentation } from "./score/least-fragmentation.ts";
+export { leastWorthLost } from "./score/least-worth-lost.ts";
+export type { Choice, PlacementPolicy } from "./score/placement-policy.ts";
+export type { Ask, Room } from "./score/room.ts";
+export { book, firstThatFit, fitsRoom, gpuMillisLeft, gpusThatFit, modelServes, WHOLE_GPU } from "./score/room.ts";
+export type { TypicalAsk } from "./score/typical-asks.ts";
+export { expectedAsks, typicalAsks } from "./score/typical-asks.ts";
+export type {
+  ActiveJob,
+  Avoided,
+  ClusterSnapshot,
+  NodeCapacity,
+  PendingJob,
+  PendingKind,
+  PendingReason,
+  Placement,
+  Plan,
+} from "./snapshot.ts";

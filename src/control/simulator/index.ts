@@ -1,0 +1,3 @@
+export { openbNodes, openbPods, type Pod } from "./placement/openb.ts";
+export { runPlacement } from "./placement/run-placement.ts";
+export { PLACEMENT_POLICIES, type PlacementPolicyName, placementPolicyName } from "./policies/placement-policies.ts";
