@@ -3,7 +3,7 @@ import { BerthError } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
-import { collect, positiveInteger } from "../submit/option-values.ts";
+import { collect, nodeLabels, positiveInteger } from "../submit/option-values.ts";
 import { berthPaths, DEFAULT_DATA_DIR } from "../supervise/berth-paths.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
 import { runUntilStopped } from "../supervise/run-until-stopped.ts";
@@ -20,6 +20,7 @@ interface Options {
   simulateGpus?: number;
   driverRoot?: string;
   allowBind?: string[];
+  label?: string[];
   metricsListen?: string;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
@@ -39,6 +40,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie (default: /)")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
+    .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
     .option("--metrics-listen <host:port>", "serve metrics here")
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
@@ -69,6 +71,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     simulateGpus: options.simulateGpus ?? 0,
     driverRoot: options.driverRoot ?? null,
     allowBind: options.allowBind ?? [],
+    labels: nodeLabels(options.label ?? []),
     metricsListen: options.metricsListen ?? null,
     runtime: options.runtime,
     logLevel: options.logLevel,

@@ -6,7 +6,7 @@ import { clientVersion } from "../client-version.ts";
 import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { paint } from "../output/style.ts";
-import { collect, duration, positiveInteger } from "../submit/option-values.ts";
+import { collect, duration, nodeLabels, positiveInteger } from "../submit/option-values.ts";
 import { advertisedAddress } from "../supervise/advertised-address.ts";
 import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
 import { reportToParent, startDetached } from "../supervise/detach.ts";
@@ -25,6 +25,7 @@ interface Options {
   driverRoot?: string;
   metricsListen?: string;
   allowBind?: string[];
+  label?: string[];
   detach?: boolean;
   reportToParent?: boolean;
 }
@@ -43,6 +44,7 @@ export function upVerb(io: CliIo): Command {
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie")
     .option("--metrics-listen <host:port>", "serve the agent's metrics here")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
+    .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
     .option("-d, --detach", "go to the background when everything is ready")
     .addOption(new Option("--report-to-parent").hideHelp())
     .action(action(io, (options: Options, self: Command) => up(io, options, self)));
@@ -130,7 +132,8 @@ function agentArguments(options: Options): string[] {
     ["--metrics-listen", options.metricsListen],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
-  return [...single.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])), ...binds];
+  const labels = Object.entries(nodeLabels(options.label ?? [])).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+  return [...single.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])), ...binds, ...labels];
 }
 
 function sayReady(io: CliIo, paths: BerthPaths, options: Options): void {

@@ -1,6 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import { JobEventSchema, JobSchema, JobSpecSchema, LIMITS, LogEntrySchema, NodeSchema, ProblemSchema } from "../../shared/wire/index.ts";
+import {
+  ExplanationSchema,
+  JobEventSchema,
+  JobSchema,
+  JobSpecSchema,
+  LIMITS,
+  LogEntrySchema,
+  NodeSchema,
+  ProblemSchema,
+} from "../../shared/wire/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import type { Identity } from "./auth/identity.ts";
@@ -22,7 +31,7 @@ declare module "fastify" {
   }
 }
 
-const SHARED_SCHEMAS = [JobSpecSchema, JobSchema, JobEventSchema, LogEntrySchema, NodeSchema, ProblemSchema];
+const SHARED_SCHEMAS = [JobSpecSchema, JobSchema, JobEventSchema, LogEntrySchema, NodeSchema, ExplanationSchema, ProblemSchema];
 
 /**
  * The HTTP API over its dependencies, not yet listening: `inject` works on it. A route without an `access` of its own is

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../shared/domain/index.ts";
-import { createMetrics, type Logger, type Metrics } from "../../shared/observe/index.ts";
+import { createMetrics, type Logger, type Metrics, recordPending } from "../../shared/observe/index.ts";
 import { createNodeSync, createScheduleLoop, type ScheduleLoop, type Stores } from "../jobs/index.ts";
 import { type ClusterSnapshot, decide } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
@@ -63,7 +63,21 @@ export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: W
   const logs = createLogStore({ root: join(dataDir, "logs"), logger, onStored: (bytes) => metrics.logBytes.inc(bytes) });
   const admin = await loadAdminToken(join(dataDir, "control", "admin-token"));
   const isLocal: ApiDeps["isLocal"] = (request) => local.has(request.raw.socket);
-  const app = await createApp({ stores, sync, queues: hints, logs, wake, metrics, admin, clock, logger, version, isLocal, stopping });
+  const app = await createApp({
+    stores,
+    sync,
+    decide,
+    queues: hints,
+    logs,
+    wake,
+    metrics,
+    admin,
+    clock,
+    logger,
+    version,
+    isLocal,
+    stopping,
+  });
   return { app, loop, deferred, hints, wake, logs, local };
 }
 
@@ -72,6 +86,7 @@ function timedDecide(metrics: Metrics, clock: Clock): typeof decide {
     const started = clock.monotonic();
     const plan = decide(snapshot, now);
     metrics.schedulerCycle.observe((clock.monotonic() - started) / 1000);
+    recordPending(metrics, plan.reasons);
     return plan;
   };
 }

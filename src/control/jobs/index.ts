@@ -15,5 +15,6 @@ export type { RedisStores } from "./redis/redis-stores.ts";
 export { createRedisStores } from "./redis/redis-stores.ts";
 export type { ScheduleLoop } from "./schedule-loop.ts";
 export { createScheduleLoop } from "./schedule-loop.ts";
+export { pendingJob, snapshotOf } from "./snapshot-of.ts";
 export type { Stores } from "./stores.ts";
 export { applyEvent } from "./transition.ts";

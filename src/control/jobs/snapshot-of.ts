@@ -20,5 +20,7 @@ export function pendingJob({ id, spec, queuedAt }: Pick<Job, "id" | "spec" | "qu
 }
 
 function activeJob({ id, spec, attempt }: Job): ActiveJob {
-  return { id, resources: spec.resources, assignments: attempt?.assignments ?? [] };
+  const started = attempt?.startedAt ?? attempt?.assignedAt;
+  const ends = spec.timeLimitSeconds === null || started === undefined ? {} : { endsAt: started + spec.timeLimitSeconds * 1000 };
+  return { id, resources: spec.resources, assignments: attempt?.assignments ?? [], ...ends };
 }

@@ -27,7 +27,7 @@ export function decide(snapshot: ClusterSnapshot, now: number): Plan {
       plan.placements.push({ jobId: job.id, assignments });
       return;
     }
-    plan.reasons.push({ jobId: job.id, reason: explainPending(pass, request, job, position) });
+    plan.reasons.push(explainPending(pass, request, job, position));
     pass.skipped(job, request);
     if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) pass.holdFor(job, request);
   });

@@ -4,7 +4,7 @@ import { nodeBlocker, ruleBlocker } from "./feasible/node-blocker.ts";
 import { replicasThatFit } from "./feasible/replica-fit.ts";
 import { type Request, requestKey, requestOf } from "./feasible/request.ts";
 import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
-import type { ClusterSnapshot, PendingJob } from "./snapshot.ts";
+import type { ClusterSnapshot, PendingJob, PendingReason } from "./snapshot.ts";
 
 /** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
 export interface RequestClass extends Request {
@@ -15,7 +15,7 @@ export interface RequestClass extends Request {
   admitted: FreeNode[];
   index: CandidateIndex | null;
   /** Its text when no state of the known nodes could run it, or only nodes that are away could: the same for all its jobs. */
-  hopeless: string | null | undefined;
+  hopeless: Omit<PendingReason, "jobId"> | null | undefined;
 }
 
 /** Jobs named in texts as being before another. */

@@ -49,6 +49,8 @@ export interface Avoided {
 /** A job that holds (or may still hold) what its assignments say. */
 export interface ActiveJob {
   id: string;
+  /** Latest end by its time limit, milliseconds since the Unix epoch; absent without a limit. */
+  endsAt?: number;
   resources: ResourceRequest;
   assignments: Assignment[];
 }
@@ -70,7 +72,12 @@ export interface PendingReason {
   jobId: string;
   /** For people; stable from pass to pass as long as nothing changed, so that it is not rewritten. */
   reason: string;
+  /** Of a closed set: a metric's label. */
+  kind: PendingKind;
 }
+
+/** What keeps a job waiting, in one word. */
+export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others";
 
 /** Every pending job of the snapshot is in exactly one of the two lists. */
 export interface Plan {

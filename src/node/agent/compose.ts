@@ -105,7 +105,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
   const { engine, gpu, images, address } = parts;
   const paths = agentPaths(options.dataDir, options.runDir);
   const facts = await openNodeFacts({
-    fixed: await readFixedFacts(engine),
+    fixed: { ...(await readFixedFacts(engine)), ...(options.labels === undefined ? {} : { labels: { ...options.labels } }) },
     dataDir: options.dataDir,
     gpuInventory: () => gpu.host.inventory(),
     clock,

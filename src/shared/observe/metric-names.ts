@@ -6,6 +6,7 @@
 export const METRICS = {
   buildInfo: "berth_build_info",
   jobs: "berth_jobs",
+  jobsPending: "berth_jobs_pending",
   jobQueueWait: "berth_job_queue_wait_seconds",
   jobRun: "berth_job_run_seconds",
   jobsFinished: "berth_jobs_finished_total",

@@ -17,6 +17,7 @@ export function createMetrics(build: { version: string; revision?: string }) {
 function jobMetrics(registry: Registry) {
   return {
     jobs: gauge(registry, METRICS.jobs, "Jobs the control plane knows, by state.", ["state"]),
+    jobsPending: gauge(registry, METRICS.jobsPending, "Pending jobs of the last scheduling pass, by what keeps them waiting.", ["reason"]),
     jobQueueWait: histogram(registry, METRICS.jobQueueWait, "From becoming pending to assignment.", [], BUCKETS.queueWait),
     jobRun: histogram(registry, METRICS.jobRun, "From the first container's start to the job's end.", ["outcome"], BUCKETS.run),
     jobsFinished: counter(registry, METRICS.jobsFinished, "Jobs that ended.", ["outcome"]),

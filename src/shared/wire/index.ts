@@ -12,6 +12,8 @@ export {
   SyncRequestSchema,
   SyncResponseSchema,
 } from "./agent-protocol.ts";
+export type { ExplanationView } from "./api-explain.ts";
+export { ExplanationSchema } from "./api-explain.ts";
 export type { LogEntry } from "./api-job.ts";
 export { JobEventListSchema, JobEventSchema, JobListSchema, JobSchema, JobStateSchema, LogEntrySchema } from "./api-job.ts";
 export type { NodePatch } from "./api-node.ts";

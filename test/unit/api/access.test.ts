@@ -102,6 +102,8 @@ describe("the OpenAPI document", () => {
       "POST /v1/jobs/{id}/cancel",
       "GET /v1/jobs/{id}/logs",
       "GET /v1/jobs/{id}/events",
+      "GET /v1/jobs/{id}/explain",
+      "POST /v1/plan",
       "GET /v1/nodes",
       "GET /v1/nodes/{id}",
       "POST /v1/tokens",
@@ -133,7 +135,7 @@ describe("the OpenAPI document", () => {
     }
     const ajv = new Ajv({ strict: false });
     for (const schema of Object.values(document.components.schemas)) expect(ajv.validateSchema(schema)).toBe(true);
-    expect(Object.keys(document.components.schemas).sort()).toEqual(["Job", "JobEvent", "JobSpec", "LogEntry", "Node", "Problem"]);
+    expect(Object.keys(document.components.schemas).sort()).toEqual(["Explanation", "Job", "JobEvent", "JobSpec", "LogEntry", "Node", "Problem"]);
   });
 
   it("carries the whole job spec, limits included", () => {

@@ -7,6 +7,7 @@ import { agentSync } from "./agent-sync.ts";
 import { agentWake } from "./agent-wake.ts";
 import { cancelJob } from "./cancel-job.ts";
 import { createToken } from "./create-token.ts";
+import { explain } from "./explain.ts";
 import { getJob } from "./get-job.ts";
 import { health } from "./health.ts";
 import { jobEvents } from "./job-events.ts";
@@ -16,6 +17,7 @@ import { listJobs } from "./list-jobs.ts";
 import { metrics } from "./metrics.ts";
 import { nodes } from "./nodes.ts";
 import { patchNode } from "./nodes-patch.ts";
+import { plan } from "./plan.ts";
 import { submitJob } from "./submit-job.ts";
 import { version } from "./version.ts";
 
@@ -30,6 +32,8 @@ export async function addRoutes(app: FastifyInstance, deps: ApiDeps): Promise<vo
   cancelJob(app, deps);
   jobLogs(app, deps, followers);
   jobEvents(app, deps, followers);
+  explain(app, deps);
+  await app.register(async (scope) => plan(scope, deps));
   nodes(app, deps);
   patchNode(app, deps);
   createToken(app, deps);

@@ -67,6 +67,11 @@ export function listed(items: readonly string[], most: number): string {
   return rest > 0 ? `${items.slice(0, most).join(", ")} and ${rest} more` : items.join(", ");
 }
 
+/** "14:20 UTC". */
+export function clockMinute(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(11, 16)} UTC`;
+}
+
 /** "12:03:05 UTC": a reason names a moment, not an age, so that it does not change from pass to pass. */
 export function clockTime(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(11, 19)} UTC`;

@@ -1,0 +1,50 @@
+import type { FastifyInstance } from "fastify";
+import { Type } from "typebox";
+import type { Job } from "../../../shared/domain/index.ts";
+import { type ExplanationView, type JobParams, JobParamsSchema } from "../../../shared/wire/index.ts";
+import { snapshotOf } from "../../jobs/index.ts";
+import { explainJob } from "../../scheduler/index.ts";
+import type { ApiDeps } from "../api-deps.ts";
+import { route } from "../http/route-schema.ts";
+import { findJob } from "./find-job.ts";
+
+/** As many as a scheduling pass looks at. */
+export const PENDING_READ = 5000;
+
+/** The proof is made anew at every request, by the same decision as the scheduler's: nothing is remembered or changed. */
+export function explain(app: FastifyInstance, deps: ApiDeps): void {
+  app.get<{ Params: JobParams }>(
+    "/v1/jobs/:id/explain",
+    route({
+      access: "user",
+      tag: "jobs",
+      operationId: "explainJob",
+      summary: "Why a job waits, node by node, and what would start it now",
+      params: JobParamsSchema,
+      response: { 200: Type.Ref("Explanation#") },
+    }),
+    async (request): Promise<ExplanationView> => {
+      const job = await findJob(deps.stores.jobs, request.params.id);
+      if (job.state !== "pending") return notPending(job);
+      const [records, view] = await Promise.all([deps.stores.nodes.list(), deps.stores.jobs.queue(PENDING_READ)]);
+      const pending = view.pending.some(({ id }) => id === job.id) ? view.pending : [...view.pending, job];
+      const explanation = explainJob(deps.decide, snapshotOf(records, { ...view, pending }), deps.clock.now(), job.id);
+      return explanation === null ? notPending(job) : { ...explanation, state: job.state };
+    },
+  );
+}
+
+function notPending(job: Job): ExplanationView {
+  const assignments = job.attempt?.assignments ?? null;
+  return {
+    jobId: job.id,
+    state: job.state,
+    assignments,
+    reason: null,
+    proof: null,
+    nodes: 0,
+    roomForReplicas: 0,
+    blocked: [],
+    changes: [],
+  };
+}
