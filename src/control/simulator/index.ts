@@ -1,3 +1,5 @@
+export { type MuriJob, muriJobs } from "./muri/muri-trace.ts";
+export { MURI_POLICIES, type MuriPolicyName, type MuriResult, runMuri } from "./muri/run-muri.ts";
 export { openbNodes, openbPods, type Pod } from "./placement/openb.ts";
 export { runPlacement } from "./placement/run-placement.ts";
 export { PLACEMENT_POLICIES, type PlacementPolicyName, placementPolicyName } from "./policies/placement-policies.ts";
