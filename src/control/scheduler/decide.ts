@@ -1,37 +1,74 @@
 import type { Assignment } from "../../shared/domain/index.ts";
 import { explainPending } from "./explain/explain-pending.ts";
-import { comparePending } from "./order/compare-pending.ts";
+import { type OrderedQueue, orderQueue } from "./order/order-queue.ts";
 import { type Pass, type RequestClass, startPass } from "./pass.ts";
+import { indexCandidates } from "./place/candidate-index.ts";
 import { placeGang } from "./place/place-gang.ts";
-import type { ClusterSnapshot, PendingJob, Plan } from "./snapshot.ts";
+import { createRoomMaker, type RoomMaker } from "./preempt/make-room.ts";
+import { preemptionRules } from "./preempt/may-preempt.ts";
+import type { ClusterSnapshot, PendingJob, PendingReason, Plan } from "./snapshot.ts";
+import { type Ending, endings, reserve } from "./time/reserve.ts";
 
 /** A job that waited this long holds back those behind it. */
 export const HOLD_BACK_AFTER_MS = 10 * 60_000;
 
+/** Reservations of a pass: each costs a walk over the nodes. */
+const MOST_RESERVATIONS = 16;
+
 /**
  * One scheduling pass. Pure: the same snapshot and time give the same plan.
  *
- * The rule: strict order (priority, then age), and a job that does not fit now is skipped, so smaller ones behind it may
- * start: GPUs never idle for order's sake. Skipping alone would let a stream of small jobs starve a large gang for ever,
- * so a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: jobs behind it are no longer placed
- * there, the nodes drain and the gang starts. Known cost: held GPUs idle while the last jobs on them finish. Backfill
- * with reservations (letting jobs with a time limit run in that gap) is the planned refinement.
+ * The rule: strict order (see order/), and a job that does not fit now is skipped, so smaller ones behind it may start:
+ * GPUs never idle for order's sake. Skipping alone would let a stream of small jobs starve a large gang for ever, so:
+ * - a job that may push others out (see preempt/) asks them to stop, and what they leave is kept for it;
+ * - where time limits tell when it can start, the first waiting jobs reserve their nodes for that moment, and only jobs
+ *   that end before it are placed there (conservative backfill: nothing behind delays it);
+ * - where they do not, a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: the nodes drain
+ *   and the gang starts. Known cost: held GPUs idle while the last jobs on them finish.
  */
 export function decide(snapshot: ClusterSnapshot, now: number): Plan {
-  const plan: Plan = { placements: [], reasons: [] };
-  const pass = startPass(snapshot);
-  [...snapshot.pending].sort(comparePending).forEach((job, position) => {
+  const plan: Plan = { placements: [], reasons: [], preemptions: [] };
+  const cycle = startCycle(snapshot, now);
+  const { queue, pass } = cycle;
+  let position = 0;
+  for (let job = queue.next(); job !== undefined; job = queue.next(), position += 1) {
+    const over = queue.overLimit(job);
+    if (over !== null) {
+      plan.reasons.push({ jobId: job.id, kind: "over-limit", reason: over });
+      continue;
+    }
     const request = pass.classOf(job);
-    const assignments = tryToPlace(pass, request, job);
+    const assignments = tryToPlace(pass, request, job) ?? tryToBackfill(cycle, request, job);
     if (assignments !== null) {
       plan.placements.push({ jobId: job.id, assignments });
-      return;
+      queue.placed(job);
+      continue;
     }
-    plan.reasons.push(explainPending(pass, request, job, position));
+    plan.reasons.push(withStanding(queue, job, explainPending(pass, request, job, position)));
     pass.skipped(job, request);
-    if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) pass.holdFor(job, request);
-  });
+    plan.preemptions.push(...keepRoom(cycle, request, job));
+  }
   return plan;
+}
+
+interface Cycle {
+  snapshot: ClusterSnapshot;
+  now: number;
+  queue: OrderedQueue;
+  pass: Pass;
+  roomMaker: RoomMaker | null;
+  ends: readonly Ending[];
+  reservations: number;
+  /** Request -> the shortest time limit that could not be backfilled: longer ones cannot either. */
+  noGap: Map<string, number>;
+}
+
+function startCycle(snapshot: ClusterSnapshot, now: number): Cycle {
+  const queue = orderQueue(snapshot, now);
+  const pass = startPass(snapshot);
+  const rules = preemptionRules(snapshot, queue, now);
+  const roomMaker = rules === null ? null : createRoomMaker(snapshot, rules, pass.free);
+  return { snapshot, now, queue, pass, roomMaker, ends: endings(snapshot.active), reservations: 0, noGap: new Map() };
 }
 
 function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignment[] | null {
@@ -39,4 +76,42 @@ function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignm
   const assignments = placeGang(pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
   request.failed = assignments === null;
   return assignments;
+}
+
+/** On reserved nodes too, when its time limit ends before the reservation begins. */
+function tryToBackfill({ pass, now, reservations, noGap }: Cycle, request: RequestClass, job: PendingJob): Assignment[] | null {
+  if (reservations === 0 || job.timeLimitMs === undefined || job.timeLimitMs >= (noGap.get(request.key) ?? Number.POSITIVE_INFINITY))
+    return null;
+  const entries = pass.openUntil(request, now + job.timeLimitMs);
+  const assignments = placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, pass.changed);
+  if (assignments === null) noGap.set(request.key, job.timeLimitMs);
+  return assignments;
+}
+
+/** What is done so that the job starts one day: others stop for it, or its nodes are kept. */
+function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob) {
+  const { snapshot, pass, now, roomMaker } = cycle;
+  if (request.hopeless !== null) return [];
+  const room = roomMaker?.makeRoomFor(job, request, pass.openNodes(request)) ?? null;
+  if (room !== null) {
+    pass.hold(job, room.nodeIds, now);
+    return room.preemptions;
+  }
+  // Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle.
+  if (snapshot.queueing?.kind === "service") return [];
+  if (cycle.reservations < MOST_RESERVATIONS) {
+    const reservation = reserve(pass.openNodes(request), request, job, cycle.ends, now);
+    if (reservation !== null) {
+      cycle.reservations += 1;
+      pass.hold(job, reservation.nodeIds, reservation.startsAt);
+      return [];
+    }
+  }
+  if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) pass.holdFor(job, request);
+  return [];
+}
+
+function withStanding(queue: OrderedQueue, job: PendingJob, reason: PendingReason): PendingReason {
+  const standing = reason.kind === "never-fits" || reason.kind === "nodes-absent" ? null : queue.standing(job);
+  return standing === null ? reason : { ...reason, reason: `${reason.reason}; ${standing}` };
 }

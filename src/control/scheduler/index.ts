@@ -5,6 +5,8 @@ export type { BlockedNodes, Explanation } from "./explain/explain-job.ts";
 export { explainJob } from "./explain/explain-job.ts";
 export type { StartingChange } from "./explain/starting-changes.ts";
 export { nodeCapacity } from "./feasible/node-capacity.ts";
+export type { FairPolicy, ProjectLimits, ProjectShare, QueueingPolicy, ServicePolicy } from "./order/queueing-policy.ts";
+export { FAIR_POLICY, NO_LIMITS, SERVICE_POLICY } from "./order/queueing-policy.ts";
 export { fragmentation } from "./score/fragmentation.ts";
 export { leastFragmentation } from "./score/least-fragmentation.ts";
 export { leastWorthLost } from "./score/least-worth-lost.ts";
@@ -23,4 +25,5 @@ export type {
   PendingReason,
   Placement,
   Plan,
+  Preemption,
 } from "./snapshot.ts";

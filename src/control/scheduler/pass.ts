@@ -2,12 +2,14 @@ import { gangFits } from "./feasible/fit-gang.ts";
 import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
 import { nodeBlocker, ruleBlocker } from "./feasible/node-blocker.ts";
 import { replicasThatFit } from "./feasible/replica-fit.ts";
-import { type Request, requestKey, requestOf } from "./feasible/request.ts";
+import { type Request, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
 import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
 import type { ClusterSnapshot, PendingJob, PendingReason } from "./snapshot.ts";
 
 /** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
 export interface RequestClass extends Request {
+  /** Equal for classes that the same nodes admit. */
+  rules: string;
   failed: boolean;
   /** A job of it holds every node it could use. */
   holds: boolean;
@@ -16,6 +18,8 @@ export interface RequestClass extends Request {
   index: CandidateIndex | null;
   /** Its text when no state of the known nodes could run it, or only nodes that are away could: the same for all its jobs. */
   hopeless: Omit<PendingReason, "jobId"> | null | undefined;
+  /** The text on its lack of room, good while `changed` is as long. */
+  noRoom: { text: string; at: number } | null;
 }
 
 /** Jobs named in texts as being before another. */
@@ -36,6 +40,12 @@ export interface Pass {
   skipped(job: PendingJob, request: RequestClass): void;
   /** Keeps every node the job could use from those behind it. */
   holdFor(job: PendingJob, request: RequestClass): void;
+  /** Keeps these nodes from the jobs behind it, but for those that end before `until`. */
+  hold(job: PendingJob, nodeIds: readonly string[], until: number): void;
+  /** Nodes a job of the class may be placed on when it ends by then: reserved ones too, until their reservation begins. */
+  openUntil(request: RequestClass, endsBy: number): FreeNode[];
+  /** Every ready, open node with what is left of it. */
+  free: readonly FreeNode[];
   /** Node id -> the job it is held for. */
   held: Map<string, PendingJob>;
   /** Jobs passed over that the ready nodes could run, first ones only. */
@@ -48,7 +58,10 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
   const classes = new Map<string, RequestClass>();
   const changed: FreeNode[] = [];
   const held = new Map<string, PendingJob>();
+  const heldUntil = new Map<string, number>();
   const waiting: PendingJob[] = [];
+  const admissions = new Map<string, FreeNode[]>();
+  const empties = new Map<string, FreeNode[]>();
   let everything: FreeNode[] | null = null;
 
   const all = () => {
@@ -59,15 +72,18 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
     const key = requestKey(job);
     const known = classes.get(key);
     if (known !== undefined) return known;
-    const admitted = free.filter(({ node }) => nodeBlocker(node, job) === null);
-    const made = { ...requestOf(job, key), failed: false, holds: false, admitted, index: null, hopeless: undefined };
+    const rules = rulesKey(job);
+    const admitted = remembered(admissions, rules, () => free.filter(({ node }) => nodeBlocker(node, job) === null));
+    const made = { ...requestOf(job, key), rules, failed: false, holds: false, admitted, index: null, hopeless: undefined, noRoom: null };
     classes.set(key, made);
     return made;
   };
   const openNodes = ({ admitted }: RequestClass) => (held.size === 0 ? admitted : admitted.filter(({ node }) => !held.has(node.id)));
-  const emptyFor = ({ job }: RequestClass, which: "ready" | "all") =>
-    all().filter(
-      ({ node }) => (which === "all" || (node.state === "ready" && node.closed === undefined)) && ruleBlocker(node, job) === null,
+  const emptyFor = ({ job, rules }: RequestClass, which: "ready" | "all") =>
+    remembered(empties, `${which} ${rules}`, () =>
+      all().filter(
+        ({ node }) => (which === "all" || (node.state === "ready" && node.closed === undefined)) && ruleBlocker(node, job) === null,
+      ),
     );
 
   return {
@@ -93,7 +109,25 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
       // Indexes were made over nodes that are now held.
       for (const other of classes.values()) other.index = null;
     },
+    hold: (job, nodeIds, until) => {
+      for (const nodeId of nodeIds) {
+        if (held.has(nodeId)) continue;
+        held.set(nodeId, job);
+        heldUntil.set(nodeId, until);
+      }
+      for (const other of classes.values()) other.index = null;
+    },
+    openUntil: ({ admitted }, endsBy) => admitted.filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
+    free,
     held,
     waiting,
   };
+}
+
+function remembered<T>(memory: Map<string, T>, key: string, make: () => T): T {
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  memory.set(key, made);
+  return made;
 }

@@ -1,4 +1,5 @@
 import type { Assignment, Gpu, GpuCondition, NodeState, PlacementRules, ResourceRequest, Taint } from "../../shared/domain/index.ts";
+import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
 
 /** A node as the scheduler sees it: what it has in all, not what is left. */
 export interface NodeCapacity {
@@ -37,6 +38,15 @@ export interface PendingJob {
   imageRequirements?: GpuCondition[][][];
   /** Hardware that failed this job before, and how. */
   avoid?: Avoided[];
+  /** Absent is the project "default" and nobody's. */
+  project?: string;
+  user?: string;
+  /** Milliseconds an attempt may run; absent without a limit. */
+  timeLimitMs?: number;
+  /** Chance to end per GPU-second still to give, see time/service-history.ts; the "service" policy orders by it. */
+  serviceIndex?: number;
+  /** True when an attempt of it has run before. */
+  hasRun?: boolean;
 }
 
 /** `gpuUuid` null avoids the whole node. */
@@ -53,6 +63,16 @@ export interface ActiveJob {
   endsAt?: number;
   resources: ResourceRequest;
   assignments: Assignment[];
+  priority?: number;
+  project?: string;
+  user?: string;
+  /** Milliseconds since the Unix epoch; absent while it has not started. */
+  startedAt?: number;
+  /** Its last checkpoint, milliseconds since the Unix epoch; what it did before is not lost. */
+  checkpointAt?: number;
+  serviceIndex?: number;
+  /** It is being stopped: what it holds comes free within its grace period. */
+  stopping?: boolean;
 }
 
 /** Everything a decision is made from. Plain data. */
@@ -60,6 +80,10 @@ export interface ClusterSnapshot {
   nodes: NodeCapacity[];
   pending: PendingJob[];
   active: ActiveJob[];
+  /** Projects with a share, quota or limit of their own; without any, jobs go by priority and age. */
+  projects?: ProjectShare[];
+  /** Absent is fair share. */
+  queueing?: QueueingPolicy;
 }
 
 export interface Placement {
@@ -76,11 +100,20 @@ export interface PendingReason {
   kind: PendingKind;
 }
 
+/** A running job that must make room. */
+export interface Preemption {
+  jobId: string;
+  forJobId: string;
+  reason: string;
+}
+
 /** What keeps a job waiting, in one word. */
-export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others";
+export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others" | "over-limit";
 
 /** Every pending job of the snapshot is in exactly one of the two lists. */
 export interface Plan {
   placements: Placement[];
   reasons: PendingReason[];
+  /** Jobs to stop; what they hold is kept for the job they make room for. */
+  preemptions: Preemption[];
 }
