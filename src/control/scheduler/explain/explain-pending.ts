@@ -2,7 +2,7 @@ import { gangFits } from "../feasible/fit-gang.ts";
 import type { Pass, RequestClass } from "../pass.ts";
 import type { PendingJob, PendingReason } from "../snapshot.ts";
 import { explainCannotEver } from "./cannot-ever.ts";
-import { explainAbsentNodes, explainHeldBack, explainNoRoom } from "./no-room.ts";
+import { explainAbsentNodes, explainHeldBack, explainNoRoom, queueText } from "./no-room.ts";
 
 /** Jobs so far back get a coarse reason: a precise one would be rewritten at every change of the jobs before them. */
 const PRECISE_REASONS = 100;
@@ -14,7 +14,13 @@ export function explainPending(pass: Pass, request: RequestClass, job: PendingJo
   if (position >= PRECISE_REASONS) return { jobId: job.id, kind: "behind-others", reason: BEHIND };
   if (pass.held.size > 0 && gangFits(request.admitted, request))
     return { jobId: job.id, kind: "held-back", reason: explainHeldBack([...pass.held.values()]) };
-  return { jobId: job.id, kind: "no-room", reason: explainNoRoom(request.admitted, request, job, pass.waiting) };
+  return { jobId: job.id, kind: "no-room", reason: noRoom(pass, request) + queueText(job, pass.waiting) };
+}
+
+function noRoom(pass: Pass, request: RequestClass): string {
+  if (request.noRoom?.at !== pass.changed.length)
+    request.noRoom = { text: explainNoRoom(request.admitted, request), at: pass.changed.length };
+  return request.noRoom.text;
 }
 
 const BEHIND = `behind more than ${PRECISE_REASONS} jobs of the same or higher priority`;

@@ -1,6 +1,6 @@
 import type { ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
-import { fittingGpus, gpuFits, replicasThatFit } from "../feasible/replica-fit.ts";
+import { countFittingGpus, fittingGpus, gpuFits, replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { PendingJob } from "../snapshot.ts";
 import { clockTime, count, cpus, cpusAsked, gpusAsked, listed, memory, topologyAsked } from "./words.ts";
@@ -31,18 +31,18 @@ export function explainHeldBack(holders: readonly PendingJob[]): string {
   )}, which waited long, can start first`;
 }
 
-/** It fits on the nodes when they are empty: who has what now, and who is before it. */
-export function explainNoRoom(free: readonly FreeNode[], request: Request, job: PendingJob, before: readonly PendingJob[]): string {
+/** It fits on the nodes when they are empty: who has what now. The same for all jobs that ask this. */
+export function explainNoRoom(free: readonly FreeNode[], request: Request): string {
   const { resources, replicas, minReplicas } = request;
   const room = free.reduce((sum, entry) => sum + replicasThatFit(entry, request, replicas), 0);
   const least = minReplicas < replicas ? `at least ${minReplicas}` : String(replicas);
   const need =
     replicas === 1
       ? `needs ${want(resources)} on one node`
-      : `needs room for ${least} replicas of ${want(resources)}${topologyAsked(job.rules)}, there is room for ${room}`;
+      : `needs room for ${least} replicas of ${want(resources)}${topologyAsked(request.job.rules)}, there is room for ${room}`;
   const candidates = free
     .filter((entry) => couldServe(entry, request))
-    .map((entry) => ({ entry, gpus: fittingGpus(entry, request).length }))
+    .map((entry) => ({ entry, gpus: countFittingGpus(entry, entry.gpus, request) }))
     .sort(byRoom);
   // Only the named ones are put into words: there may be a thousand nodes.
   const named = candidates
@@ -50,13 +50,14 @@ export function explainNoRoom(free: readonly FreeNode[], request: Request, job: 
     .map(({ entry }) => lacking(entry, request))
     .join(", ");
   const nodes = candidates.length > NODES_NAMED ? `${named} and ${candidates.length - NODES_NAMED} more` : named;
-  return `${need}; ${nodes}${queueText(job, before)}`;
+  return `${need}; ${nodes}`;
 }
 
-function couldServe({ node }: FreeNode, request: Request): boolean {
+function couldServe(entry: FreeNode, request: Request): boolean {
+  const { node } = entry;
   const { resources } = request;
   if (node.cpuMillis < resources.cpuMillis || node.memoryBytes < resources.memoryBytes) return false;
-  return resources.gpus === 0 || node.gpus.filter((gpu) => gpuFits(gpu, node, request)).length >= resources.gpus;
+  return countFittingGpus(entry, node.gpus, request) >= resources.gpus;
 }
 
 /** Nodes with the most fitting GPUs, then CPUs, first. */
@@ -90,7 +91,8 @@ function holders({ gpuHolders }: FreeNode): string {
   return ` (${listed(texts, JOBS_NAMED)})`;
 }
 
-function queueText(job: PendingJob, before: readonly PendingJob[]): string {
+/** "; behind 2 jobs queued earlier"; "" for the first. */
+export function queueText(job: PendingJob, before: readonly PendingJob[]): string {
   if (before.length === 0) return "";
   const higher = before.filter((other) => other.priority > job.priority).length;
   const which = higher === before.length ? "of higher priority" : higher === 0 ? "queued earlier" : "of higher priority or queued earlier";

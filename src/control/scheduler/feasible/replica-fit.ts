@@ -35,14 +35,14 @@ export function fittingGpus(entry: FreeNode, request: Request): Gpu[] {
   return request.resources.gpus === 0 ? [] : entry.gpus.filter((gpu) => gpuFits(gpu, entry.node, request));
 }
 
-function countFittingGpus(entry: FreeNode, request: Request): number {
-  const { kind, gpus } = entry;
+/** Of these GPUs of the node. Where all of a node are alike, one look tells of all, and of every other node like it. */
+export function countFittingGpus({ kind, node }: FreeNode, gpus: readonly Gpu[], request: Request): number {
   const first = gpus[0];
-  if (first === undefined) return 0;
-  if (kind === null || request.avoidedGpus !== null) return fittingGpus(entry, request).length;
+  if (first === undefined || request.resources.gpus === 0) return 0;
+  if (kind === null || request.avoidedGpus !== null) return gpus.filter((gpu) => gpuFits(gpu, node, request)).length;
   let fits = request.kinds.get(kind);
   if (fits === undefined) {
-    fits = gpuFits(first, entry.node, request);
+    fits = gpuFits(first, node, request);
     request.kinds.set(kind, fits);
   }
   return fits ? gpus.length : 0;
@@ -52,8 +52,9 @@ function countFittingGpus(entry: FreeNode, request: Request): number {
 export function replicasThatFit(entry: FreeNode, request: Request, most: number): number {
   const { cpuMillis, memoryBytes, gpus } = request.resources;
   const limit = Math.min(most, request.maxPerNode);
+  if (entry.gpus.length < gpus) return 0;
   const coarse = Math.min(limit, room(entry.cpuMillis, cpuMillis, limit), room(entry.memoryBytes, memoryBytes, limit));
-  return coarse === 0 || gpus === 0 ? coarse : Math.min(coarse, room(countFittingGpus(entry, request), gpus, limit));
+  return coarse === 0 || gpus === 0 ? coarse : Math.min(coarse, room(countFittingGpus(entry, entry.gpus, request), gpus, limit));
 }
 
 function room(free: number, asked: number, most: number): number {

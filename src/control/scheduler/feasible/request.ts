@@ -33,6 +33,11 @@ export function requestOf(job: PendingJob, key = requestKey(job)): Request {
   };
 }
 
+/** Equal for jobs that the same nodes admit. "" for the many without wishes. */
+export function rulesKey({ rules, avoid }: PendingJob): string {
+  return rules === undefined && (avoid === undefined || avoid.length === 0) ? "" : JSON.stringify([rules, avoid]);
+}
+
 /** Equal for jobs that are feasible in exactly the same places. Joined by hand: JSON.stringify is five times slower. */
 export function requestKey(job: PendingJob): string {
   const { resources } = job;

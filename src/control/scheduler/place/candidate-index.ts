@@ -1,13 +1,13 @@
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
-import { compareRanks, type Rank, rankOf } from "../score/best-fit.ts";
+import { rankOf } from "../score/best-fit.ts";
 
 interface Candidate {
   entry: FreeNode;
   /** The entry's version that was ranked: another one makes the candidate stale. */
   version: number;
-  rank: Rank;
+  rank: number;
 }
 
 /** The nodes of one request, best first, kept up to date while nodes fill up. */
@@ -58,7 +58,7 @@ function candidate(entry: FreeNode): Candidate {
 }
 
 function before(left: Candidate, right: Candidate): boolean {
-  return (compareRanks(left.rank, right.rank) || left.entry.position - right.entry.position) < 0;
+  return left.rank < right.rank || (left.rank === right.rank && left.entry.position < right.entry.position);
 }
 
 function pop(heap: Candidate[]): Candidate | undefined {
