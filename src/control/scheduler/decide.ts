@@ -44,7 +44,8 @@ export function decide(snapshot: ClusterSnapshot, now: number): Plan {
       queue.placed(job);
       continue;
     }
-    plan.reasons.push(withStanding(queue, job, explainPending(pass, request, job, position)));
+    if (snapshot.explain === false) plan.reasons.push({ jobId: job.id, kind: "no-room", reason: "" });
+    else plan.reasons.push(withStanding(queue, job, explainPending(pass, request, job, position)));
     pass.skipped(job, request);
     plan.preemptions.push(...keepRoom(cycle, request, job));
   }
@@ -91,7 +92,7 @@ function tryToBackfill({ pass, now, reservations, noGap }: Cycle, request: Reque
 /** What is done so that the job starts one day: others stop for it, or its nodes are kept. */
 function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob) {
   const { snapshot, pass, now, roomMaker } = cycle;
-  if (request.hopeless !== null) return [];
+  if (request.hopeless) return [];
   const room = roomMaker?.makeRoomFor(job, request, pass.openNodes(request)) ?? null;
   if (room !== null) {
     pass.hold(job, room.nodeIds, now);

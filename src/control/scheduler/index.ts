@@ -27,3 +27,5 @@ export type {
   Plan,
   Preemption,
 } from "./snapshot.ts";
+export type { ServiceHistory, SubmittedRun } from "./time/service-history.ts";
+export { createServiceHistory } from "./time/service-history.ts";

@@ -1,5 +1,6 @@
 import type { Assignment, Gpu, GpuCondition, NodeState, PlacementRules, ResourceRequest, Taint } from "../../shared/domain/index.ts";
 import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
+import type { ImageLayer } from "./score/missing-layers.ts";
 
 /** A node as the scheduler sees it: what it has in all, not what is left. */
 export interface NodeCapacity {
@@ -19,6 +20,8 @@ export interface NodeCapacity {
   cudaVersion?: string | null;
   labels?: Record<string, string>;
   taints?: Taint[];
+  /** Digests of the image layers it holds. */
+  imageLayers?: string[];
   /** Why nothing new may be placed here although it is ready: "cordoned", "draining", or a quarantine; absent when it may. */
   closed?: string;
 }
@@ -36,6 +39,8 @@ export interface PendingJob {
   rules?: PlacementRules;
   /** What the image's NVIDIA_REQUIRE_* say: every requirement, one of its alternatives, all conditions of that one. */
   imageRequirements?: GpuCondition[][][];
+  /** Layers of its image; nodes that lack few of their bytes are preferred. */
+  imageLayers?: ImageLayer[];
   /** Hardware that failed this job before, and how. */
   avoid?: Avoided[];
   /** Absent is the project "default" and nobody's. */
@@ -84,6 +89,19 @@ export interface ClusterSnapshot {
   projects?: ProjectShare[];
   /** Absent is fair share. */
   queueing?: QueueingPolicy;
+  /** False leaves the reasons empty and holds no nodes back for jobs that waited long: for simulations under the service policy, a million passes. */
+  explain?: boolean;
+  /** Absent packs everywhere. */
+  placement?: PlacementKinds;
+}
+
+/** Pack keeps nodes and scarce GPUs free for later jobs; spread takes the emptiest node, for heat, noise or failures' sake. */
+export type PlacementKind = "pack" | "spread";
+
+export interface PlacementKinds {
+  kind?: PlacementKind;
+  /** By the node's label berth.pool. */
+  byPool?: Record<string, PlacementKind>;
 }
 
 export interface Placement {
