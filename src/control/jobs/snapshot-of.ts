@@ -7,7 +7,7 @@ export function snapshotOf(nodes: readonly NodeRecord[], view: Pick<QueueView, "
   return { nodes: nodes.map(nodeCapacity), pending: view.pending.map(pendingJob), active: view.active.map(activeJob) };
 }
 
-export function pendingJob({ id, spec, queuedAt }: Pick<Job, "id" | "spec" | "queuedAt">): PendingJob {
+export function pendingJob({ id, spec, queuedAt, avoid }: Pick<Job, "id" | "spec" | "queuedAt" | "avoid">): PendingJob {
   return {
     id,
     queuedAt,
@@ -16,6 +16,7 @@ export function pendingJob({ id, spec, queuedAt }: Pick<Job, "id" | "spec" | "qu
     resources: spec.resources,
     ...(spec.minReplicas === undefined ? {} : { minReplicas: spec.minReplicas }),
     ...(spec.placement === undefined ? {} : { rules: spec.placement }),
+    ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
   };
 }
 

@@ -4,7 +4,9 @@ export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type {
   Assignment,
   Attempt,
+  AvoidedHardware,
   ExitCause,
+  HardwareVerdict,
   Job,
   JobEvent,
   JobState,

@@ -55,6 +55,8 @@ export interface NodeControls {
   labels: Record<string, string>;
   taints: Taint[];
   quarantines: Quarantine[];
+  /** Failures of the last day that were blamed on the node or its GPUs; absent without any. */
+  charges?: { gpuUuid: string | null; why: string; at: number; jobId: string }[];
 }
 
 export type NodeState = "ready" | "suspect" | "lost";

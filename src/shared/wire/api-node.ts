@@ -15,6 +15,11 @@ const NodeControlsSchema = Type.Object(
     quarantines: Type.Array(Type.Object({ gpuUuid: nullable(Type.String()), reason: Type.String(), since: Milliseconds }), {
       description: "GPUs, or the whole node (null), that failed jobs too often",
     }),
+    charges: Type.Optional(
+      Type.Array(Type.Object({ gpuUuid: nullable(Type.String()), why: Type.String(), at: Milliseconds, jobId: Type.String() }), {
+        description: "failures of the last day that were blamed on it",
+      }),
+    ),
   },
   { description: "what operators and the failure ledger said; absent when nobody said anything" },
 );
