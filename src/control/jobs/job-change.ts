@@ -4,7 +4,7 @@ import type { ReplicaReport } from "../../shared/wire/index.ts";
 /** Everything that can happen to a job after its submission. */
 export type JobChange =
   | { type: "placed"; assignments: Assignment[] }
-  | { type: "replica-report"; nodeId: string; report: ReplicaReport }
+  | { type: "replica-report"; nodeId: string; report: ReplicaReport; sickGpus?: Readonly<Record<string, string>> }
   | { type: "cancel-requested"; by: string }
   /** The node's containers are certainly dead: it was silent for lease and grace, or it booted again. */
   | { type: "node-lost"; nodeId: string; why: string }

@@ -29,7 +29,7 @@ export function applyEvent(job: Job, change: JobChange, now: number): Transition
     case "placed":
       return place(job, change.assignments, now);
     case "replica-report":
-      return report(job, change.nodeId, change.report, now);
+      return report(job, change.nodeId, change.report, now, change.sickGpus);
     case "cancel-requested":
       return cancel(job, change.by, now);
     case "node-lost":

@@ -62,19 +62,37 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
   const waiting: PendingJob[] = [];
   const admissions = new Map<string, FreeNode[]>();
   const empties = new Map<string, FreeNode[]>();
+  const avoiding = new Map<string, RequestClass>();
   let everything: FreeNode[] | null = null;
 
   const all = () => {
     everything ??= emptyNodes(snapshot.nodes);
     return everything;
   };
-  const classOf = (job: PendingJob) => {
+  const classOf = (job: PendingJob): RequestClass => {
+    if (job.avoid === undefined || job.avoid.length === 0) return classAsAsked(job);
+    return remembered(avoiding, requestKey(job), () => {
+      const made = classAsAsked(job);
+      // Nobody waits for ever for other hardware than there is: with no other place, the one that failed may try again.
+      return gangFits(emptyFor(made, "ready"), made) ? made : classAsAsked({ ...job, avoid: [] });
+    });
+  };
+  const classAsAsked = (job: PendingJob): RequestClass => {
     const key = requestKey(job);
     const known = classes.get(key);
     if (known !== undefined) return known;
     const rules = rulesKey(job);
     const admitted = remembered(admissions, rules, () => free.filter(({ node }) => nodeBlocker(node, job) === null));
-    const made = { ...requestOf(job, key), rules, failed: false, holds: false, admitted, index: null, hopeless: undefined, noRoom: null };
+    const made: RequestClass = {
+      ...requestOf(job, key),
+      rules,
+      failed: false,
+      holds: false,
+      admitted,
+      index: null,
+      hopeless: undefined,
+      noRoom: null,
+    };
     classes.set(key, made);
     return made;
   };

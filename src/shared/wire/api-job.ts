@@ -75,6 +75,9 @@ const ReplicaStatusSchema = Type.Object({
   startedAt: nullable(Milliseconds),
   finishedAt: nullable(Milliseconds),
   usage: nullable(UsageSchema),
+  hardware: Type.Optional(
+    Type.Object({ gpuUuid: nullable(Type.String()), why: Type.String() }, { description: "the machine is to blame for its end" }),
+  ),
 });
 
 const AttemptSchema = Type.Object({
@@ -102,6 +105,11 @@ export const JobSchema = Type.Object(
     finishedAt: nullable(Milliseconds),
     retriesUsed: Type.Integer(),
     attempt: nullable(AttemptSchema),
+    avoid: Type.Optional(
+      Type.Array(Type.Object({ nodeId: Type.String(), gpuUuid: nullable(Type.String()), why: Type.String(), at: Milliseconds }), {
+        description: "hardware that failed it: its next attempts keep away while another place could run it",
+      }),
+    ),
     pendingReason: nullable(Type.String({ description: "why it waits, in words" })),
     outcome: nullable(
       Type.Object(
