@@ -4,6 +4,7 @@ import { nodeBlocker, ruleBlocker } from "./feasible/node-blocker.ts";
 import { replicasThatFit } from "./feasible/replica-fit.ts";
 import { type Request, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
 import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
+import { createNodeRanker } from "./score/rank-nodes.ts";
 import type { ClusterSnapshot, PendingJob, PendingReason } from "./snapshot.ts";
 
 /** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
@@ -55,6 +56,7 @@ export interface Pass {
 export function startPass(snapshot: ClusterSnapshot): Pass {
   const ready = snapshot.nodes.filter((node) => node.state === "ready" && node.closed === undefined);
   const free = freeNodes(ready, snapshot.active);
+  const rankFor = createNodeRanker(snapshot, free);
   const classes = new Map<string, RequestClass>();
   const changed: FreeNode[] = [];
   const held = new Map<string, PendingJob>();
@@ -93,6 +95,7 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
       hopeless: undefined,
       noRoom: null,
     };
+    made.rank = rankFor(made);
     classes.set(key, made);
     return made;
   };

@@ -1,11 +1,14 @@
 import type { ResourceRequest } from "../../../shared/domain/index.ts";
 import type { PendingJob } from "../snapshot.ts";
+import type { FreeNode } from "./free-capacity.ts";
 
 /**
  * What one or many jobs ask, prepared once a pass: a queue of a hundred thousand holds few different requests, and what
  * holds for one of them holds for all that share its key.
  */
 export interface Request {
+  /** Nodes in the order of preference, smaller first; absent is best fit. */
+  rank?: (entry: FreeNode) => number;
   key: string;
   /** One of the jobs that ask this. */
   job: PendingJob;
@@ -43,7 +46,7 @@ export function requestKey(job: PendingJob): string {
   const { resources } = job;
   const { gpus, gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes, gpuConditions, cpuMillis, memoryBytes, shmBytes, ...more } = resources;
   const plain = `${job.replicas}/${job.minReplicas ?? ""} ${gpus} ${gpuMemoryBytes}..${gpuMemoryMaxBytes ?? ""} ${cpuMillis} ${memoryBytes} ${gpuModel}`;
-  const rare = [gpuConditions, job.rules, job.imageRequirements, job.avoid?.length ? job.avoid : undefined];
+  const rare = [gpuConditions, job.rules, job.imageRequirements, job.imageLayers, job.avoid?.length ? job.avoid : undefined];
   const named = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
   return rare.every((part) => part === undefined) ? plain + named : `${plain}${named} ${JSON.stringify(rare)}`;
 }

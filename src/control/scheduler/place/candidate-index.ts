@@ -23,17 +23,18 @@ export interface CandidateIndex {
  * it has changed, so placing a job costs the logarithm of the cluster and not the cluster.
  */
 export function indexCandidates(entries: readonly FreeNode[], request: Request, changed: readonly FreeNode[]): CandidateIndex {
+  const rank = request.rank ?? rankOf;
   const heap: Candidate[] = [];
   const members = new Set<FreeNode>();
   for (const entry of entries) {
     if (replicasThatFit(entry, request, 1) === 0) continue;
     members.add(entry);
-    heap.push(candidate(entry));
+    heap.push(candidate(entry, rank));
   }
   for (let at = (heap.length >> 1) - 1; at >= 0; at -= 1) sink(heap, at);
   let seen = changed.length;
   const add = (entry: FreeNode) => {
-    heap.push(candidate(entry));
+    heap.push(candidate(entry, rank));
     rise(heap, heap.length - 1);
   };
   return {
@@ -53,8 +54,8 @@ export function indexCandidates(entries: readonly FreeNode[], request: Request, 
   };
 }
 
-function candidate(entry: FreeNode): Candidate {
-  return { entry, version: entry.version, rank: rankOf(entry) };
+function candidate(entry: FreeNode, rank: (entry: FreeNode) => number): Candidate {
+  return { entry, version: entry.version, rank: rank(entry) };
 }
 
 function before(left: Candidate, right: Candidate): boolean {

@@ -22,6 +22,16 @@ const WEIGHTS = {
   freeGpu: 0.001,
 };
 
+/** What one node is worth as it stands. */
+export interface NodeWorth {
+  shape: ShapeOutlook;
+  cpuMillis: number;
+  /** What is left of its GPUs, in whole GPUs' worth. */
+  worth: number;
+  stranded: number;
+  freeGpus: number;
+}
+
 /**
  * Berth's own policy: takes the place whose use costs the cluster least. `worth lost` is what the leftovers are worth to the
  * expected shares before and after (shadow prices, see `shareWorth`), `stranded` the GPUs that will lack CPU, and scarce
@@ -33,6 +43,25 @@ export function leastWorthLost(rooms: readonly Room[], expected: readonly Typica
   return { name: "berth", choose: (room, ask) => cheapest(room, ask, worth, outlook) };
 }
 
+export function nodeWorth(shape: ShapeOutlook, cpuMillis: number, worth: number, freeGpus: number): NodeWorth {
+  return { shape, cpuMillis, worth, stranded: strandedIn(shape, worth, cpuMillis), freeGpus };
+}
+
+/** What it costs the cluster, in GPUs, to take `lost` of the node's worth and so much CPU; `leftover` GPUs stay unused beside it. */
+export function placeCost(node: NodeWorth, lost: number, cpuMillis: number, leftover: number): number {
+  const stranded = strandedIn(node.shape, node.worth - lost, node.cpuMillis - cpuMillis) - node.stranded;
+  return (
+    lost * (1 + WEIGHTS.scarcity * node.shape.scarcity) +
+    WEIGHTS.stranded * stranded +
+    WEIGHTS.leftover * leftover +
+    WEIGHTS.freeGpu * node.freeGpus
+  );
+}
+
+function strandedIn({ cpuMean, cpuDeviation }: ShapeOutlook, gpus: number, cpuMillis: number): number {
+  return strandedGpus(gpus, cpuMillis, cpuMean, WEIGHTS.deviation * cpuDeviation);
+}
+
 function shareDemand(expected: readonly TypicalAsk[]): { gpuMillis: number; weight: number }[] {
   const bySize = new Map<number, number>();
   for (const { ask, weight } of expected) {
@@ -42,29 +71,19 @@ function shareDemand(expected: readonly TypicalAsk[]): { gpuMillis: number; weig
 }
 
 function cheapest(room: Room, ask: Ask, worth: ShareWorth, outlook: Outlook): Choice {
-  const shape = outlook(room);
-  const worthNow = room.gpuMillis.reduce((sum, left) => sum + (worth[left] ?? 0), 0);
-  const strandedNow = stranded(shape, worthNow, room.cpuMillis);
-  const freeGpus = room.gpuMillis.filter((left) => left === WHOLE_GPU).length;
+  const left = room.gpuMillis.reduce((sum, millis) => sum + (worth[millis] ?? 0), 0);
+  const freeGpus = room.gpuMillis.filter((millis) => millis === WHOLE_GPU).length;
+  const node = nodeWorth(outlook(room), room.cpuMillis, left, freeGpus);
   let best: Choice | null = null;
   for (const gpus of candidates(room, ask)) {
     let [lost, leftover] = [0, 0];
     for (const index of gpus) {
-      const left = room.gpuMillis[index] ?? 0;
-      lost += (worth[left] ?? 0) - (worth[left - ask.gpuMillis] ?? 0);
-      leftover += (left - ask.gpuMillis) / WHOLE_GPU;
+      const millis = room.gpuMillis[index] ?? 0;
+      lost += (worth[millis] ?? 0) - (worth[millis - ask.gpuMillis] ?? 0);
+      leftover += (millis - ask.gpuMillis) / WHOLE_GPU;
     }
-    const strandedMore = stranded(shape, worthNow - lost, room.cpuMillis - ask.cpuMillis) - strandedNow;
-    const cost =
-      lost * (1 + WEIGHTS.scarcity * shape.scarcity) +
-      WEIGHTS.stranded * strandedMore +
-      WEIGHTS.leftover * leftover +
-      WEIGHTS.freeGpu * freeGpus;
-    if (best === null || -cost > best.score) best = { score: -cost, gpus };
+    const score = -placeCost(node, lost, ask.cpuMillis, leftover);
+    if (best === null || score > best.score) best = { score, gpus };
   }
   return best ?? { score: 0, gpus: [] };
-}
-
-function stranded({ cpuMean, cpuDeviation }: ShapeOutlook, gpus: number, cpuMillis: number): number {
-  return strandedGpus(gpus, cpuMillis, cpuMean, WEIGHTS.deviation * cpuDeviation);
 }
