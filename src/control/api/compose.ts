@@ -46,6 +46,7 @@ export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: W
   const loop = createScheduleLoop({
     store: stores.jobs,
     nodes: stores.nodes,
+    projects: stores.projects,
     decide: timedDecide(metrics, clock),
     queues: hints,
     clock,

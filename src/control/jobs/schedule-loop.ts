@@ -1,9 +1,11 @@
 import { type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
-import type { ClusterSnapshot, PendingReason, Placement, Plan } from "../scheduler/index.ts";
+import type { ClusterSnapshot, PendingReason, Placement, Plan, Preemption } from "../scheduler/index.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { nodesOf } from "./job-indexes.ts";
 import type { JobStore, QueueView } from "./job-store.ts";
 import type { NodeStore } from "./node-store.ts";
+import type { ProjectStore } from "./project-store.ts";
+import { createQueueStanding } from "./queue-standing.ts";
 import { snapshotOf } from "./snapshot-of.ts";
 import { applyEvent } from "./transition.ts";
 import { createNodeWatch } from "./watch-nodes.ts";
@@ -22,6 +24,8 @@ export interface LoopLog {
 export interface ScheduleLoopOptions {
   store: JobStore;
   nodes: NodeStore;
+  /** Absent: jobs go by priority and age. */
+  projects?: ProjectStore;
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
   /** Hints only: never rejects. */
   queues: { nudgeNode(nodeId: string): Promise<void> };
@@ -63,6 +67,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     intervalSeconds = DEFAULTS.pass,
   } = options;
   const patience = { suspectMs: suspectSeconds * 1000, lostMs: (leaseSeconds + graceSeconds) * 1000 };
+  const standing = options.projects === undefined ? undefined : createQueueStanding(options.projects);
   const watch = createNodeWatch(store, options.nodes, clock, patience);
   let interrupt = new AbortController();
   let woken = false;
@@ -76,11 +81,13 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const { nodes, lost, touched } = await watch.look();
     const now = clock.now();
     const view = await store.queue(PENDING_A_PASS);
-    const plan = options.decide(snapshotOf(nodes, view), now);
+    const projects = (await standing?.look(nodes, view.active, now)) ?? [];
+    const plan = options.decide(snapshotOf(nodes, view, projects), now);
     const { placed, overtaken } = await commitPlacements(store, view, plan.placements, now, log);
+    const stopped = overtaken ? [] : await commitPreemptions(store, view, plan.preemptions, now, log);
     const reasonsWritten = await writeReasons(store, view.pending, plan.reasons, now);
     if (overtaken) wake();
-    const nudged = new Set([...placed, ...touched].flatMap(nodesOf));
+    const nudged = new Set([...placed, ...stopped, ...touched].flatMap(nodesOf));
     await Promise.all([...nudged].map((nodeId) => queues.nudgeNode(nodeId)));
     for (const nodeId of lost) log?.warn({ nodeId }, "node is lost");
     return { placed, lost, reasonsWritten };
@@ -121,6 +128,31 @@ async function commitPlacements(store: JobStore, view: QueueView, placements: re
     }
   }
   return { placed, overtaken: false };
+}
+
+/** Only the attempt the plan saw is stopped: what has ended or changed in between is left alone. */
+async function commitPreemptions(
+  store: JobStore,
+  view: QueueView,
+  preemptions: readonly Preemption[],
+  now: number,
+  log: LoopLog | undefined,
+) {
+  const rows = new Map(view.active.map((job) => [job.id, job]));
+  const stopped: Job[] = [];
+  for (const { jobId, reason } of preemptions) {
+    const job = rows.get(jobId);
+    if (job?.attempt == null) continue;
+    const transition = applyEvent(job, { type: "preempted", epoch: job.attempt.epoch, why: reason }, now);
+    if (transition.job === job) continue;
+    try {
+      stopped.push(await store.commit(job, transition, now));
+      log?.info({ jobId, reason }, "job preempted");
+    } catch (error) {
+      if (!isBerthError(error, "conflict")) throw error;
+    }
+  }
+  return stopped;
 }
 
 async function writeReasons(store: JobStore, pending: readonly Job[], reasons: readonly PendingReason[], now: number): Promise<number> {

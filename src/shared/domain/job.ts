@@ -12,7 +12,7 @@ export type ReplicaState = "assigned" | "preparing" | "running" | "exited";
 export type ExitCause = "exited" | "signal" | "oom" | "time-limit" | "stopped" | "start-failed" | "lost" | "lease-expired";
 
 /** Why somebody wanted an attempt to end. */
-export type StopReason = "cancel" | "replica-failed" | "node-lost";
+export type StopReason = "cancel" | "replica-failed" | "node-lost" | "preempted";
 
 /** What one container used, as its cgroup and the GPUs told. */
 export interface ResourceUsage {
@@ -96,6 +96,10 @@ export interface Job {
   finishedAt: number | null;
   /** Failed attempts charged so far. */
   retriesUsed: number;
+  /** Times it had to make room for another job; absent when never. */
+  preemptions?: number;
+  /** Milliseconds its earlier attempts ran in all; absent without any. */
+  serviceMs?: number;
   attempt: Attempt | null;
   /** Hardware that failed it: its next attempts keep away while another place could run it. Absent without any. */
   avoid?: AvoidedHardware[];

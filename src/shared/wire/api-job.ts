@@ -104,6 +104,8 @@ export const JobSchema = Type.Object(
     startedAt: nullable(Milliseconds),
     finishedAt: nullable(Milliseconds),
     retriesUsed: Type.Integer(),
+    preemptions: Type.Optional(Type.Integer({ description: "times it had to make room for another job" })),
+    serviceMs: Type.Optional(Type.Number({ description: "milliseconds its earlier attempts ran in all" })),
     attempt: nullable(AttemptSchema),
     avoid: Type.Optional(
       Type.Array(Type.Object({ nodeId: Type.String(), gpuUuid: nullable(Type.String()), why: Type.String(), at: Milliseconds }), {

@@ -21,6 +21,8 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:node:<name>                  hash    credential (sha256), joinedAt, address, facts (JSON), incarnation, bootId,
  *                                                retiredBoots (JSON array), sentAt, lastSeenAt, state, controls (JSON)
  *   {berth}:token:<kind>:<sha256>        string  expiresAt; expires
+ *   {berth}:projects                     hash    project -> its settings (JSON)
+ *   {berth}:project-usage                hash    project -> value, at (JSON)
  *   {berth}:job-changed                  channel id of every job that changes
  */
 const PREFIX = "{berth}:";
@@ -44,5 +46,7 @@ export const KEYS = {
   nodes: `${PREFIX}nodes`,
   node: (name: string) => `${PREFIX}node:${name}`,
   token: (kind: string, hash: string) => `${PREFIX}token:${kind}:${hash}`,
+  projects: `${PREFIX}projects`,
+  projectUsage: `${PREFIX}project-usage`,
   changedChannel: `${PREFIX}job-changed`,
 } as const;

@@ -5,6 +5,7 @@ import { connectRedis, type RedisAddress, redisReady } from "./connection.ts";
 import { createRedisJobStore } from "./job-store.ts";
 import { KEYS } from "./keys.ts";
 import { createRedisNodeStore } from "./node-store.ts";
+import { createRedisProjectStore } from "./project-store.ts";
 import { createRedisTokenStore } from "./token-store.ts";
 
 export interface RedisStoresOptions {
@@ -38,5 +39,12 @@ export async function createRedisStores({ address, onError, readyTimeoutMs = 10_
     await close();
     throw error;
   }
-  return { redis, jobs, nodes: createRedisNodeStore(redis), tokens: createRedisTokenStore(redis), close };
+  return {
+    redis,
+    jobs,
+    nodes: createRedisNodeStore(redis),
+    tokens: createRedisTokenStore(redis),
+    projects: createRedisProjectStore(redis),
+    close,
+  };
 }

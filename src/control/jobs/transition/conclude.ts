@@ -15,6 +15,7 @@ const PERMANENT_START_ERROR =
  * All replicas have ended: how the job goes on.
  * - cancelled, when somebody asked for it;
  * - succeeded, when every replica exited with 0;
+ * - pending again in its old place, when it was preempted, whatever its program made of that;
  * - pending again without charge, when a node or lease was lost or the hardware is to blame (which it then avoids): the failures of the rest of a gang are then taken as
  *   the consequence, which is what a broken collective looks like;
  * - pending again, charged, while retries are left (not after a time limit: it would be met again, as in Slurm);
@@ -38,10 +39,11 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
     const message = attempt.replicas.length === 1 ? text : "every replica exited with code 0";
     return end("succeeded", { cause: "exited", exitCode: 0, message });
   }
+  if (attempt.stopReason === "preempted") return giveWay(job, attempt, history, now);
   const failed = { cause: decisive?.cause ?? "lost", exitCode: decisive?.exitCode ?? null, message: text };
   const hardware = attempt.replicas.find((replica) => replica.hardware !== undefined);
   if (wasInterrupted(attempt) || hardware !== undefined) {
-    const interruptions = job.epoch - job.retriesUsed;
+    const interruptions = job.epoch - job.retriesUsed - (job.preemptions ?? 0);
     if (interruptions < MOST_INTERRUPTIONS) return requeue(job, 0, `queued again, not charged: ${text}`, history, now, blamed);
     return end("failed", { ...failed, message: `lost its place ${interruptions} times; the last time it ${text}` });
   }
@@ -49,6 +51,22 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
     return requeue(job, 1, `retry ${job.retriesUsed + 1} of ${job.spec.retries}: ${text}`, history, now);
   }
   return end("failed", failed);
+}
+
+/** `queuedAt` stays: who had to make room keeps the place in the queue. */
+function giveWay(job: Job, attempt: Attempt, history: HistoryLine[], now: number): Transition {
+  const pending = {
+    state: "pending" as const,
+    attempt: null,
+    startedAt: null,
+    preemptions: (job.preemptions ?? 0) + 1,
+    serviceMs: (job.serviceMs ?? 0) + (attempt.startedAt === null ? 0 : Math.max(0, endOf(attempt, now) - attempt.startedAt)),
+    pendingReason: "made room for another job; waiting for the scheduler",
+  };
+  return {
+    job: nextRow(job, pending),
+    history: [...history, { type: "requeued", message: "queued again in its old place, not charged: preempted" }],
+  };
 }
 
 /** A replica that was stopped although nobody asked (its agent is shutting down) is the machine's doing too. */
