@@ -1,8 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../shared/domain/index.ts";
 import { createMetrics, type Logger, type Metrics, recordPending } from "../../shared/observe/index.ts";
-import { createNodeSync, createScheduleLoop, type ScheduleLoop, type Stores } from "../jobs/index.ts";
+import { createLeader, createNodeSync, createScheduleLoop, type Leader, type ScheduleLoop, type Stores } from "../jobs/index.ts";
 import { type ClusterSnapshot, decide } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createApp } from "./app.ts";
@@ -26,6 +27,7 @@ export interface WingOptions {
 export interface Wing {
   app: FastifyInstance;
   loop: ScheduleLoop;
+  leader: Leader;
   deferred: DeferredStores;
   hints: SwitchedHints;
   wake: WakeStreams;
@@ -43,11 +45,22 @@ export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: W
   const local = createLocalConnections();
   const hints = createHints({ wakeScheduler: () => loop.wake(), nudgeNode: wake.nudge });
   const lease = leaseSeconds === undefined ? {} : { leaseSeconds };
+  const leader = createLeader({
+    store: stores.leader,
+    holder: randomUUID(),
+    clock,
+    onChange: (leads) => {
+      metrics.schedulerLeader.set(leads ? 1 : 0);
+      if (leads) loop.wake();
+    },
+    log: logger.child({ room: "scheduler" }),
+  });
   const loop = createScheduleLoop({
     store: stores.jobs,
     nodes: stores.nodes,
     projects: stores.projects,
     decide: timedDecide(metrics, clock),
+    leader,
     queues: hints,
     clock,
     log: logger.child({ room: "scheduler" }),
@@ -79,7 +92,7 @@ export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: W
     isLocal,
     stopping,
   });
-  return { app, loop, deferred, hints, wake, logs, local };
+  return { app, loop, leader, deferred, hints, wake, logs, local };
 }
 
 function timedDecide(metrics: Metrics, clock: Clock): typeof decide {

@@ -59,7 +59,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
         log: logger.child({ room: "queue" }),
       });
       wing.hints.use(queues);
-      await wing.loop.run(stopping);
+      await Promise.all([wing.loop.run(stopping), wing.leader.run(stopping)]);
     }
   } finally {
     failed.abort();

@@ -1,14 +1,16 @@
 export { applyChange } from "./apply-change.ts";
+export { checkProject } from "./check-project.ts";
 export { desiredFor } from "./desired-replicas.ts";
 export { followEvents } from "./follow-events.ts";
 export type { JobChange } from "./job-change.ts";
 export type { JobFilter, JobStore } from "./job-store.ts";
+export type { Leader } from "./leader.ts";
+export { createLeader } from "./leader.ts";
 export { createMemoryStores } from "./memory/memory-stores.ts";
 export { patchControls } from "./node-controls.ts";
 export type { NodeStore, TokenStore } from "./node-store.ts";
 export type { NodeSync } from "./node-sync.ts";
 export { createNodeSync } from "./node-sync.ts";
-export { checkProject } from "./check-project.ts";
 export type { ProjectSettings, ProjectStore } from "./project-store.ts";
 export { createQueueStanding } from "./queue-standing.ts";
 export { checkRedis } from "./redis/check-server.ts";

@@ -1,8 +1,10 @@
 import { type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
 import type { ClusterSnapshot, PendingReason, Placement, Plan, Preemption } from "../scheduler/index.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { fencedStore } from "./fenced-store.ts";
 import { nodesOf } from "./job-indexes.ts";
 import type { JobStore, QueueView } from "./job-store.ts";
+import type { Leader } from "./leader.ts";
 import type { NodeStore } from "./node-store.ts";
 import type { ProjectStore } from "./project-store.ts";
 import { createQueueStanding } from "./queue-standing.ts";
@@ -27,6 +29,8 @@ export interface ScheduleLoopOptions {
   /** Absent: jobs go by priority and age. */
   projects?: ProjectStore;
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
+  /** Only the leader's passes do anything. Absent: this is the only control plane. */
+  leader?: Pick<Leader, "fence">;
   /** Hints only: never rejects. */
   queues: { nudgeNode(nodeId: string): Promise<void> };
   clock: Clock;
@@ -55,11 +59,12 @@ export interface ScheduleLoop {
 }
 
 /**
- * Level-triggered: every pass starts from the whole state, so a lost wake-up only delays. Several control planes may run it
- * at once: a placement is refused when another came in since the snapshot, so they cannot overcommit a node together.
+ * Level-triggered: every pass starts from the whole state, so a lost wake-up only delays. Only the leader's does
+ * anything; should two believe that they lead, a placement is refused when it was decided under an older fence, or when
+ * another came in since the snapshot, so they cannot overcommit a node together.
  */
 export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
-  const { store, clock, queues, log } = options;
+  const { clock, queues, log } = options;
   const {
     leaseSeconds = DEFAULTS.lease,
     graceSeconds = DEFAULTS.grace,
@@ -68,7 +73,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   } = options;
   const patience = { suspectMs: suspectSeconds * 1000, lostMs: (leaseSeconds + graceSeconds) * 1000 };
   const standing = options.projects === undefined ? undefined : createQueueStanding(options.projects);
-  const watch = createNodeWatch(store, options.nodes, clock, patience);
+  const watch = createNodeWatch(options.store, options.nodes, clock, patience);
   let interrupt = new AbortController();
   let woken = false;
 
@@ -78,6 +83,10 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   };
 
   const pass = async (): Promise<PassResult> => {
+    // Read once: what this pass decides is committed as the leader it was when it began, or not at all.
+    const fence = options.leader?.fence();
+    if (fence === null) return { placed: [], lost: [], reasonsWritten: 0 };
+    const store = fence === undefined ? options.store : fencedStore(options.store, fence);
     const { nodes, lost, touched } = await watch.look();
     const now = clock.now();
     const view = await store.queue(PENDING_A_PASS);

@@ -11,6 +11,7 @@ export const METRICS = {
   jobRun: "berth_job_run_seconds",
   jobsFinished: "berth_jobs_finished_total",
   jobsSubmitted: "berth_jobs_submitted_total",
+  schedulerLeader: "berth_scheduler_leader",
   schedulerCycle: "berth_scheduler_cycle_seconds",
   nodes: "berth_nodes",
   nodeGpus: "berth_node_gpus",

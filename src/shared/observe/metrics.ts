@@ -23,6 +23,7 @@ function jobMetrics(registry: Registry) {
     jobsFinished: counter(registry, METRICS.jobsFinished, "Jobs that ended.", ["outcome"]),
     jobsSubmitted: counter(registry, METRICS.jobsSubmitted, "Jobs accepted.", []),
     schedulerCycle: histogram(registry, METRICS.schedulerCycle, "One scheduling cycle, reads and writes included.", [], BUCKETS.cycle),
+    schedulerLeader: gauge(registry, METRICS.schedulerLeader, "1 while this control plane schedules, 0 while it stands by.", []),
     redisUp: gauge(registry, METRICS.redisUp, "1 while Redis answers.", []),
   };
 }

@@ -16,6 +16,8 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:jobs:node:<node>             set     ids with an active assignment on the node
  *   {berth}:claims                       hash    <node>/<gpu uuid> -> id of the job that owns the GPU
  *   {berth}:placements                   string  counts placements; a plan made from an older count is refused
+ *   {berth}:leader                       string  the control plane that schedules; expires with its lease
+ *   {berth}:leader:fence                 string  counts changes of leader; a placement under an older count is refused
  *   {berth}:idempotency:<sha256>         hash    id, fingerprint; expires
  *   {berth}:nodes                        set     names of nodes that have synced
  *   {berth}:node:<name>                  hash    credential (sha256), joinedAt, address, facts (JSON), incarnation, bootId,
@@ -42,6 +44,8 @@ export const KEYS = {
   nodeJobs: (nodeId: string) => `${PREFIX}jobs:node:${nodeId}`,
   claims: `${PREFIX}claims`,
   placements: `${PREFIX}placements`,
+  leader: `${PREFIX}leader`,
+  leaderFence: `${PREFIX}leader:fence`,
   idempotency: (hash: string) => `${PREFIX}idempotency:${hash}`,
   nodes: `${PREFIX}nodes`,
   node: (name: string) => `${PREFIX}node:${name}`,
