@@ -6,7 +6,6 @@ export { explainJob } from "./explain/explain-job.ts";
 export type { StartingChange } from "./explain/starting-changes.ts";
 export { nodeCapacity } from "./feasible/node-capacity.ts";
 export { dominantShare, totalsOf } from "./order/project-tree.ts";
-export { dominantShare, totalsOf } from "./order/project-tree.ts";
 export type { FairPolicy, ProjectLimits, ProjectShare, QueueingPolicy, ServicePolicy } from "./order/queueing-policy.ts";
 export { FAIR_POLICY, NO_LIMITS, SERVICE_POLICY } from "./order/queueing-policy.ts";
 export { type LinkedGpu, pickGpus } from "./place/pick-gpus.ts";
@@ -31,8 +30,6 @@ export type {
   Plan,
   Preemption,
 } from "./snapshot.ts";
-export type { DecayedUsage } from "./time/decayed-usage.ts";
-export { accrue } from "./time/decayed-usage.ts";
 export type { DecayedUsage } from "./time/decayed-usage.ts";
 export { accrue } from "./time/decayed-usage.ts";
 export type { ServiceHistory, SubmittedRun } from "./time/service-history.ts";
