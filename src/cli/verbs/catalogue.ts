@@ -30,6 +30,11 @@ export const VERBS: readonly VerbEntry[] = [
   { name: "plan", summary: "tell where a job would start; changes nothing", load: async () => (await import("./plan.ts")).planVerb },
   { name: "node", summary: "cordon, drain, label or taint machines", load: async () => (await import("./node-control.ts")).nodeVerb },
   { name: "nodes", summary: "list machines and their GPUs", load: async () => (await import("./nodes.ts")).nodesVerb },
+  {
+    name: "simulate",
+    summary: "run a trace of jobs through the scheduler",
+    load: async () => (await import("./simulate.ts")).simulateVerb,
+  },
   { name: "images", summary: "list and manage this machine's images", load: async () => (await import("./images.ts")).imagesVerb },
   { name: "image", summary: "bootstrap a base image; as `berth images`", load: async () => (await import("./images.ts")).imageVerb },
   { name: "build", summary: "build an image from a Dockerfile", load: async () => (await import("./build.ts")).buildVerb },

@@ -1,3 +1,5 @@
+export { lineChart } from "./chart/line-chart.ts";
+export { simulationChart } from "./chart/simulation-chart.ts";
 export { type MuriJob, muriJobs } from "./muri/muri-trace.ts";
 export { MURI_POLICIES, type MuriPolicyName, type MuriResult, runMuri } from "./muri/run-muri.ts";
 export { openbNodes, openbPods, type Pod } from "./placement/openb.ts";
@@ -7,3 +9,10 @@ export { type JobRun, type QueueReport, reportOf } from "./queueing/partition-re
 export { type PartitionJob, partitionJobs, partitionNodes } from "./queueing/partition-trace.ts";
 export { QUEUE_PEERS, type QueuePeer, runPeer } from "./queueing/peers.ts";
 export { runPartition } from "./queueing/run-partition.ts";
+export { readReplayNodes } from "./replay/read-cluster.ts";
+export { readReplayJobs } from "./replay/read-jobs.ts";
+export type { ReplayJob, ReplayNode } from "./replay/replay-job.ts";
+export { type ReplayReport, replayReport } from "./replay/replay-report.ts";
+export { runReplay } from "./replay/run-replay.ts";
+export type { ReplaySample } from "./replay/sampler.ts";
+export { QUEUEING_NAMES, type Simulation, type SimulationInput, simulate } from "./simulate.ts";

@@ -11,12 +11,17 @@ export interface CsvRow {
 /** Plain comma-separated lines with a header and no quoting, as cluster traces are. Throws when a required column is missing. */
 export function readCsv(csv: string, required: readonly string[]): CsvRow[] {
   const lines = csv.split(/\r?\n/).filter((line) => line.trim() !== "");
-  const columns = (lines[0] ?? "").split(",").map((name) => name.trim());
+  const columns = csvColumns(csv);
   for (const name of required) {
     if (!columns.includes(name)) throw new BerthError("invalid_trace", `the trace has no column '${name}' (it has: ${columns.join(", ")})`);
   }
   const positions = new Map(columns.map((name, position) => [name, position]));
   return lines.slice(1).map((line, index) => csvRow(line.split(","), positions, index + 2));
+}
+
+export function csvColumns(csv: string): string[] {
+  const [header = ""] = csv.trimStart().split(/\r?\n/, 1);
+  return header.split(",").map((name) => name.trim());
 }
 
 function csvRow(cells: readonly string[], positions: ReadonlyMap<string, number>, line: number): CsvRow {
