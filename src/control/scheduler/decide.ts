@@ -91,11 +91,13 @@ function tryToBackfill({ pass, now, reservations, noGap }: Cycle, request: Reque
 
 /** What is done so that the job starts one day: others stop for it, or its nodes are kept. */
 function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob) {
-  const { snapshot, pass, now, roomMaker } = cycle;
+  const { snapshot, pass, queue, now, roomMaker } = cycle;
   if (request.hopeless) return [];
   const room = roomMaker?.makeRoomFor(job, request, pass.openNodes(request)) ?? null;
   if (room !== null) {
     pass.hold(job, room.nodeIds, now);
+    // It counts as started: the next job of its project must not stop others for the same part of the quota.
+    queue.placed(job);
     return room.preemptions;
   }
   // Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle.

@@ -4,9 +4,9 @@ import type { OrderedQueue } from "./order-queue.ts";
 import { type Amounts, ancestors, type ProjectNode, projectTree } from "./project-tree.ts";
 import type { ProjectLimits, ProjectShare } from "./queueing-policy.ts";
 
-/** The jobs of one priority: each project's own, oldest first. */
+/** The jobs of one priority: each project's own by the GPUs they ask, the oldest last. */
 interface Level {
-  waiting: Map<ProjectNode, PendingJob[]>;
+  waiting: Map<ProjectNode, Map<number, PendingJob[]>>;
 }
 
 /**
@@ -30,14 +30,12 @@ export function fairQueue(snapshot: ClusterSnapshot, projects: readonly ProjectS
         levels.shift();
         continue;
       }
-      const head = (leaf: ProjectNode) => level.waiting.get(leaf)?.at(-1) as PendingJob;
-      const sure = leaves.filter((leaf) => covered(leaf, head(leaf)));
+      const sure = leaves.filter((leaf) => oldest(level, leaf, "covered") !== undefined);
+      const which = sure.length > 0 ? "covered" : "all";
+      const head = (leaf: ProjectNode) => oldest(level, leaf, which) as PendingJob;
       const leaf = leastServed(sure.length > 0 ? sure : leaves, tree.root, tree.ratio, head);
-      const jobs = level.waiting.get(leaf) ?? [];
-      const job = jobs.pop();
-      if (jobs.length === 0) level.waiting.delete(leaf);
       last = leaf;
-      return job;
+      return take(level, leaf, head(leaf));
     }
   };
   return {
@@ -53,6 +51,27 @@ export function fairQueue(snapshot: ClusterSnapshot, projects: readonly ProjectS
       return last === null ? null : `${node.share.name} has share ${share.toFixed(2)} of ${entitled.toFixed(2)}${after}`;
     },
   };
+}
+
+/** The project's oldest job, or the oldest that its guarantee covers. A project asks for few different numbers of GPUs. */
+function oldest(level: Level, leaf: ProjectNode, which: "all" | "covered"): PendingJob | undefined {
+  let best: PendingJob | undefined;
+  for (const [gpus, jobs] of level.waiting.get(leaf) ?? []) {
+    const job = jobs.at(-1);
+    if (job === undefined || (which === "covered" && !coversGpus(leaf, gpus))) continue;
+    if (best === undefined || comparePending(job, best) < 0) best = job;
+  }
+  return best;
+}
+
+function take(level: Level, leaf: ProjectNode, job: PendingJob): PendingJob {
+  const bySize = level.waiting.get(leaf);
+  const { gpus } = asked(job);
+  const jobs = bySize?.get(gpus);
+  jobs?.pop();
+  if (jobs?.length === 0) bySize?.delete(gpus);
+  if (bySize?.size === 0) level.waiting.delete(leaf);
+  return job;
 }
 
 /** From the root down, always into the child that used least for its weight; the older job decides between equals. */
@@ -98,8 +117,11 @@ function levelsOf(pending: readonly PendingJob[], leafOf: (job: PendingJob) => P
     const level = levels.get(job.priority) ?? { waiting: new Map() };
     levels.set(job.priority, level);
     const leaf = leafOf(job);
-    const jobs = level.waiting.get(leaf);
-    if (jobs === undefined) level.waiting.set(leaf, [job]);
+    const bySize = level.waiting.get(leaf) ?? new Map<number, PendingJob[]>();
+    level.waiting.set(leaf, bySize);
+    const { gpus } = asked(job);
+    const jobs = bySize.get(gpus);
+    if (jobs === undefined) bySize.set(gpus, [job]);
     else jobs.push(job);
   }
   return [...levels].sort(([left], [right]) => right - left).map(([, level]) => level);
@@ -119,7 +141,10 @@ function heldBy({ resources, assignments }: ActiveJob): Amounts {
 }
 
 function covered(node: ProjectNode, job: PendingJob): boolean {
-  const gpus = job.resources.gpus * job.replicas;
+  return coversGpus(node, asked(job).gpus);
+}
+
+function coversGpus(node: ProjectNode, gpus: number): boolean {
   return gpus > 0 && node.held.gpus + gpus <= node.share.guaranteedGpus;
 }
 

@@ -41,10 +41,10 @@ export function projectTree(shares: readonly ProjectShare[], snapshot: Pick<Clus
   const total = totalsOf(snapshot);
   const root = nodeOf({ name: "", parent: null, weight: 1, guaranteedGpus: 0, limits: NO_LIMITS, usage: 0 }, null);
   const nodes = new Map<string, ProjectNode>();
-  for (const share of shares) nodes.set(share.name, nodeOf(share, root));
+  for (const share of [...shares].sort((left, right) => (left.name < right.name ? -1 : 1))) nodes.set(share.name, nodeOf(share, root));
   for (const node of nodes.values()) {
     const parent = node.share.parent === null ? undefined : nodes.get(node.share.parent);
-    node.parent = parent === undefined || ancestors(parent).includes(node) ? root : parent;
+    node.parent = parent === undefined || parent === node || ancestors(parent).includes(node) ? root : parent;
   }
   for (const node of nodes.values()) {
     node.parent?.children.push(node);
