@@ -1,5 +1,6 @@
 import type { Assignment } from "../../shared/domain/index.ts";
 import { explainPending } from "./explain/explain-pending.ts";
+import type { CycleMemory } from "./incremental/cycle-memory.ts";
 import { type OrderedQueue, orderQueue } from "./order/order-queue.ts";
 import { type Pass, type RequestClass, startPass } from "./pass.ts";
 import { indexCandidates } from "./place/candidate-index.ts";
@@ -16,7 +17,8 @@ export const HOLD_BACK_AFTER_MS = 10 * 60_000;
 const MOST_RESERVATIONS = 16;
 
 /**
- * One scheduling pass. Pure: the same snapshot and time give the same plan.
+ * One scheduling pass. Pure: the same snapshot and time give the same plan. `memory` only saves work and changes nothing
+ * (see incremental/).
  *
  * The rule: strict order (see order/), and a job that does not fit now is skipped, so smaller ones behind it may start:
  * GPUs never idle for order's sake. Skipping alone would let a stream of small jobs starve a large gang for ever, so:
@@ -26,9 +28,9 @@ const MOST_RESERVATIONS = 16;
  * - where they do not, a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: the nodes drain
  *   and the gang starts. Known cost: held GPUs idle while the last jobs on them finish.
  */
-export function decide(snapshot: ClusterSnapshot, now: number): Plan {
+export function decide(snapshot: ClusterSnapshot, now: number, memory?: CycleMemory): Plan {
   const plan: Plan = { placements: [], reasons: [], preemptions: [] };
-  const cycle = startCycle(snapshot, now);
+  const cycle = startCycle(snapshot, now, memory);
   const { queue, pass } = cycle;
   let position = 0;
   for (let job = queue.next(); job !== undefined; job = queue.next(), position += 1) {
@@ -49,6 +51,7 @@ export function decide(snapshot: ClusterSnapshot, now: number): Plan {
     pass.skipped(job, request);
     plan.preemptions.push(...keepRoom(cycle, request, job));
   }
+  pass.end();
   return plan;
 }
 
@@ -64,9 +67,9 @@ interface Cycle {
   noGap: Map<string, number>;
 }
 
-function startCycle(snapshot: ClusterSnapshot, now: number): Cycle {
-  const queue = orderQueue(snapshot, now);
-  const pass = startPass(snapshot);
+function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory | undefined): Cycle {
+  const queue = orderQueue(snapshot, now, memory?.sorted);
+  const pass = startPass(snapshot, memory);
   const rules = preemptionRules(snapshot, queue, now);
   const roomMaker = rules === null ? null : createRoomMaker(snapshot, rules, pass.free);
   return { snapshot, now, queue, pass, roomMaker, ends: endings(snapshot.active), reservations: 0, noGap: new Map() };
@@ -102,13 +105,14 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob) {
   }
   // Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle.
   if (snapshot.queueing?.kind === "service") return [];
-  if (cycle.reservations < MOST_RESERVATIONS) {
+  if (cycle.reservations < MOST_RESERVATIONS && !request.unreservable) {
     const reservation = reserve(pass.openNodes(request), request, job, cycle.ends, now);
     if (reservation !== null) {
       cycle.reservations += 1;
       pass.hold(job, reservation.nodeIds, reservation.startsAt);
       return [];
     }
+    request.unreservable = true;
   }
   if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) pass.holdFor(job, request);
   return [];

@@ -5,6 +5,7 @@ export type { BlockedNodes, Explanation } from "./explain/explain-job.ts";
 export { explainJob } from "./explain/explain-job.ts";
 export type { StartingChange } from "./explain/starting-changes.ts";
 export { nodeCapacity } from "./feasible/node-capacity.ts";
+export { createIncrementalDecide } from "./incremental/incremental-decide.ts";
 export { dominantShare, totalsOf } from "./order/project-tree.ts";
 export type { FairPolicy, ProjectLimits, ProjectShare, QueueingPolicy, ServicePolicy } from "./order/queueing-policy.ts";
 export { FAIR_POLICY, NO_LIMITS, SERVICE_POLICY } from "./order/queueing-policy.ts";

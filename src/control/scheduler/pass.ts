@@ -1,17 +1,21 @@
+import { couldServe } from "./explain/no-room.ts";
 import { gangFits } from "./feasible/fit-gang.ts";
 import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
 import { nodeBlocker, ruleBlocker } from "./feasible/node-blocker.ts";
 import { replicasThatFit } from "./feasible/replica-fit.ts";
 import { type Request, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
+import type { CycleMemory } from "./incremental/cycle-memory.ts";
 import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
 import { createNodeRanker } from "./score/rank-nodes.ts";
-import type { ClusterSnapshot, PendingJob, PendingReason } from "./snapshot.ts";
+import type { ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "./snapshot.ts";
 
 /** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
 export interface RequestClass extends Request {
   /** Equal for classes that the same nodes admit. */
   rules: string;
   failed: boolean;
+  /** No running job's end makes room for it: nor will it for the next, for nodes are only ever taken. */
+  unreservable: boolean;
   /** A job of it holds every node it could use. */
   holds: boolean;
   /** Ready, open nodes that its rules admit, with what is left of them. */
@@ -22,6 +26,9 @@ export interface RequestClass extends Request {
   /** The text on its lack of room, good while `changed` is as long. */
   noRoom: { text: string; at: number } | null;
 }
+
+/** Nodes that the precise reasons of a pass walk over. */
+const PRECISE_NODES = 100_000;
 
 /** Jobs named in texts as being before another. */
 const WAITING_REMEMBERED = 1000;
@@ -51,11 +58,21 @@ export interface Pass {
   held: Map<string, PendingJob>;
   /** Jobs passed over that the ready nodes could run, first ones only. */
   waiting: PendingJob[];
+  /** Nodes of `admitted` that could run a replica if they were empty. */
+  serversOf(request: RequestClass): FreeNode[];
+  /**
+   * Jobs further back get `behind` for a reason: a precise one would be rewritten at every change of the jobs before them,
+   * and costs a walk over the nodes. `berth explain` gives everybody the whole proof.
+   */
+  precise: number;
+  behind: string;
+  /** Leaves what it has learnt to the next pass. */
+  end(): void;
 }
 
-export function startPass(snapshot: ClusterSnapshot): Pass {
-  const ready = snapshot.nodes.filter((node) => node.state === "ready" && node.closed === undefined);
-  const free = freeNodes(ready, snapshot.active);
+export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass {
+  const free = memory?.free() ?? freeNodes(snapshot.nodes.filter(isOpen), snapshot.active);
+  const keyOf = memory?.keyOf ?? requestKey;
   const rankFor = createNodeRanker(snapshot, free);
   const classes = new Map<string, RequestClass>();
   const changed: FreeNode[] = [];
@@ -63,36 +80,39 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
   const heldUntil = new Map<string, number>();
   const waiting: PendingJob[] = [];
   const admissions = new Map<string, FreeNode[]>();
-  const empties = new Map<string, FreeNode[]>();
+  const empties = memory?.empties ?? new Map<string, FreeNode[]>();
   const avoiding = new Map<string, RequestClass>();
   let everything: FreeNode[] | null = null;
 
   const all = () => {
-    everything ??= emptyNodes(snapshot.nodes);
+    everything ??= memory?.everything() ?? emptyNodes(snapshot.nodes);
     return everything;
   };
   const classOf = (job: PendingJob): RequestClass => {
     if (job.avoid === undefined || job.avoid.length === 0) return classAsAsked(job);
-    return remembered(avoiding, requestKey(job), () => {
+    return remembered(avoiding, keyOf(job), () => {
       const made = classAsAsked(job);
       // Nobody waits for ever for other hardware than there is: with no other place, the one that failed may try again.
       return gangFits(emptyFor(made, "ready"), made) ? made : classAsAsked({ ...job, avoid: [] });
     });
   };
+  const admittedNodes = (job: PendingJob, rules: string) =>
+    memory?.admitted(job, rules).flatMap((position) => free[position] ?? []) ?? free.filter(({ node }) => nodeBlocker(node, job) === null);
   const classAsAsked = (job: PendingJob): RequestClass => {
-    const key = requestKey(job);
+    const key = keyOf(job);
     const known = classes.get(key);
     if (known !== undefined) return known;
     const rules = rulesKey(job);
-    const admitted = remembered(admissions, rules, () => free.filter(({ node }) => nodeBlocker(node, job) === null));
+    const admitted = remembered(admissions, rules, () => admittedNodes(job, rules));
     const made: RequestClass = {
       ...requestOf(job, key),
       rules,
-      failed: false,
+      failed: memory?.knownToFail(key) ?? false,
+      unreservable: false,
       holds: false,
       admitted,
       index: null,
-      hopeless: undefined,
+      hopeless: memory?.hopeless.get(key),
       noRoom: null,
     };
     made.rank = rankFor(made);
@@ -100,18 +120,41 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
     return made;
   };
   const openNodes = ({ admitted }: RequestClass) => (held.size === 0 ? admitted : admitted.filter(({ node }) => !held.has(node.id)));
+  /** Those of `openNodes` that had room when the pass began, where that is known. */
+  const openCandidates = (request: RequestClass) => {
+    const known = memory?.candidates(request.key);
+    if (known === undefined) return openNodes(request);
+    return known.flatMap((position) => free[position] ?? []).filter(({ node }) => !held.has(node.id));
+  };
   const emptyFor = ({ job, rules }: RequestClass, which: "ready" | "all") =>
     remembered(empties, `${which} ${rules}`, () =>
-      all().filter(
-        ({ node }) => (which === "all" || (node.state === "ready" && node.closed === undefined)) && ruleBlocker(node, job) === null,
-      ),
+      all().filter(({ node }) => (which === "all" || isOpen(node)) && ruleBlocker(node, job) === null),
     );
+
+  const precise = Math.min(100, Math.max(10, Math.floor(PRECISE_NODES / Math.max(1, free.length))));
 
   return {
     classOf,
+    precise,
+    behind: `behind more than ${precise} jobs of the same or higher priority`,
+    serversOf: (request) => {
+      const known = memory?.servers.get(request.key);
+      if (known !== undefined) return known.flatMap((position) => free[position] ?? []);
+      const servers = request.admitted.filter((entry) => couldServe(entry, request));
+      memory?.servers.set(
+        request.key,
+        servers.map(({ position }) => position),
+      );
+      return servers;
+    },
+    end: () => {
+      if (memory === undefined) return;
+      for (const { key, hopeless } of classes.values()) if (hopeless !== undefined) memory.hopeless.set(key, hopeless);
+      memory.learn(classes.values());
+    },
     openNodes,
     indexOf: (request) => {
-      request.index ??= indexCandidates(openNodes(request), request, changed);
+      request.index ??= indexCandidates(openCandidates(request), request, changed);
       return request.index;
     },
     changed,
@@ -143,6 +186,10 @@ export function startPass(snapshot: ClusterSnapshot): Pass {
     held,
     waiting,
   };
+}
+
+function isOpen(node: NodeCapacity): boolean {
+  return node.state === "ready" && node.closed === undefined;
 }
 
 function remembered<T>(memory: Map<string, T>, key: string, make: () => T): T {

@@ -4,14 +4,11 @@ import type { PendingJob, PendingReason } from "../snapshot.ts";
 import { explainCannotEver } from "./cannot-ever.ts";
 import { explainAbsentNodes, explainHeldBack, explainNoRoom, queueText } from "./no-room.ts";
 
-/** Jobs so far back get a coarse reason: a precise one would be rewritten at every change of the jobs before them. */
-const PRECISE_REASONS = 100;
-
 /** The first of these that is true: it can never run; its nodes are away; its nodes are held for another; no room now. */
 export function explainPending(pass: Pass, request: RequestClass, job: PendingJob, position: number): PendingReason {
   if (request.hopeless === undefined) request.hopeless = hopeless(pass, request);
   if (request.hopeless !== null) return { jobId: job.id, ...request.hopeless };
-  if (position >= PRECISE_REASONS) return { jobId: job.id, kind: "behind-others", reason: BEHIND };
+  if (position >= pass.precise) return { jobId: job.id, kind: "behind-others", reason: pass.behind };
   if (pass.held.size > 0 && gangFits(request.admitted, request))
     return { jobId: job.id, kind: "held-back", reason: explainHeldBack([...pass.held.values()]) };
   return { jobId: job.id, kind: "no-room", reason: noRoom(pass, request) + queueText(job, pass.waiting) };
@@ -19,11 +16,9 @@ export function explainPending(pass: Pass, request: RequestClass, job: PendingJo
 
 function noRoom(pass: Pass, request: RequestClass): string {
   if (request.noRoom?.at !== pass.changed.length)
-    request.noRoom = { text: explainNoRoom(request.admitted, request), at: pass.changed.length };
+    request.noRoom = { text: explainNoRoom(request.admitted, request, pass.serversOf(request)), at: pass.changed.length };
   return request.noRoom.text;
 }
-
-const BEHIND = `behind more than ${PRECISE_REASONS} jobs of the same or higher priority`;
 
 /** For all jobs that ask this, when no empty cluster of the ready nodes could run one; else null. */
 function hopeless(pass: Pass, request: RequestClass): Omit<PendingReason, "jobId"> | null {

@@ -32,28 +32,40 @@ export function explainHeldBack(holders: readonly PendingJob[]): string {
 }
 
 /** It fits on the nodes when they are empty: who has what now. The same for all jobs that ask this. */
-export function explainNoRoom(free: readonly FreeNode[], request: Request): string {
+export function explainNoRoom(free: readonly FreeNode[], request: Request, servers: readonly FreeNode[]): string {
   const { resources, replicas, minReplicas } = request;
-  const room = free.reduce((sum, entry) => sum + replicasThatFit(entry, request, replicas), 0);
+  const room = replicas === 1 ? 0 : free.reduce((sum, entry) => sum + replicasThatFit(entry, request, replicas), 0);
   const least = minReplicas < replicas ? `at least ${minReplicas}` : String(replicas);
   const need =
     replicas === 1
       ? `needs ${want(resources)} on one node`
       : `needs room for ${least} replicas of ${want(resources)}${topologyAsked(request.job.rules)}, there is room for ${room}`;
-  const candidates = free
-    .filter((entry) => couldServe(entry, request))
-    .map((entry) => ({ entry, gpus: countFittingGpus(entry, entry.gpus, request) }))
-    .sort(byRoom);
   // Only the named ones are put into words: there may be a thousand nodes.
-  const named = candidates
-    .slice(0, NODES_NAMED)
-    .map(({ entry }) => lacking(entry, request))
+  const named = roomiest(servers, request)
+    .map((entry) => lacking(entry, request))
     .join(", ");
-  const nodes = candidates.length > NODES_NAMED ? `${named} and ${candidates.length - NODES_NAMED} more` : named;
+  const nodes = servers.length > NODES_NAMED ? `${named} and ${servers.length - NODES_NAMED} more` : named;
   return `${need}; ${nodes}`;
 }
 
-function couldServe(entry: FreeNode, request: Request): boolean {
+/** The nodes with the most fitting GPUs, then CPUs, first; in one walk, for sorting ten thousand takes longer than all the rest. */
+function roomiest(servers: readonly FreeNode[], request: Request): FreeNode[] {
+  const best: { entry: FreeNode; gpus: number }[] = [];
+  for (const entry of servers) {
+    const one = { entry, gpus: 0 };
+    const last = best[NODES_NAMED - 1];
+    if (last !== undefined && entry.gpus.length < last.gpus) continue;
+    one.gpus = countFittingGpus(entry, entry.gpus, request);
+    if (last !== undefined && byRoom(last, one) < 0) continue;
+    best.push(one);
+    best.sort(byRoom);
+    if (best.length > NODES_NAMED) best.pop();
+  }
+  return best.map(({ entry }) => entry);
+}
+
+/** Whether the node, were it empty, could run a replica. */
+export function couldServe(entry: FreeNode, request: Request): boolean {
   const { node } = entry;
   const { resources } = request;
   if (node.cpuMillis < resources.cpuMillis || node.memoryBytes < resources.memoryBytes) return false;

@@ -72,5 +72,6 @@ export function take(entry: FreeNode, jobId: string, resources: ResourceRequest,
   entry.memoryBytes -= resources.memoryBytes;
   if (gpuUuids.length === 0) return;
   entry.gpus = entry.gpus.filter((gpu) => !gpuUuids.includes(gpu.uuid));
-  entry.gpuHolders.set(jobId, (entry.gpuHolders.get(jobId) ?? 0) + gpuUuids.length);
+  // A copy: the map may be shared with the state that the next cycle starts from.
+  entry.gpuHolders = new Map(entry.gpuHolders).set(jobId, (entry.gpuHolders.get(jobId) ?? 0) + gpuUuids.length);
 }

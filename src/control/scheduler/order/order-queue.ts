@@ -15,11 +15,16 @@ export interface OrderedQueue {
   standing(job: PendingJob): string | null;
 }
 
-export function orderQueue(snapshot: ClusterSnapshot, now: number): OrderedQueue {
+/** `sort` may know the order from the last time. */
+export function orderQueue(snapshot: ClusterSnapshot, now: number, sort = sortPending): OrderedQueue {
   const { queueing, projects = [] } = snapshot;
   if (queueing?.kind === "service") return sortedQueue([...snapshot.pending].sort(compareByService(queueing, now)));
-  if (projects.length === 0) return sortedQueue([...snapshot.pending].sort(comparePending));
+  if (projects.length === 0) return sortedQueue(sort(snapshot.pending));
   return fairQueue(snapshot, projects);
+}
+
+function sortPending(pending: readonly PendingJob[]): readonly PendingJob[] {
+  return [...pending].sort(comparePending);
 }
 
 function sortedQueue(jobs: readonly PendingJob[]): OrderedQueue {

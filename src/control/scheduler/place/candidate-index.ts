@@ -23,14 +23,11 @@ export interface CandidateIndex {
  * it has changed, so placing a job costs the logarithm of the cluster and not the cluster.
  */
 export function indexCandidates(entries: readonly FreeNode[], request: Request, changed: readonly FreeNode[]): CandidateIndex {
-  const rank = request.rank ?? rankOf;
-  const heap: Candidate[] = [];
-  const members = new Set<FreeNode>();
-  for (const entry of entries) {
-    if (replicasThatFit(entry, request, 1) === 0) continue;
-    members.add(entry);
-    heap.push(candidate(entry, rank));
-  }
+  const fitting = entries.filter((entry) => replicasThatFit(entry, request, 1) > 0);
+  // With one node to choose from there is nothing to rank: ranking may look at the whole cluster first.
+  const rank = fitting.length === 1 ? () => 0 : (request.rank ?? rankOf);
+  const members = new Set(fitting);
+  const heap = fitting.map((entry) => candidate(entry, rank));
   for (let at = (heap.length >> 1) - 1; at >= 0; at -= 1) sink(heap, at);
   let seen = changed.length;
   const add = (entry: FreeNode) => {
