@@ -2,21 +2,26 @@ import { readFile, writeFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 import { Command, Option } from "commander";
 import {
+  historyJobs,
+  historyNodes,
   MURI_POLICIES,
   PLACEMENT_POLICIES,
   QUEUEING_NAMES,
   type Simulation,
   simulate,
+  simulateReplay,
   simulationChart,
 } from "../../control/simulator/index.ts";
-import { BerthError } from "../../shared/domain/index.ts";
+import { BerthError, parseDurationSeconds } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
+import { connectApi, withHost } from "../client/connect.ts";
 import { printValue } from "../output/formats.ts";
 import { renderTable } from "../output/table.ts";
 import { action, examples } from "../verb.ts";
 
 interface SimulateOptions {
-  trace: string;
+  trace?: string;
+  fromCluster?: string;
   cluster: string;
   policy: string;
   seed: string;
@@ -27,9 +32,10 @@ interface SimulateOptions {
 }
 
 export function simulateVerb(io: CliIo): Command {
-  const command = new Command("simulate")
+  const command = withHost(new Command("simulate"))
     .description("Run a trace of jobs through the scheduler and say how it went. Nothing is changed and no server is needed.")
-    .requiredOption("--trace <file>", "jobs: Berth's CSV or JSON, Philly, Muri or openb; may be gzipped")
+    .option("--trace <file>", "jobs: Berth's CSV or JSON, Philly, Muri or openb; may be gzipped")
+    .option("--from-cluster <period>", "replay the running cluster's own jobs of this long instead: 7d, 12h")
     .option("--cluster <file>", "nodes: a CSV file, or 8x4 for eight machines of four GPUs", "8x8")
     .option("--policy <policy>", `${QUEUEING_NAMES.join(", ")}, a JSON file, or a name below`, "fair")
     .option("--seed <number>", "of the placement experiment", "42")
@@ -38,10 +44,11 @@ export function simulateVerb(io: CliIo): Command {
     .option("--chart <file>", "draw allocation, fragmentation and queue over time (SVG)")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
     .addHelpText("after", FORMATS)
-    .action(action(io, (options: SimulateOptions) => runSimulation(io, options)));
+    .action(action(io, (options: SimulateOptions, self: Command) => runSimulation(io, options, self)));
   return examples(command, [
     "berth simulate --trace jobs.csv --cluster 8x8",
     "berth simulate --trace jobs.csv --cluster nodes.csv --policy service --chart run.svg",
+    "berth simulate --from-cluster 7d --policy service  # your own history under another policy",
     "berth simulate --trace openb_pods.csv --cluster openb_nodes.csv --policy fgd --seed 43",
   ]);
 }
@@ -59,15 +66,8 @@ Published experiments:
   ${MURI_POLICIES.join(", ")}: a Muri trace on 8 nodes of 8 GPUs (SIGCOMM'22)
 `;
 
-async function runSimulation(io: CliIo, options: SimulateOptions): Promise<void> {
-  const simulation = simulate({
-    trace: await textOf(options.trace),
-    cluster: /^\d+x\d+$/.test(options.cluster) ? options.cluster : await textOf(options.cluster),
-    policy: options.policy.endsWith(".json") ? await textOf(options.policy) : options.policy,
-    seed: count("--seed", options.seed),
-    restartSeconds: count("--restart", options.restart),
-    passSeconds: Math.max(1, count("--pass-interval", options.passInterval)),
-  });
+async function runSimulation(io: CliIo, options: SimulateOptions, self: Command): Promise<void> {
+  const simulation = await simulationOf(io, options, self);
   if (options.chart !== undefined) await drawChart(io, simulation, options.chart);
   if (options.output === "json") return printValue(io, "json", simulation);
   const columns = [
@@ -75,6 +75,26 @@ async function runSimulation(io: CliIo, options: SimulateOptions): Promise<void>
     { title: "VALUE", value: ([, value]: readonly [string, string]) => value, align: "right" as const },
   ];
   io.stdout.write(renderTable(columns, rowsOf(simulation), { headers: true, colour: io.colour.stdout }));
+}
+
+async function simulationOf(io: CliIo, options: SimulateOptions, self: Command): Promise<Simulation> {
+  const input = {
+    policy: options.policy.endsWith(".json") ? await textOf(options.policy) : options.policy,
+    restartSeconds: count("--restart", options.restart),
+    passSeconds: Math.max(1, count("--pass-interval", options.passInterval)),
+  };
+  if ((options.trace === undefined) === (options.fromCluster === undefined))
+    throw new BerthError("invalid_request", "give either --trace FILE or --from-cluster PERIOD");
+  if (options.fromCluster !== undefined) return simulateReplay({ ...input, ...(await history(io, options.fromCluster, self)) });
+  const cluster = /^\d+x\d+$/.test(options.cluster) ? options.cluster : await textOf(options.cluster);
+  return simulate({ ...input, trace: await textOf(options.trace ?? ""), cluster, seed: count("--seed", options.seed) });
+}
+
+async function history(io: CliIo, period: string, self: Command) {
+  const since = io.clock.now() - parseDurationSeconds(period) * 1000;
+  const api = await connectApi(io, self);
+  const [jobs, nodes] = [await api.list({ states: ["succeeded", "failed", "cancelled"] }), await api.nodes()];
+  return { jobs: historyJobs(jobs, since), nodes: historyNodes(nodes) };
 }
 
 async function drawChart(io: CliIo, simulation: Simulation, file: string): Promise<void> {

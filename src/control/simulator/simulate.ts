@@ -7,6 +7,7 @@ import { runPlacement } from "./placement/run-placement.ts";
 import { PLACEMENT_POLICIES, placementPolicyName } from "./policies/placement-policies.ts";
 import { readReplayNodes } from "./replay/read-cluster.ts";
 import { readReplayJobs } from "./replay/read-jobs.ts";
+import type { ReplayJob, ReplayNode } from "./replay/replay-job.ts";
 import { type ReplayReport, replayReport } from "./replay/replay-report.ts";
 import { runReplay } from "./replay/run-replay.ts";
 
@@ -40,8 +41,16 @@ export function simulate(input: SimulationInput): Simulation {
     const curve = runPlacement({ nodes, pods, policy: placementPolicyName(policy), seed });
     return { kind: "placement", policy, seed, allocation: [...curve].map(([asked, allocated]) => ({ asked, allocated })) };
   }
-  const [jobs, nodes] = [readReplayJobs(input.trace), readReplayNodes(input.cluster)];
-  const { restartSeconds, passSeconds } = input;
+  return simulateReplay({ ...input, jobs: readReplayJobs(input.trace), nodes: readReplayNodes(input.cluster) });
+}
+
+export interface ReplayInput extends Pick<SimulationInput, "policy" | "restartSeconds" | "passSeconds"> {
+  jobs: readonly ReplayJob[];
+  nodes: readonly ReplayNode[];
+}
+
+/** As `simulate`, of jobs and machines that were read elsewhere. @throws BerthError invalid_request */
+export function simulateReplay({ jobs, nodes, policy, restartSeconds, passSeconds }: ReplayInput): Simulation {
   const replay = runReplay({ jobs, nodes, policy: replayPolicy(policy), restartSeconds, passSeconds });
   return { kind: "replay", policy, report: replayReport(replay) };
 }

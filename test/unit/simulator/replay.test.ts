@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
+  historyJobs,
+  historyNodes,
   readReplayJobs,
   readReplayNodes,
   type Simulation,
@@ -7,6 +9,8 @@ import {
   simulate,
   simulationChart,
 } from "../../../src/control/simulator/index.ts";
+import type { Job } from "../../../src/shared/domain/index.ts";
+import { factsOf, specOf } from "../../support/control-samples.ts";
 import { traceText } from "../../support/traces.ts";
 
 function run(trace: string, changes: Partial<SimulationInput> = {}): Simulation {
@@ -66,6 +70,19 @@ describe("replaying a trace", () => {
       report: reportOf(simulation),
     });
     expect(simulationChart(simulation)).toMatch(/^<svg [\s\S]*polyline[\s\S]*<\/svg>\n$/);
+  });
+});
+
+describe("replaying a cluster's own history", () => {
+  test("takes the jobs that ran to an end within the period, with the time they ran", () => {
+    const at = (submittedAt: number, startedAt: number | null, finishedAt: number | null, id: string) =>
+      ({ id, user: "ann", submittedAt, startedAt, finishedAt, spec: specOf({ resources: { gpus: 2 } }) }) as Job;
+    const jobs = [at(5000, 9000, 19_000, "2"), at(4000, 4000, 5000, "1"), at(100, 200, 300, "old"), at(6000, 7000, null, "running")];
+    expect(historyJobs(jobs, 1000)).toMatchObject([
+      { id: "1", submitSeconds: 0, durationSeconds: 1, gpus: 2, user: "ann" },
+      { id: "2", submitSeconds: 1, durationSeconds: 10 },
+    ]);
+    expect(historyNodes([{ name: "n", facts: factsOf("n", 4) }])).toMatchObject([{ name: "n", gpus: 4, partition: null }]);
   });
 });
 
