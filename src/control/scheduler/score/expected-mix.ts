@@ -5,14 +5,20 @@ import { type Ask, WHOLE_GPU } from "./room.ts";
 import type { TypicalAsk } from "./typical-asks.ts";
 
 /** Jobs looked at of each kind: a sample of a long queue tells the mix as well as all of it. */
-const SAMPLE = 2048;
+const SAMPLE = 512;
+
+/** The most frequent requests; rarer ones together say little about a node's worth. */
+const MOST_KINDS = 256;
+
+/** What a request is checked against: the model and memory of a GPU. */
+export type GpuModel = Parameters<typeof modelMatches>[0];
 
 /**
  * The mix of requests that the cluster sees, measured on what runs and what waits: what is likely to be asked next. Each job
  * counts once for each replica. No GPU wish, no entry: CPU-only jobs do not tell what GPUs are for.
+ * `models`: one GPU of each kind in the cluster.
  */
-export function expectedFrom({ nodes, pending, active }: ClusterSnapshot): TypicalAsk[] {
-  const models = distinctGpus(nodes.flatMap(({ gpus }) => gpus.slice(0, 1)));
+export function expectedFrom({ pending, active }: Pick<ClusterSnapshot, "pending" | "active">, models: readonly GpuModel[]): TypicalAsk[] {
   const counts = new Map<string, { ask: Ask; count: number }>();
   const add = (resources: ResourceRequest, replicas: number) => {
     if (resources.gpus === 0) return;
@@ -25,15 +31,13 @@ export function expectedFrom({ nodes, pending, active }: ClusterSnapshot): Typic
   for (const { resources, assignments } of sampled<ActiveJob>(active)) add(resources, assignments.length);
   for (const { resources, replicas } of sampled<PendingJob>(pending)) add(resources, replicas);
   // In the order of keys: sums of doubles depend on it, and the plan must not depend on the order of the lists.
-  const all = [...counts].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, entry]) => entry);
+  const all = [...counts]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([, entry]) => entry)
+    .sort((left, right) => right.count - left.count)
+    .slice(0, MOST_KINDS);
   const total = all.reduce((sum, { count }) => sum + count, 0);
   return all.map(({ ask, count }) => ({ ask, weight: count / total }));
-}
-
-type GpuModel = Parameters<typeof modelMatches>[0];
-
-function distinctGpus(gpus: readonly GpuModel[]): GpuModel[] {
-  return [...new Map(gpus.map((gpu) => [`${gpu.model} ${gpu.memoryBytes}`, gpu])).values()];
 }
 
 function askOf(resources: ResourceRequest, models: readonly GpuModel[]): Ask {

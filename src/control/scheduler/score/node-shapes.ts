@@ -15,9 +15,10 @@ export interface ShapeOutlook {
 
 export type Outlook = (room: Room) => ShapeOutlook;
 
-const NOTHING_EXPECTED: ShapeOutlook = { cpuMean: 1000, cpuDeviation: 0, scarcity: 1 };
+export const NOTHING_EXPECTED: ShapeOutlook = { cpuMean: 1000, cpuDeviation: 0, scarcity: 1 };
 
-interface Shape {
+/** Nodes that are alike: one of them empty, and the GPUs of all. */
+export interface NodeShape {
   empty: Room;
   gpus: number;
 }
@@ -25,17 +26,22 @@ interface Shape {
 /** Looks at the whole cluster once; `rooms` may be used or empty. */
 export function outlookOf(rooms: readonly Room[], expected: readonly TypicalAsk[]): Outlook {
   const shapes = shapesOf(rooms);
+  const outlooks = shapeOutlooks([...shapes.values()], expected);
+  const byKey = new Map([...shapes.keys()].map((key, place) => [key, outlooks[place] ?? NOTHING_EXPECTED]));
+  return (room) => byKey.get(shapeOf(room)) ?? NOTHING_EXPECTED;
+}
+
+/** One for each shape. */
+export function shapeOutlooks(shapes: readonly NodeShape[], expected: readonly TypicalAsk[]): ShapeOutlook[] {
   const asks = expected.filter(({ ask, weight }) => ask.gpus > 0 && ask.gpuMillis > 0 && weight > 0);
-  const homes = asks.map(({ ask }) => sum([...shapes.values()].map(({ empty, gpus }) => (fitsRoom(empty, ask) ? gpus : 0))));
-  const clusterGpus = sum([...shapes.values()].map(({ gpus }) => gpus));
+  const homes = asks.map(({ ask }) => sum(shapes.map(({ empty, gpus }) => (fitsRoom(empty, ask) ? gpus : 0))));
+  const clusterGpus = sum(shapes.map(({ gpus }) => gpus));
   const demand = sum(asks.map(({ ask, weight }) => weight * gpusOf(ask)));
-  const outlooks = new Map<string, ShapeOutlook>();
-  for (const [key, { empty }] of shapes) {
+  return shapes.map(({ empty }) => {
     const fitting = asks.flatMap(({ ask, weight }, index) => (fitsRoom(empty, ask) ? [{ ask, weight, home: homes[index] ?? 1 }] : []));
     const spread = sum(fitting.map(({ ask, weight, home }) => (weight * gpusOf(ask)) / home));
-    outlooks.set(key, { ...cpuPerGpu(fitting), scarcity: demand === 0 ? 1 : (spread * clusterGpus) / demand });
-  }
-  return (room) => outlooks.get(shapeOf(room)) ?? NOTHING_EXPECTED;
+    return { ...cpuPerGpu(fitting), scarcity: demand === 0 ? 1 : (spread * clusterGpus) / demand };
+  });
 }
 
 function cpuPerGpu(asks: readonly TypicalAsk[]): { cpuMean: number; cpuDeviation: number } {
@@ -46,8 +52,8 @@ function cpuPerGpu(asks: readonly TypicalAsk[]): { cpuMean: number; cpuDeviation
   return { cpuMean: Math.max(1, mean), cpuDeviation: Math.sqrt(Math.max(0, squares - mean * mean)) };
 }
 
-function shapesOf(rooms: readonly Room[]): Map<string, Shape> {
-  const shapes = new Map<string, Shape>();
+function shapesOf(rooms: readonly Room[]): Map<string, NodeShape> {
+  const shapes = new Map<string, NodeShape>();
   for (const room of rooms) {
     const key = shapeOf(room);
     const known = shapes.get(key);

@@ -2,10 +2,10 @@ import type { FreeNode } from "../feasible/free-capacity.ts";
 import type { Request } from "../feasible/request.ts";
 import type { ClusterSnapshot, NodeCapacity } from "../snapshot.ts";
 import { rankOf } from "./best-fit.ts";
-import { expectedFrom } from "./expected-mix.ts";
+import { expectedFrom, type GpuModel } from "./expected-mix.ts";
 import { type NodeWorth, nodeWorth, placeCost } from "./least-worth-lost.ts";
 import { missingBytes } from "./missing-layers.ts";
-import { type Outlook, outlookOf } from "./node-shapes.ts";
+import { NOTHING_EXPECTED, type NodeShape, type ShapeOutlook, shapeOutlooks } from "./node-shapes.ts";
 import { type Room, WHOLE_GPU } from "./room.ts";
 
 /** Smaller is better. */
@@ -53,26 +53,49 @@ function layerCost({ job }: Request, node: NodeCapacity): number {
 
 /** A queue of many different requests asks for each node's worth again and again between two bookings. */
 function rememberWorth(snapshot: ClusterSnapshot, free: readonly FreeNode[]): (entry: FreeNode) => NodeWorth {
-  let outlook: Outlook | null = null;
+  let outlookFor: ((node: NodeCapacity) => ShapeOutlook) | null = null;
   const known: ({ entry: FreeNode; version: number; worth: NodeWorth } | undefined)[] = [];
   return (entry) => {
     const before = known[entry.position];
     if (before !== undefined && before.entry === entry && before.version === entry.version) return before.worth;
-    outlook ??= outlookOf(free.map(roomOf), expectedFrom(snapshot));
-    const shape = before?.entry === entry ? before.worth.shape : outlook(roomOf(entry));
+    outlookFor ??= clusterOutlook(snapshot, free);
+    const shape = before?.entry === entry ? before.worth.shape : outlookFor(entry.node);
     const worth = nodeWorth(shape, entry.cpuMillis, entry.gpus.length, entry.gpus.length);
     known[entry.position] = { entry, version: entry.version, worth };
     return worth;
   };
 }
 
-/** Whole GPUs are free or taken; which ones they are decides `pickGpus`. */
-function roomOf({ node, cpuMillis, memoryBytes, gpus }: FreeNode): Room {
-  return {
-    cpuMillis,
-    memoryBytes,
-    gpuMillis: node.gpus.map((_, place) => (place < gpus.length ? WHOLE_GPU : 0)),
-    gpuModel: node.gpus[0]?.model ?? "",
-    total: { cpuMillis: node.cpuMillis, memoryBytes: node.memoryBytes },
+/** By numbers and not by text: ten thousand nodes are looked at in every cycle. */
+function clusterOutlook(snapshot: ClusterSnapshot, free: readonly FreeNode[]): (node: NodeCapacity) => ShapeOutlook {
+  const places = new Map<string, Map<number, number>>();
+  const shapes: NodeShape[] = [];
+  const models: GpuModel[] = [];
+  const placeOf = (node: NodeCapacity) => {
+    const model = node.gpus[0]?.model ?? "";
+    let ofModel = places.get(model);
+    if (ofModel === undefined) {
+      ofModel = new Map();
+      places.set(model, ofModel);
+    }
+    const key = node.cpuMillis * 1024 + node.gpus.length;
+    let place = ofModel.get(key);
+    if (place === undefined) {
+      place = shapes.push({ empty: emptyRoom(node), gpus: 0 }) - 1;
+      models.push(...node.gpus.slice(0, 1));
+      ofModel.set(key, place);
+    }
+    return place;
   };
+  for (const { node } of free) {
+    const shape = shapes[placeOf(node)];
+    if (shape !== undefined) shape.gpus += node.gpus.length;
+  }
+  const outlooks = shapeOutlooks(shapes, expectedFrom(snapshot, models));
+  return (node) => outlooks[placeOf(node)] ?? NOTHING_EXPECTED;
+}
+
+function emptyRoom({ cpuMillis, memoryBytes, gpus }: NodeCapacity): Room {
+  const total = { cpuMillis, memoryBytes };
+  return { ...total, gpuMillis: gpus.map(() => WHOLE_GPU), gpuModel: gpus[0]?.model ?? "", total };
 }
