@@ -39,7 +39,11 @@ export function decide(snapshot: ClusterSnapshot, now: number, memory?: CycleMem
       plan.reasons.push({ jobId: job.id, kind: "over-limit", reason: over });
       continue;
     }
-    const request = pass.classOf(job);
+    const request = pass.classOf(job, position);
+    if (isSettled(cycle, request, job)) {
+      plan.reasons.push({ jobId: job.id, kind: request.settled.kind, reason: request.settled.reason });
+      continue;
+    }
     const assignments = tryToPlace(pass, request, job) ?? tryToBackfill(cycle, request, job);
     if (assignments !== null) {
       plan.placements.push({ jobId: job.id, assignments });
@@ -50,9 +54,26 @@ export function decide(snapshot: ClusterSnapshot, now: number, memory?: CycleMem
     else plan.reasons.push(withStanding(queue, job, explainPending(pass, request, job, position)));
     pass.skipped(job, request);
     plan.preemptions.push(...keepRoom(cycle, request, job));
+    settle(cycle, request, position);
   }
   pass.end();
   return plan;
+}
+
+/**
+ * Nothing that this cycle can still do starts the jobs of a settled class or gives them another reason: in a long queue
+ * that is nearly all of them. Shares and limits make each job its own case.
+ */
+function settle({ snapshot, queue, pass, roomMaker, reservations }: Cycle, request: RequestClass, position: number): void {
+  if (queue.plain !== true || snapshot.explain === false || !request.failed || roomMaker !== null) return;
+  if (request.hopeless != null) request.settled = request.hopeless;
+  else if (position >= pass.precise && (request.unreservable || reservations >= MOST_RESERVATIONS))
+    request.settled = { kind: "behind-others", reason: pass.behind };
+}
+
+function isSettled({ now }: Cycle, request: RequestClass, job: PendingJob): request is RequestClass & { settled: object } {
+  if (request.settled === null || job.timeLimitMs !== undefined) return false;
+  return request.holds || request.hopeless !== null || now - job.queuedAt < HOLD_BACK_AFTER_MS;
 }
 
 interface Cycle {

@@ -16,6 +16,8 @@ export interface RequestClass extends Request {
   failed: boolean;
   /** No running job's end makes room for it: nor will it for the next, for nodes are only ever taken. */
   unreservable: boolean;
+  /** The reason of all its further jobs, once nothing can change it any more in this pass. */
+  settled: Omit<PendingReason, "jobId"> | null;
   /** A job of it holds every node it could use. */
   holds: boolean;
   /** Ready, open nodes that its rules admit, with what is left of them. */
@@ -35,7 +37,8 @@ const WAITING_REMEMBERED = 1000;
 
 /** The state of one scheduling pass. */
 export interface Pass {
-  classOf(job: PendingJob): RequestClass;
+  /** `position` in the queue, where it is known, only makes it faster. */
+  classOf(job: PendingJob, position?: number): RequestClass;
   /** Nodes a job of the class may be placed on now. */
   openNodes(request: RequestClass): FreeNode[];
   indexOf(request: RequestClass): CandidateIndex;
@@ -72,7 +75,7 @@ export interface Pass {
 
 export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass {
   const free = memory?.free() ?? freeNodes(snapshot.nodes.filter(isOpen), snapshot.active);
-  const keyOf = memory?.keyOf ?? requestKey;
+  const keyOf: CycleMemory["keyOf"] = memory?.keyOf ?? requestKey;
   const rankFor = createNodeRanker(snapshot, free);
   const classes = new Map<string, RequestClass>();
   const changed: FreeNode[] = [];
@@ -88,8 +91,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     everything ??= memory?.everything() ?? emptyNodes(snapshot.nodes);
     return everything;
   };
-  const classOf = (job: PendingJob): RequestClass => {
-    if (job.avoid === undefined || job.avoid.length === 0) return classAsAsked(job);
+  const classOf = (job: PendingJob, position?: number): RequestClass => {
+    if (job.avoid === undefined || job.avoid.length === 0) return classes.get(keyOf(job, position)) ?? classAsAsked(job);
     return remembered(avoiding, keyOf(job), () => {
       const made = classAsAsked(job);
       // Nobody waits for ever for other hardware than there is: with no other place, the one that failed may try again.
@@ -97,7 +100,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     });
   };
   const admittedNodes = (job: PendingJob, rules: string) =>
-    memory?.admitted(job, rules).flatMap((position) => free[position] ?? []) ?? free.filter(({ node }) => nodeBlocker(node, job) === null);
+    memory === undefined ? free.filter(({ node }) => nodeBlocker(node, job) === null) : nodesAt(free, memory.admitted(job, rules));
   const classAsAsked = (job: PendingJob): RequestClass => {
     const key = keyOf(job);
     const known = classes.get(key);
@@ -109,6 +112,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       rules,
       failed: memory?.knownToFail(key) ?? false,
       unreservable: false,
+      settled: null,
       holds: false,
       admitted,
       index: null,
@@ -124,7 +128,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   const openCandidates = (request: RequestClass) => {
     const known = memory?.candidates(request.key);
     if (known === undefined) return openNodes(request);
-    return known.flatMap((position) => free[position] ?? []).filter(({ node }) => !held.has(node.id));
+    return nodesAt(free, known).filter(({ node }) => !held.has(node.id));
   };
   const emptyFor = ({ job, rules }: RequestClass, which: "ready" | "all") =>
     remembered(empties, `${which} ${rules}`, () =>
@@ -139,7 +143,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     behind: `behind more than ${precise} jobs of the same or higher priority`,
     serversOf: (request) => {
       const known = memory?.servers.get(request.key);
-      if (known !== undefined) return known.flatMap((position) => free[position] ?? []);
+      if (known !== undefined) return nodesAt(free, known);
       const servers = request.admitted.filter((entry) => couldServe(entry, request));
       memory?.servers.set(
         request.key,
@@ -186,6 +190,15 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     held,
     waiting,
   };
+}
+
+function nodesAt(nodes: readonly FreeNode[], positions: readonly number[]): FreeNode[] {
+  const found: FreeNode[] = [];
+  for (const position of positions) {
+    const entry = nodes[position];
+    if (entry !== undefined) found.push(entry);
+  }
+  return found;
 }
 
 function isOpen(node: NodeCapacity): boolean {

@@ -16,7 +16,8 @@ type Hopeless = Omit<PendingReason, "jobId"> | null;
  * snapshots; what is a new object counts as changed.
  */
 export interface CycleMemory {
-  keyOf(job: PendingJob): string;
+  /** `position` in the order of `sorted`, where the key is found without a search. */
+  keyOf(job: PendingJob, position?: number): string;
   /** Ready, open nodes less what active jobs hold; the caller's own to book on. */
   free(): FreeNode[];
   /** Every node as if nothing ran; not to be booked on. */
@@ -47,6 +48,7 @@ export function createCycleMemory(): CycleMemory {
   const servers = new Map<string, readonly number[]>();
   let pending: readonly PendingJob[] = [];
   let order: readonly PendingJob[] = [];
+  let orderKeys: readonly string[] = [];
   const empties = new Map<string, FreeNode[]>();
   const hopeless = new Map<string, Hopeless>();
   let nodes: readonly NodeCapacity[] = [];
@@ -70,6 +72,23 @@ export function createCycleMemory(): CycleMemory {
     hopeless.clear();
     everything = null;
   };
+  const keyOf = (job: PendingJob): string => {
+    let key = keys.get(job);
+    if (key === undefined) {
+      key = requestKey(job);
+      keys.set(job, key);
+    }
+    return key;
+  };
+  /** The keys in the order of the jobs: only where the order has changed are they looked up again. */
+  const alignKeys = (sorted: readonly PendingJob[]) => {
+    const change = changedPart(order, sorted);
+    if (change === null) return;
+    let start = 0;
+    while (start < order.length && order[start] === sorted[start]) start += 1;
+    const kept = orderKeys.slice(start + change.before.length);
+    orderKeys = [...orderKeys.slice(0, start), ...change.after.map(keyOf), ...kept];
+  };
   const hold = (job: ActiveJob) => {
     for (const { nodeId } of job.assignments) {
       const jobs = holders.get(nodeId);
@@ -91,14 +110,7 @@ export function createCycleMemory(): CycleMemory {
   };
 
   return {
-    keyOf: (job) => {
-      let key = keys.get(job);
-      if (key === undefined) {
-        key = requestKey(job);
-        keys.set(job, key);
-      }
-      return key;
-    },
+    keyOf: (job, position = -1) => (order[position] === job ? (orderKeys[position] ?? keyOf(job)) : keyOf(job)),
     free: () => base.map((entry) => ({ ...entry, version: 0 })),
     everything: () => {
       everything ??= emptyNodes(nodes);
@@ -134,7 +146,10 @@ export function createCycleMemory(): CycleMemory {
     sorted: (now) => {
       const change = changedPart(pending, now);
       pending = now;
-      if (change !== null) order = resort(order, change);
+      if (change === null) return order;
+      const sorted = resort(order, change);
+      alignKeys(sorted);
+      order = sorted;
       return order;
     },
     look: (snapshot) => {
@@ -183,12 +198,15 @@ function detached({ key, job, resources, replicas, minReplicas, maxPerNode, avoi
 function resort(
   order: readonly PendingJob[],
   { before, after }: { before: readonly PendingJob[]; after: readonly PendingJob[] },
-): readonly PendingJob[] {
-  const gone = new Set(before);
-  const kept = gone.size === 0 ? [...order] : order.filter((job) => !gone.has(job));
-  if (after.length > FEW) return [...kept, ...after].sort(comparePending);
-  for (const job of after) kept.splice(placeOf(kept, job), 0, job);
-  return kept;
+): PendingJob[] {
+  if (before.length + after.length > FEW) {
+    const gone = new Set(before);
+    return [...order.filter((job) => !gone.has(job)), ...after].sort(comparePending);
+  }
+  const moved = [...order];
+  for (const job of before) moved.splice(placeOf(moved, job) - 1, 1);
+  for (const job of after) moved.splice(placeOf(moved, job), 0, job);
+  return moved;
 }
 
 /** Behind all that come before it and all that are its equals. */

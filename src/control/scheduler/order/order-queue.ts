@@ -5,6 +5,8 @@ import { fairQueue } from "./fair-queue.ts";
 
 /** The pending jobs, best first. The order may depend on what was placed before: that is what fair share means. */
 export interface OrderedQueue {
+  /** The order is fixed, and no job is over a limit or has a standing. */
+  plain?: true;
   next(): PendingJob | undefined;
   placed(job: PendingJob): void;
   /** Why the job may not start whatever is free; null when it may. */
@@ -30,6 +32,7 @@ function sortPending(pending: readonly PendingJob[]): readonly PendingJob[] {
 function sortedQueue(jobs: readonly PendingJob[]): OrderedQueue {
   let position = 0;
   return {
+    plain: true,
     next: () => {
       position += 1;
       return jobs[position - 1];
