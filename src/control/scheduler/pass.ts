@@ -6,6 +6,7 @@ import { replicasThatFit } from "./feasible/replica-fit.ts";
 import { type Request, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
 import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
+import { clusterShapes } from "./score/cluster-shapes.ts";
 import { createNodeRanker } from "./score/rank-nodes.ts";
 import type { ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "./snapshot.ts";
 
@@ -76,7 +77,7 @@ export interface Pass {
 export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass {
   const free = memory?.free() ?? freeNodes(snapshot.nodes.filter(isOpen), snapshot.active);
   const keyOf: CycleMemory["keyOf"] = memory?.keyOf ?? requestKey;
-  const rankFor = createNodeRanker(snapshot, free);
+  const rankFor = createNodeRanker(snapshot, () => memory?.shapes() ?? clusterShapes(free));
   const classes = new Map<string, RequestClass>();
   const changed: FreeNode[] = [];
   const held = new Map<string, PendingJob>();

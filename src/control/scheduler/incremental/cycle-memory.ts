@@ -3,6 +3,7 @@ import { nodeBlocker } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import { type Request, requestKey } from "../feasible/request.ts";
 import { comparePending } from "../order/compare-pending.ts";
+import { type ClusterShapes, clusterShapes } from "../score/cluster-shapes.ts";
 import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "../snapshot.ts";
 import { changedPart } from "./changed-part.ts";
 
@@ -22,6 +23,8 @@ export interface CycleMemory {
   free(): FreeNode[];
   /** Every node as if nothing ran; not to be booked on. */
   everything(): FreeNode[];
+  /** The kinds of ready, open nodes: forgotten when a node changes. */
+  shapes(): ClusterShapes;
   /** Filters of `everything`, and texts that depend on it alone: forgotten when a node changes. */
   empties: Map<string, FreeNode[]>;
   hopeless: Map<string, Hopeless>;
@@ -57,6 +60,7 @@ export function createCycleMemory(): CycleMemory {
   let byId = new Map<string, FreeNode>();
   let holders = new Map<string, Set<ActiveJob>>();
   let everything: FreeNode[] | null = null;
+  let shapes: ClusterShapes | null = null;
 
   const rebuild = (snapshot: ClusterSnapshot) => {
     nodes = snapshot.nodes;
@@ -71,6 +75,7 @@ export function createCycleMemory(): CycleMemory {
     empties.clear();
     hopeless.clear();
     everything = null;
+    shapes = null;
   };
   const keyOf = (job: PendingJob): string => {
     let key = keys.get(job);
@@ -112,6 +117,10 @@ export function createCycleMemory(): CycleMemory {
   return {
     keyOf: (job, position = -1) => (order[position] === job ? (orderKeys[position] ?? keyOf(job)) : keyOf(job)),
     free: () => base.map((entry) => ({ ...entry, version: 0 })),
+    shapes: () => {
+      shapes ??= clusterShapes(base);
+      return shapes;
+    },
     everything: () => {
       everything ??= emptyNodes(nodes);
       return everything;

@@ -2,11 +2,11 @@ import type { FreeNode } from "../feasible/free-capacity.ts";
 import type { Request } from "../feasible/request.ts";
 import type { ClusterSnapshot, NodeCapacity } from "../snapshot.ts";
 import { rankOf } from "./best-fit.ts";
-import { expectedFrom, type GpuModel } from "./expected-mix.ts";
+import type { ClusterShapes } from "./cluster-shapes.ts";
+import { expectedFrom } from "./expected-mix.ts";
 import { type NodeWorth, nodeWorth, placeCost } from "./least-worth-lost.ts";
 import { missingBytes } from "./missing-layers.ts";
-import { NOTHING_EXPECTED, type NodeShape, type ShapeOutlook, shapeOutlooks } from "./node-shapes.ts";
-import { type Room, WHOLE_GPU } from "./room.ts";
+import { NOTHING_EXPECTED, type ShapeOutlook, shapeOutlooks } from "./node-shapes.ts";
 
 /** Smaller is better. */
 export type NodeRank = (entry: FreeNode) => number;
@@ -25,8 +25,8 @@ const MOST_COST_OF_LAYERS = 0.05;
 const SPREAD_COST = 1;
 
 /** Ranks nodes for the requests of one pass; what looks at the whole cluster is done when the first node is ranked. */
-export function createNodeRanker(snapshot: ClusterSnapshot, free: readonly FreeNode[]): (request: Request) => NodeRank {
-  const worthOf = rememberWorth(snapshot, free);
+export function createNodeRanker(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): (request: Request) => NodeRank {
+  const worthOf = rememberWorth(snapshot, shapes);
   return (request) => {
     const { gpus, cpuMillis } = request.resources;
     return (entry) => {
@@ -52,13 +52,13 @@ function layerCost({ job }: Request, node: NodeCapacity): number {
 }
 
 /** A queue of many different requests asks for each node's worth again and again between two bookings. */
-function rememberWorth(snapshot: ClusterSnapshot, free: readonly FreeNode[]): (entry: FreeNode) => NodeWorth {
+function rememberWorth(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): (entry: FreeNode) => NodeWorth {
   let outlookFor: ((node: NodeCapacity) => ShapeOutlook) | null = null;
   const known: ({ entry: FreeNode; version: number; worth: NodeWorth } | undefined)[] = [];
   return (entry) => {
     const before = known[entry.position];
     if (before !== undefined && before.entry === entry && before.version === entry.version) return before.worth;
-    outlookFor ??= clusterOutlook(snapshot, free);
+    outlookFor ??= clusterOutlook(shapes(), snapshot);
     const shape = before?.entry === entry ? before.worth.shape : outlookFor(entry.node);
     const worth = nodeWorth(shape, entry.cpuMillis, entry.gpus.length, entry.gpus.length);
     known[entry.position] = { entry, version: entry.version, worth };
@@ -66,36 +66,7 @@ function rememberWorth(snapshot: ClusterSnapshot, free: readonly FreeNode[]): (e
   };
 }
 
-/** By numbers and not by text: ten thousand nodes are looked at in every cycle. */
-function clusterOutlook(snapshot: ClusterSnapshot, free: readonly FreeNode[]): (node: NodeCapacity) => ShapeOutlook {
-  const places = new Map<string, Map<number, number>>();
-  const shapes: NodeShape[] = [];
-  const models: GpuModel[] = [];
-  const placeOf = (node: NodeCapacity) => {
-    const model = node.gpus[0]?.model ?? "";
-    let ofModel = places.get(model);
-    if (ofModel === undefined) {
-      ofModel = new Map();
-      places.set(model, ofModel);
-    }
-    const key = node.cpuMillis * 1024 + node.gpus.length;
-    let place = ofModel.get(key);
-    if (place === undefined) {
-      place = shapes.push({ empty: emptyRoom(node), gpus: 0 }) - 1;
-      models.push(...node.gpus.slice(0, 1));
-      ofModel.set(key, place);
-    }
-    return place;
-  };
-  for (const { node } of free) {
-    const shape = shapes[placeOf(node)];
-    if (shape !== undefined) shape.gpus += node.gpus.length;
-  }
+function clusterOutlook({ shapes, models, placeOf }: ClusterShapes, snapshot: ClusterSnapshot): (node: NodeCapacity) => ShapeOutlook {
   const outlooks = shapeOutlooks(shapes, expectedFrom(snapshot, models));
   return (node) => outlooks[placeOf(node)] ?? NOTHING_EXPECTED;
-}
-
-function emptyRoom({ cpuMillis, memoryBytes, gpus }: NodeCapacity): Room {
-  const total = { cpuMillis, memoryBytes };
-  return { ...total, gpuMillis: gpus.map(() => WHOLE_GPU), gpuModel: gpus[0]?.model ?? "", total };
 }
