@@ -26,29 +26,32 @@ export function pickGpus<Item extends LinkedGpu>(free: readonly Item[], count: n
 }
 
 /** Symmetric: how well each two of the GPUs are linked; 0 not at all. */
-export function linkMatrix(gpus: readonly LinkedGpu[]): number[][] {
-  return gpus.map((one, row) => gpus.map((other, column) => (row === column ? 0 : linkWeight(one, other))));
+function linkMatrix(gpus: readonly LinkedGpu[]): number[][] {
+  if (gpus.every(({ nvlinks, numaNode }) => (nvlinks ?? []).length === 0 && (numaNode ?? null) === null)) return [];
+  const places = new Map(gpus.map(({ pciBusId }, place) => [shortBus(pciBusId), place]));
+  const switched = gpus.map(({ nvlinks = [] }) => nvlinks.reduce((sum, link) => (link.kind === "switch" ? sum + link.links : sum), 0));
+  const matrix = gpus.map((one, row) =>
+    gpus.map((other, column) =>
+      row === column ? 0 : LINK_WEIGHT * Math.min(switched[row] ?? 0, switched[column] ?? 0) + near(one, other),
+    ),
+  );
+  for (const [row, { nvlinks = [] }] of gpus.entries()) {
+    for (const link of nvlinks) {
+      const column = link.kind === "gpu" ? places.get(shortBus(link.pciBusId)) : undefined;
+      const weights = matrix[row];
+      if (weights !== undefined && column !== undefined) weights[column] = (weights[column] ?? 0) + LINK_WEIGHT * link.links;
+    }
+  }
+  return matrix;
 }
 
-function linkWeight(one: LinkedGpu, other: LinkedGpu): number {
-  const direct = linksTo(one, other.pciBusId);
-  const switched = Math.min(switchLinks(one), switchLinks(other));
-  const near = one.numaNode !== undefined && one.numaNode !== null && one.numaNode === other.numaNode ? 1 : 0;
-  return LINK_WEIGHT * Math.max(direct, switched) + near;
-}
-
-function linksTo({ nvlinks = [] }: LinkedGpu, pciBusId: string): number {
-  return nvlinks.reduce((sum, link) => (link.kind === "gpu" && sameBus(link.pciBusId, pciBusId) ? sum + link.links : sum), 0);
-}
-
-function switchLinks({ nvlinks = [] }: LinkedGpu): number {
-  return nvlinks.reduce((sum, link) => (link.kind === "switch" ? sum + link.links : sum), 0);
+function near({ numaNode: one = null }: LinkedGpu, { numaNode: other = null }: LinkedGpu): number {
+  return one !== null && one === other ? 1 : 0;
 }
 
 /** NVML writes the domain with 8 digits, sysfs with 4. */
-function sameBus(one: string, other: string): boolean {
-  const short = (id: string) => id.toLowerCase().replace(/^0{4}(?=[0-9a-f]{4}:)/, "");
-  return short(one) === short(other);
+function shortBus(id: string): string {
+  return id.toLowerCase().replace(/^0{4}(?=[0-9a-f]{4}:)/, "");
 }
 
 function bestSet(weights: readonly number[][], count: number): number[] {
