@@ -39,6 +39,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: "image", summary: "bootstrap a base image; as `berth images`", load: async () => (await import("./images.ts")).imageVerb },
   { name: "build", summary: "build an image from a Dockerfile", load: async () => (await import("./build.ts")).buildVerb },
   { name: "token", summary: "make tokens for agents and clients", load: async () => (await import("./token.ts")).tokenVerb },
+  { name: "project", summary: "set shares, quotas and limits", load: async () => (await import("./project.ts")).projectVerb },
   { name: "agent", summary: "join this machine to a control plane", load: async () => (await import("./agent.ts")).agentVerb },
   { name: "version", summary: "show the versions of client and server", load: async () => (await import("./version.ts")).versionVerb },
   {

@@ -9,6 +9,7 @@ import {
   LogEntrySchema,
   NodeSchema,
   ProblemSchema,
+  ProjectSchema,
 } from "../../shared/wire/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { authenticate } from "./auth/authenticate.ts";
@@ -31,7 +32,16 @@ declare module "fastify" {
   }
 }
 
-const SHARED_SCHEMAS = [JobSpecSchema, JobSchema, JobEventSchema, LogEntrySchema, NodeSchema, ExplanationSchema, ProblemSchema];
+const SHARED_SCHEMAS = [
+  JobSpecSchema,
+  JobSchema,
+  JobEventSchema,
+  LogEntrySchema,
+  NodeSchema,
+  ExplanationSchema,
+  ProjectSchema,
+  ProblemSchema,
+];
 
 /**
  * The HTTP API over its dependencies, not yet listening: `inject` works on it. A route without an `access` of its own is

@@ -14,6 +14,7 @@ export interface QueueStanding {
 export function createQueueStanding(store: ProjectStore): QueueStanding {
   let usages: Map<string, DecayedUsage> | null = null;
   let savedAt = 0;
+  let lookedAt: number | null = null;
   return {
     look: async (nodes, active, now) => {
       const settings = await store.list();
@@ -21,8 +22,9 @@ export function createQueueStanding(store: ProjectStore): QueueStanding {
       usages ??= await store.usages();
       const held = heldShares(nodes, active);
       for (const name of new Set([...held.keys(), ...usages.keys(), ...settings.map((project) => project.name)])) {
-        usages.set(name, accrue(usages.get(name) ?? { value: 0, at: now }, held.get(name) ?? 0, now));
+        usages.set(name, accrue(usages.get(name) ?? { value: 0, at: lookedAt ?? now }, held.get(name) ?? 0, now));
       }
+      lookedAt = now;
       if (now - savedAt >= SAVE_EVERY_MS || now < savedAt) {
         await store.saveUsages(usages);
         savedAt = now;

@@ -18,6 +18,7 @@ export const ERRORS = {
   forbidden: kind(403, false, "ask the operator for the permission"),
   job_not_found: kind(404, false, "`berth ps --all` lists the jobs"),
   node_not_found: kind(404, false, "`berth nodes` lists the nodes"),
+  project_not_found: kind(404, false, "`berth project ls` lists the projects"),
   image_not_found: kind(404, false, "`berth images` lists what this node has; `berth build` or `berth image bootstrap` makes one"),
   container_not_found: kind(404, false, "`berth ps` lists what runs"),
   volume_not_found: kind(404, false, "name a volume that exists"),

@@ -20,6 +20,8 @@ export type { NodePatch } from "./api-node.ts";
 export { NodeListSchema, NodePatchSchema, NodeSchema } from "./api-node.ts";
 export type { Problem } from "./api-problem.ts";
 export { ProblemSchema } from "./api-problem.ts";
+export type { ProjectInput, ProjectParams, ProjectView } from "./api-project.ts";
+export { ProjectInputSchema, ProjectListSchema, ProjectParamsSchema, ProjectSchema } from "./api-project.ts";
 export type {
   EventsQuery,
   IdempotencyHeaders,

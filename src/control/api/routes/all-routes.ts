@@ -18,6 +18,7 @@ import { metrics } from "./metrics.ts";
 import { nodes } from "./nodes.ts";
 import { patchNode } from "./nodes-patch.ts";
 import { plan } from "./plan.ts";
+import { projects } from "./projects.ts";
 import { submitJob } from "./submit-job.ts";
 import { version } from "./version.ts";
 
@@ -36,6 +37,7 @@ export async function addRoutes(app: FastifyInstance, deps: ApiDeps): Promise<vo
   await app.register(async (scope) => plan(scope, deps));
   nodes(app, deps);
   patchNode(app, deps);
+  projects(app, deps);
   createToken(app, deps);
   version(app, deps);
   health(app, deps);
