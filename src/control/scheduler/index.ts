@@ -15,7 +15,7 @@ export { leastFragmentation } from "./score/least-fragmentation.ts";
 export { leastWorthLost } from "./score/least-worth-lost.ts";
 export type { Choice, PlacementPolicy } from "./score/placement-policy.ts";
 export type { Ask, Room } from "./score/room.ts";
-export { book, firstThatFit, fitsRoom, gpuMillisLeft, gpusThatFit, modelServes, WHOLE_GPU } from "./score/room.ts";
+export { book, firstThatFit, fitsRoom, gpuMillisLeft, WHOLE_GPU } from "./score/room.ts";
 export { shareWorth } from "./score/share-prices.ts";
 export type { TypicalAsk } from "./score/typical-asks.ts";
 export { expectedAsks, typicalAsks } from "./score/typical-asks.ts";
