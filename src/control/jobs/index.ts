@@ -1,5 +1,6 @@
 export { applyChange } from "./apply-change.ts";
 export { checkProject } from "./check-project.ts";
+export { currentSnapshot } from "./current-snapshot.ts";
 export { desiredFor } from "./desired-replicas.ts";
 export { followEvents } from "./follow-events.ts";
 export type { JobChange } from "./job-change.ts";
@@ -20,6 +21,6 @@ export type { RedisStores } from "./redis/redis-stores.ts";
 export { createRedisStores } from "./redis/redis-stores.ts";
 export type { ScheduleLoop } from "./schedule-loop.ts";
 export { createScheduleLoop } from "./schedule-loop.ts";
-export { pendingJob, snapshotOf } from "./snapshot-of.ts";
+export { pendingJob } from "./snapshot-of.ts";
 export type { Stores } from "./stores.ts";
 export { applyEvent } from "./transition.ts";

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import type { Job } from "../../../shared/domain/index.ts";
 import { type ExplanationView, type JobParams, JobParamsSchema } from "../../../shared/wire/index.ts";
-import { snapshotOf } from "../../jobs/index.ts";
+import { currentSnapshot, pendingJob } from "../../jobs/index.ts";
 import { explainJob } from "../../scheduler/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
@@ -26,9 +26,10 @@ export function explain(app: FastifyInstance, deps: ApiDeps): void {
     async (request): Promise<ExplanationView> => {
       const job = await findJob(deps.stores.jobs, request.params.id);
       if (job.state !== "pending") return notPending(job);
-      const [records, view] = await Promise.all([deps.stores.nodes.list(), deps.stores.jobs.queue(PENDING_READ)]);
-      const pending = view.pending.some(({ id }) => id === job.id) ? view.pending : [...view.pending, job];
-      const explanation = explainJob(deps.decide, snapshotOf(records, { ...view, pending }), deps.clock.now(), job.id);
+      const now = deps.clock.now();
+      const snapshot = await currentSnapshot(deps.stores, PENDING_READ, now);
+      const pending = snapshot.pending.some(({ id }) => id === job.id) ? snapshot.pending : [...snapshot.pending, pendingJob(job)];
+      const explanation = explainJob(deps.decide, { ...snapshot, pending }, now, job.id);
       return explanation === null ? notPending(job) : { ...explanation, state: job.state };
     },
   );

@@ -2,9 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { type ExplanationView, type JobSpecInput, resolveJobSpec } from "../../../shared/wire/index.ts";
-import { pendingJob, snapshotOf } from "../../jobs/index.ts";
+import { currentSnapshot, pendingJob } from "../../jobs/index.ts";
 import { explainJob } from "../../scheduler/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
+import { userOf } from "../auth/identity.ts";
 import { acceptYaml } from "../http/job-body.ts";
 import { route } from "../http/route-schema.ts";
 import { PENDING_READ } from "./explain.ts";
@@ -30,10 +31,9 @@ export function plan(scope: FastifyInstance, deps: ApiDeps): void {
     }),
     async (request): Promise<ExplanationView> => {
       const spec = resolveJobSpec(request.body);
-      const [records, view] = await Promise.all([deps.stores.nodes.list(), deps.stores.jobs.queue(PENDING_READ)]);
       const now = deps.clock.now();
-      const snapshot = snapshotOf(records, view);
-      const planned = pendingJob({ id: PLANNED, spec, queuedAt: now });
+      const snapshot = await currentSnapshot(deps.stores, PENDING_READ, now);
+      const planned = pendingJob({ id: PLANNED, spec, queuedAt: now, user: userOf(request.identity) });
       const explanation = explainJob(deps.decide, { ...snapshot, pending: [...snapshot.pending, planned] }, now, PLANNED);
       if (explanation === null) throw new BerthError("internal", "the planned job is missing in its own snapshot");
       return { ...explanation, jobId: null, state: "planned" };
