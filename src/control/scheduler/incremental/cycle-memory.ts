@@ -50,8 +50,8 @@ export function createCycleMemory(): CycleMemory {
   const admissions = new Map<string, readonly number[]>();
   const servers = new Map<string, readonly number[]>();
   let pending: readonly PendingJob[] = [];
-  let order: readonly PendingJob[] = [];
-  let orderKeys: readonly string[] = [];
+  let order: PendingJob[] = [];
+  let orderKeys: string[] = [];
   const empties = new Map<string, FreeNode[]>();
   const hopeless = new Map<string, Hopeless>();
   let nodes: readonly NodeCapacity[] = [];
@@ -85,14 +85,23 @@ export function createCycleMemory(): CycleMemory {
     }
     return key;
   };
-  /** The keys in the order of the jobs: only where the order has changed are they looked up again. */
-  const alignKeys = (sorted: readonly PendingJob[]) => {
-    const change = changedPart(order, sorted);
-    if (change === null) return;
-    let start = 0;
-    while (start < order.length && order[start] === sorted[start]) start += 1;
-    const kept = orderKeys.slice(start + change.before.length);
-    orderKeys = [...orderKeys.slice(0, start), ...change.after.map(keyOf), ...kept];
+  /** The changed jobs moved, their keys with them: few of them by binary search and in place, many by sorting again. */
+  const resort = ({ before, after }: { before: readonly PendingJob[]; after: readonly PendingJob[] }) => {
+    if (before.length + after.length > FEW) {
+      order = [...pending].sort(comparePending);
+      orderKeys = order.map(keyOf);
+      return;
+    }
+    for (const job of before) {
+      const place = placeOf(order, job) - 1;
+      order.splice(place, 1);
+      orderKeys.splice(place, 1);
+    }
+    for (const job of after) {
+      const place = placeOf(order, job);
+      order.splice(place, 0, job);
+      orderKeys.splice(place, 0, keyOf(job));
+    }
   };
   const hold = (job: ActiveJob) => {
     for (const { nodeId } of job.assignments) {
@@ -155,10 +164,7 @@ export function createCycleMemory(): CycleMemory {
     sorted: (now) => {
       const change = changedPart(pending, now);
       pending = now;
-      if (change === null) return order;
-      const sorted = resort(order, change);
-      alignKeys(sorted);
-      order = sorted;
+      if (change !== null) resort(change);
       return order;
     },
     look: (snapshot) => {
@@ -201,21 +207,6 @@ function follow(one: FollowedRequest, entry: FreeNode): void {
 /** Without what belongs to the cycle that made it. */
 function detached({ key, job, resources, replicas, minReplicas, maxPerNode, avoidedGpus, kinds }: Request): Request {
   return { key, job, resources, replicas, minReplicas, maxPerNode, avoidedGpus, kinds };
-}
-
-/** The order with the changed jobs moved: few of them by binary search, many by sorting again. */
-function resort(
-  order: readonly PendingJob[],
-  { before, after }: { before: readonly PendingJob[]; after: readonly PendingJob[] },
-): PendingJob[] {
-  if (before.length + after.length > FEW) {
-    const gone = new Set(before);
-    return [...order.filter((job) => !gone.has(job)), ...after].sort(comparePending);
-  }
-  const moved = [...order];
-  for (const job of before) moved.splice(placeOf(moved, job) - 1, 1);
-  for (const job of after) moved.splice(placeOf(moved, job), 0, job);
-  return moved;
 }
 
 /** Behind all that come before it and all that are its equals. */
