@@ -7,8 +7,8 @@ import { strandedGpus } from "./stranded-gpus.ts";
 import type { TypicalAsk } from "./typical-asks.ts";
 
 /**
- * What weighs how much, in GPUs. The result is flat around these: each may be halved or doubled and loses at most 0.1 points
- * of allocation.
+ * What weighs how much, in GPUs. The result is flat around these: halving or doubling any one changes the mean allocation by
+ * at most 0.15 points.
  */
 const WEIGHTS = {
   /** A GPU that may lack CPU later, against one lost now. */
