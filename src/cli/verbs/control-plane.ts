@@ -14,6 +14,7 @@ interface Options {
   runDir?: string;
   listen: string;
   lease?: string;
+  queueing?: "fair" | "service";
   embedded?: boolean;
   exitWithStdin?: boolean;
 }
@@ -25,6 +26,12 @@ export function controlPlaneVerb(io: CliIo): Command {
     .option("--run-dir <folder>", "folder of api.sock")
     .option("--listen <host:port>", "address of the API", DEFAULT_LISTEN)
     .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
+    .addOption(
+      new Option("--queueing <policy>", "fair: shares of projects; service: what is likely to end soon goes first").choices([
+        "fair",
+        "service",
+      ]),
+    )
     .option("--embedded", "the Redis is this Berth's own: refuse wrong settings instead of warning")
     .addOption(new Option("--exit-with-stdin").hideHelp())
     .action(action(io, (options: Options) => runAlone(io, options)));
@@ -40,6 +47,7 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
   const paths = berthPaths(options.dataDir, options.runDir);
   await makePrivateFolder(paths.runDir);
   const lease = options.lease === undefined ? {} : { leaseSeconds: parseDurationSeconds(options.lease) };
+  const queueing = options.queueing === undefined ? {} : { queueing: options.queueing };
   const { runControlPlane } = await import("../../control/api/index.ts");
   await runUntilStopped(io, options.exitWithStdin ?? false, (signal) =>
     runControlPlane(
@@ -50,6 +58,7 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
         redis,
         embedded: options.embedded ?? false,
         ...lease,
+        ...queueing,
       },
       signal,
     ),

@@ -19,6 +19,7 @@ interface Options {
   listen: string;
   redis?: string;
   lease?: string;
+  queueing?: "fair" | "service";
   name?: string;
   address?: string;
   simulateGpus?: number;
@@ -38,6 +39,12 @@ export function upVerb(io: CliIo): Command {
     .option("--listen <host:port>", "address of the API; needs tokens, the socket does not", DEFAULT_LISTEN)
     .option("--redis <url>", "use this Redis instead of a private one (BERTH_REDIS_URL, better for passwords)")
     .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
+    .addOption(
+      new Option("--queueing <policy>", "fair: shares of projects; service: what is likely to end soon goes first").choices([
+        "fair",
+        "service",
+      ]),
+    )
     .option("--name <name>", "name of this node (default: the host's)")
     .option("--address <ip>", "where other nodes reach this one (default: found out)")
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
@@ -98,7 +105,8 @@ async function runForeground(io: CliIo, paths: BerthPaths, options: Options): Pr
   const redisUrl = options.redis ?? (io.env["BERTH_REDIS_URL"] || null);
   await preflight(paths, redisUrl === null);
   const leaseSeconds = options.lease === undefined ? null : parseDurationSeconds(options.lease);
-  const upOptions = { listen: options.listen, redisUrl, leaseSeconds, agentArguments: agentArguments(options) };
+  const queueing = options.queueing ?? null;
+  const upOptions = { listen: options.listen, redisUrl, leaseSeconds, queueing, agentArguments: agentArguments(options) };
   const signals = stopSignals(io);
   try {
     const say = (line: string) => void io.stderr.write(`${line}\n`);

@@ -19,6 +19,7 @@ import { createWakeStreams, type WakeStreams } from "./streams/wake-streams.ts";
 export interface WingOptions {
   dataDir: string;
   leaseSeconds?: number;
+  queueing?: "fair" | "service";
   logger: Logger;
   stopping: AbortSignal;
 }
@@ -35,7 +36,7 @@ export interface Wing {
   local: LocalConnections;
 }
 
-export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: WingOptions): Promise<Wing> {
+export async function composeWing({ dataDir, leaseSeconds, queueing, logger, stopping }: WingOptions): Promise<Wing> {
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -59,6 +60,7 @@ export async function composeWing({ dataDir, leaseSeconds, logger, stopping }: W
     store: stores.jobs,
     nodes: stores.nodes,
     projects: stores.projects,
+    ...(queueing === undefined ? {} : { queueing }),
     decide: timedDecide(metrics, clock),
     leader,
     queues: hints,

@@ -17,6 +17,8 @@ export interface ControlPlaneOptions {
   /** unix:///PATH, redis://... or rediss://... */
   redis: string;
   leaseSeconds?: number;
+  /** Default: fair. */
+  queueing?: "fair" | "service";
   /** The Redis is our own child: its settings must be right. */
   embedded: boolean;
   logger?: Logger;
@@ -38,10 +40,11 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const logger = options.logger ?? createLogger({ name: "control-plane" });
   const redis = parseRedisAddress(options.redis);
   const listen = parseListen(options.listen);
+  const queueing = options.queueing === undefined ? {} : { queueing: options.queueing };
   const failed = new AbortController();
   const stopping = AbortSignal.any([signal, failed.signal]);
   const lease = options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds };
-  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease });
+  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease, ...queueing });
   let localServer: Server | null = null;
   let queues: Queues | null = null;
   try {

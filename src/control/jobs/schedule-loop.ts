@@ -1,5 +1,12 @@
 import { type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
-import type { ClusterSnapshot, PendingReason, Placement, Plan, Preemption } from "../scheduler/index.ts";
+import {
+  type ClusterSnapshot,
+  type PendingReason,
+  type Placement,
+  type Plan,
+  type Preemption,
+  SERVICE_POLICY,
+} from "../scheduler/index.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { fencedStore } from "./fenced-store.ts";
 import { nodesOf } from "./job-indexes.ts";
@@ -8,6 +15,7 @@ import type { Leader } from "./leader.ts";
 import type { NodeStore } from "./node-store.ts";
 import type { ProjectStore } from "./project-store.ts";
 import { createQueueStanding } from "./queue-standing.ts";
+import { createServiceTracker } from "./service-tracker.ts";
 import { snapshotOf } from "./snapshot-of.ts";
 import { applyEvent } from "./transition.ts";
 import { createNodeWatch } from "./watch-nodes.ts";
@@ -26,6 +34,8 @@ export interface LoopLog {
 export interface ScheduleLoopOptions {
   store: JobStore;
   nodes: NodeStore;
+  /** "service" starts first what is likely to end soon, by the history of like jobs; absent is fair share. */
+  queueing?: "fair" | "service";
   /** Absent: jobs go by priority and age. */
   projects?: ProjectStore;
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
@@ -73,6 +83,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   } = options;
   const patience = { suspectMs: suspectSeconds * 1000, lostMs: (leaseSeconds + graceSeconds) * 1000 };
   const standing = options.projects === undefined ? undefined : createQueueStanding(options.projects);
+  const service = options.queueing === "service" ? createServiceTracker(options.store) : undefined;
   const watch = createNodeWatch(options.store, options.nodes, clock, patience);
   let interrupt = new AbortController();
   let woken = false;
@@ -91,7 +102,9 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const now = clock.now();
     const view = await store.queue(PENDING_A_PASS);
     const projects = (await standing?.look(nodes, view.active, now)) ?? [];
-    const plan = options.decide(snapshotOf(nodes, view, projects), now);
+    const rows = snapshotOf(nodes, view, projects);
+    const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
+    const plan = options.decide(snapshot, now);
     const { placed, overtaken } = await commitPlacements(store, view, plan.placements, now, log);
     const stopped = overtaken ? [] : await commitPreemptions(store, view, plan.preemptions, now, log);
     const reasonsWritten = await writeReasons(store, view.pending, plan.reasons, now);

@@ -3,7 +3,7 @@ import { AGE_BINS, BIN_EDGES, binOf } from "./age-bins.ts";
 /** What is known of a job when it is submitted. Nothing of it is a duration. */
 export interface SubmittedRun {
   id: string;
-  /** Who runs what: project, user, kind of job. Jobs of a group that are submitted together tend to run equally long. */
+  /** Who runs what: project, user, kind of job; "" when nobody knows. Jobs of a group that are submitted together tend to run equally long. */
   group: string;
   /** All GPUs of all replicas. */
   gpus: number;
@@ -13,8 +13,8 @@ export interface SubmittedRun {
 
 /**
  * Learns how long jobs run from those that ran, and tells of a waiting or running one how likely it is to end soon.
- * Three levels, each leaning on the next while it knows little: the job's burst (its group, same GPUs, submitted
- * together), recent jobs of that size, all jobs. Each counts, per bin of age, how many runs reached it and how many ended
+ * Four levels, each leaning on the next while it knows little: the job's burst (its group, same GPUs, submitted
+ * together), recent jobs of the group, recent jobs of that size, all jobs. Each counts, per bin of age, how many runs reached it and how many ended
  * in it, so that runs which still go on teach too. The same calls give the same answers.
  */
 export interface ServiceHistory {
@@ -38,6 +38,8 @@ interface Counts {
 }
 
 interface Burst extends Counts {
+  /** Null when its group is not known. */
+  group: Recent | null;
   size: Recent;
   lastSubmittedAt: number;
   /** Bin -> index, while nothing that matters has changed. */
@@ -60,6 +62,7 @@ interface Run {
 const BURST_GAP_MS = 10 * 60_000;
 /** Runs' worth of belief in the next level. */
 const BURST_PRIOR = 2;
+const GROUP_PRIOR = 3;
 const SIZE_PRIOR = 20;
 /** Without any history an eighth of the runs ends in each bin: the longer it ran, the longer it will. */
 const BASE_HAZARD = 0.12;
@@ -72,24 +75,26 @@ const HEAVIEST = 1e12;
 export function createServiceHistory(): ServiceHistory {
   const all = counts();
   const sizes = new Map<string, Recent>();
+  const groups = new Map<string, Recent>();
   const bursts = new Map<string, Burst>();
   const runs = new Map<string, Run>();
   let ends = 0;
 
+  const levelsOf = ({ group, size, ...burst }: Burst): [Counts, number][] => [
+    [burst, 1],
+    ...(group === null ? [] : [[group, group.weight] as [Counts, number]]),
+    [size, size.weight],
+    [all, 1],
+  ];
   const enter = ({ burst, bin }: Run) => {
-    for (const [level, weight] of [
-      [burst, 1],
-      [burst.size, burst.size.weight],
-      [all, 1],
-    ] as const)
-      add(level.reached, bin, weight);
+    for (const [level, weight] of levelsOf(burst)) add(level.reached, bin, weight);
     burst.cache.clear();
   };
   const hazard = (burst: Burst, bin: number) => {
-    const prior = SIZE_PRIOR * burst.size.weight;
-    const inAll = (at(all.ended, bin) + SIZE_PRIOR * BASE_HAZARD) / (at(all.reached, bin) + SIZE_PRIOR);
-    const inSize = (at(burst.size.ended, bin) + prior * inAll) / (at(burst.size.reached, bin) + prior);
-    return Math.min(0.999, (at(burst.ended, bin) + BURST_PRIOR * inSize) / (at(burst.reached, bin) + BURST_PRIOR));
+    const inAll = leaning(all, bin, SIZE_PRIOR, BASE_HAZARD);
+    const inSize = leaning(burst.size, bin, SIZE_PRIOR * burst.size.weight, inAll);
+    const inGroup = burst.group === null ? inSize : leaning(burst.group, bin, GROUP_PRIOR * burst.group.weight, inSize);
+    return Math.min(0.999, leaning(burst, bin, BURST_PRIOR, inGroup));
   };
   const indexOf = (burst: Burst, bin: number) => {
     if (ends - burst.cachedAt > CACHE_ENDS) {
@@ -109,7 +114,8 @@ export function createServiceHistory(): ServiceHistory {
       const key = `${group} ${gpus}`;
       const last = bursts.get(key);
       const goesOn = last !== undefined && submittedAt - last.lastSubmittedAt <= BURST_GAP_MS;
-      const burst = goesOn ? last : { ...counts(), size, lastSubmittedAt: submittedAt, cache: new Map(), cachedAt: ends };
+      const known = group === "" ? null : getOr(groups, key, () => ({ ...counts(), weight: 1 }));
+      const burst = goesOn ? last : { ...counts(), group: known, size, lastSubmittedAt: submittedAt, cache: new Map(), cachedAt: ends };
       burst.lastSubmittedAt = submittedAt;
       bursts.set(key, burst);
       const run = { burst, bin: 0, gpuRoot: Math.sqrt(Math.max(1, gpus)) };
@@ -129,15 +135,11 @@ export function createServiceHistory(): ServiceHistory {
       if (run === undefined) return;
       runs.delete(id);
       const { burst, bin } = run;
-      for (const [level, weight] of [
-        [burst, 1],
-        [burst.size, burst.size.weight],
-        [all, 1],
-      ] as const)
-        add(level.ended, bin, weight);
+      for (const [level, weight] of levelsOf(burst)) add(level.ended, bin, weight);
       burst.cache.clear();
       ends += 1;
       grow(burst.size);
+      if (burst.group !== null) grow(burst.group);
     },
     forget: (id) => void runs.delete(id),
     index: (id) => {
@@ -173,6 +175,11 @@ function quantileOf(hazard: (bin: number) => number, from: number, quantile: num
     alive = after;
   }
   return elapsed;
+}
+
+/** The part of the runs that ended in the bin they reached, with so many imagined runs that ended as the level above says. */
+function leaning(level: Counts, bin: number, imagined: number, above: number): number {
+  return (at(level.ended, bin) + imagined * above) / (at(level.reached, bin) + imagined);
 }
 
 function binWidth(bin: number): number {
