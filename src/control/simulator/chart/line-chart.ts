@@ -26,6 +26,7 @@ export function lineChart({ title, xTitle, yTitle, lines }: ChartOptions): strin
   const toY = (y: number) => bottom - ((y - ys.least) / (ys.most - ys.least)) * (bottom - MARGIN.top);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
     text(WIDTH / 2, 22, title, "middle", 15),
     ...ticks(xs).map((x) => `${rule(toX(x), MARGIN.top, toX(x), bottom)}${text(toX(x), bottom + 18, label(x), "middle")}`),
@@ -72,6 +73,9 @@ function rule(x1: number, y1: number, x2: number, y2: number): string {
 }
 
 function text(x: number, y: number, content: string, anchor: string, size = 12): string {
-  const safe = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" fill="#222222">${safe}</text>`;
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" fill="#222222">${escaped(content)}</text>`;
+}
+
+function escaped(content: string): string {
+  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
