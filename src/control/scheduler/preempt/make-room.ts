@@ -41,15 +41,17 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
     }
     return soon;
   };
+  const outwaited = (job: PendingJob) => running.filter((victim) => !gone.has(victim.id) && rules.mayOutwait(job, victim));
   return {
     makeRoomFor: (job, request, admitted) => {
       const key = `${request.key} ${job.project ?? ""}`;
       if (hopeless.has(key) || !rules.mayAsk(job) || looks >= LOOKS_A_PASS) return null;
       const victims = running.filter((victim) => !gone.has(victim.id) && rules.mayPushOut(job, victim));
-      if (victims.length === 0 && stopping.length === 0 && gone.size === 0) return null;
+      if (victims.length === 0 && stopping.length === 0 && gone.size === 0 && outwaited(job).length === 0) return null;
       looks += 1;
       const entries = admitted.flatMap(({ node }) => future().get(node.id) ?? []);
-      const chosen = chooseVictims(entries, request, victims, rules);
+      const allowed = chooseVictims(entries, request, victims, rules);
+      const chosen = allowed ?? chooseVictims(entries, request, outwaited(job), rules);
       if (chosen === null) {
         hopeless.add(key);
         return null;
@@ -59,7 +61,8 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
         giveBack(future(), victim);
       }
       const assignments = placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, []) ?? [];
-      const preemptions = chosen.map((victim) => ({ jobId: victim.id, forJobId: job.id, reason: rules.why(job) }));
+      const stopped = allowed === null ? [] : chosen;
+      const preemptions = stopped.map((victim) => ({ jobId: victim.id, forJobId: job.id, reason: rules.why(job) }));
       return { preemptions, nodeIds: [...new Set(assignments.map(({ nodeId }) => nodeId))] };
     },
   };

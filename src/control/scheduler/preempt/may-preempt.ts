@@ -9,6 +9,8 @@ export interface PreemptionRules {
   /** False when nobody can be pushed out for it: asked before any node is looked at. */
   mayAsk(job: PendingJob): boolean;
   mayPushOut(job: PendingJob, victim: ActiveJob): boolean;
+  /** True when the job may not push it out yet, but has its nodes kept until it may: else ever younger jobs would starve it. */
+  mayOutwait(job: PendingJob, victim: ActiveJob): boolean;
   /** Less is a better victim. */
   cost(victim: ActiveJob): number;
   why(job: PendingJob): string;
@@ -30,6 +32,7 @@ export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, 
         ranEnough(victim) &&
         (victim.priority ?? 0) <= job.priority &&
         (firstRunIsDue(job, policy, now) || index(victim) <= (job.serviceIndex ?? 0)),
+      mayOutwait: (job, victim) => firstRunIsDue(job, policy, now) && (victim.priority ?? 0) <= job.priority,
       // What the cluster gains by keeping it: losing the GPUs of the least promising job costs least.
       cost: (victim) => (victim.serviceIndex ?? 0) * gpusOf(victim),
       why: (job) =>
@@ -42,6 +45,8 @@ export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, 
     mayAsk: queue.withinGuarantee,
     mayPushOut: (job, victim) =>
       borrowers.has(victim.id) && (victim.project ?? DEFAULT_PROJECT) !== (job.project ?? DEFAULT_PROJECT) && ranEnough(victim),
+    // Nodes are held for whoever waited ten minutes, see decide.ts.
+    mayOutwait: () => false,
     cost: (victim) => gpuSecondsLost(victim, now),
     why: (job) => `project ${job.project ?? DEFAULT_PROJECT} takes back GPUs it is guaranteed, for job ${job.id}`,
   };
