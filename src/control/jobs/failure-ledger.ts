@@ -6,8 +6,8 @@ import { newFaults } from "./transition/hardware-fault.ts";
 const INCIDENTS = 3;
 const JOBS = 2;
 const WINDOW_MS = 24 * 3600_000;
-/** All jobs that one loss of a node hits are one incident. */
-const SAME_LOSS_MS = 10 * 60_000;
+/** Not charged: a node that was lost and speaks again has proven what it was suspected of, and nobody would ever release it. */
+const LOSS = / lost$| restarted$/;
 const MOST_CHARGES = 64;
 
 /**
@@ -16,24 +16,15 @@ const MOST_CHARGES = 64;
  */
 export function chargeFault(controls: NodeControls, fault: AvoidedHardware, jobId: string): NodeControls {
   const { gpuUuid, why, at } = fault;
+  if (LOSS.test(why)) return controls;
   const recent = (controls.charges ?? []).filter((charge) => at - charge.at < WINDOW_MS);
   const charges = [...recent, { gpuUuid, why, at, jobId }].slice(-MOST_CHARGES);
   const against = charges.filter((charge) => charge.gpuUuid === gpuUuid);
   const known = controls.quarantines.some((quarantine) => quarantine.gpuUuid === gpuUuid);
   const jobs = new Set(against.map((charge) => charge.jobId)).size;
-  if (known || jobs < JOBS || countIncidents(against) < INCIDENTS) return { ...controls, charges };
+  if (known || jobs < JOBS || against.length < INCIDENTS) return { ...controls, charges };
   const reason = `${against.length} failures of ${jobs} jobs, the last: ${why}`;
   return { ...controls, charges, quarantines: [...controls.quarantines, { gpuUuid, reason, since: at }] };
-}
-
-function countIncidents(charges: readonly { why: string; at: number }[]): number {
-  let count = 0;
-  const losses: number[] = [];
-  for (const { why, at } of charges) {
-    if (!/ lost$| restarted$/.test(why)) count += 1;
-    else if (!losses.some((loss) => Math.abs(at - loss) < SAME_LOSS_MS)) losses.push(at);
-  }
-  return count + losses.length;
 }
 
 /**
