@@ -1,5 +1,12 @@
 import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob } from "../../src/control/scheduler/index.ts";
-import type { Gpu, NodeState, ResourceRequest } from "../../src/shared/domain/index.ts";
+import {
+  type Gpu,
+  type GpuCondition,
+  NO_RULES,
+  type NodeState,
+  type PlacementRules,
+  type ResourceRequest,
+} from "../../src/shared/domain/index.ts";
 import { GIB, gpuOf, resourcesOf } from "../support/control-samples.ts";
 
 /** The moment of every case; ages are given as seconds before it. 2023-11-14T22:13:20Z. */
@@ -14,12 +21,23 @@ interface CaseNode {
   gpu?: Partial<Gpu>;
   /** Index of the GPU -> what ails it. */
   sick?: Record<number, string>;
+  labels?: Record<string, string>;
+  taints?: Record<string, string>;
+  architecture?: string;
+  diskFreeGi?: number;
+  driver?: string;
+  cuda?: string;
+  /** "cordoned", "draining" or a quarantine. */
+  closed?: string;
 }
 
 interface CaseRequest {
   gpus?: number;
   model?: string;
   gpuMemoryGi?: number;
+  gpuMemoryMaxGi?: number;
+  /** "driver >= 550". */
+  conditions?: string[];
   cpus?: number;
   memoryGi?: number;
 }
@@ -33,6 +51,12 @@ interface CasePending extends CaseRequest {
   replicas?: number;
   priority?: number;
   waitedSeconds?: number;
+  minReplicas?: number;
+  rules?: Partial<PlacementRules>;
+  /** What its image requires: all, any of, all of. */
+  image?: string[][][];
+  /** What failed it before: "a:0" a GPU, "a" a node. */
+  avoid?: string[];
 }
 
 /** One whole cluster, the queue, and what must come out. Jobs are ordered by their ids where age and priority are equal. */
@@ -70,13 +94,30 @@ function nodeOf(id: string, node: CaseNode): NodeCapacity {
     cpuMillis: (node.cpus ?? 64) * 1000,
     memoryBytes: (node.memoryGi ?? 256) * GIB,
     gpus,
+    labels: node.labels ?? {},
+    taints: Object.entries(node.taints ?? {}).map(([key, value]) => ({ key, value })),
+    driverVersion: node.driver ?? null,
+    cudaVersion: node.cuda ?? null,
+    ...(node.architecture === undefined ? {} : { architecture: node.architecture }),
+    ...(node.diskFreeGi === undefined ? {} : { diskFreeBytes: node.diskFreeGi * GIB }),
+    ...(node.closed === undefined ? {} : { closed: node.closed }),
   };
+}
+
+/** "driver >= 550" */
+function conditionOf(text: string): GpuCondition {
+  const [subject = "", operator = "", value = ""] = text.split(" ");
+  return { subject, operator, value } as GpuCondition;
 }
 
 function requestOf(request: CaseRequest): ResourceRequest {
   const { gpus = 0, model = null, gpuMemoryGi, cpus = 1, memoryGi = 1 } = request;
   const gpuMemoryBytes = gpuMemoryGi === undefined ? null : gpuMemoryGi * GIB;
-  return resourcesOf({ gpus, gpuModel: model, gpuMemoryBytes, cpuMillis: cpus * 1000, memoryBytes: memoryGi * GIB });
+  return resourcesOf({
+    ...{ gpus, gpuModel: model, gpuMemoryBytes, cpuMillis: cpus * 1000, memoryBytes: memoryGi * GIB },
+    ...(request.gpuMemoryMaxGi === undefined ? {} : { gpuMemoryMaxBytes: request.gpuMemoryMaxGi * GIB }),
+    ...(request.conditions === undefined ? {} : { gpuConditions: request.conditions.map(conditionOf) }),
+  });
 }
 
 function activeOf(id: string, job: CaseRunning): ActiveJob {
@@ -95,5 +136,14 @@ function pendingOf(id: string, job: CasePending): PendingJob {
     queuedAt: NOW - (job.waitedSeconds ?? 5) * 1000,
     replicas: job.replicas ?? 1,
     resources: requestOf(job),
+    ...(job.minReplicas === undefined ? {} : { minReplicas: job.minReplicas }),
+    ...(job.rules === undefined ? {} : { rules: { ...NO_RULES, ...job.rules } }),
+    ...(job.image === undefined ? {} : { imageRequirements: job.image.map((any) => any.map((all) => all.map(conditionOf))) }),
+    ...(job.avoid === undefined ? {} : { avoid: job.avoid.map(avoidedOf) }),
   };
+}
+
+function avoidedOf(place: string) {
+  const [nodeId = "", index] = place.split(":");
+  return { nodeId, gpuUuid: index === undefined ? null : `GPU-${nodeId}-${index}`, why: "failed" };
 }

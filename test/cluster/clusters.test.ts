@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { decide } from "../../src/control/scheduler/index.ts";
 import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
 import { PLACEMENT_CASES } from "./placement-cases.ts";
+import { GANG_CASES, RULE_CASES } from "./rule-cases.ts";
 import { WAITING_CASES } from "./waiting-cases.ts";
 
 function outcomeOf(cluster: ClusterCase) {
@@ -17,6 +18,8 @@ function outcomeOf(cluster: ClusterCase) {
 describe.each([
   { title: "who is placed where", cases: PLACEMENT_CASES },
   { title: "why a job waits", cases: WAITING_CASES },
+  { title: "which nodes and GPUs a job may use", cases: RULE_CASES },
+  { title: "how a gang lies on the nodes", cases: GANG_CASES },
 ])("$title", ({ cases }) => {
   test.each(cases)("$name", (cluster) => {
     expect(outcomeOf(cluster)).toEqual({ placed: cluster.placed ?? {}, waits: cluster.waits ?? {} });

@@ -51,6 +51,18 @@ describe.each(storeAdapters())("nodes and tokens over $name", ({ open, close }) 
     expect((await stores.nodes.recordSync(nodeReport("node-c", "boot-2", 5), T + 3)).state).toBe("ready");
   });
 
+  test("what an operator said of a node outlives its syncs, and two at once lose nothing", async () => {
+    await stores.nodes.join("node-d", T);
+    await expect(stores.nodes.control("node-d", (controls) => controls)).rejects.toMatchObject({ code: "node_not_found" });
+    await stores.nodes.recordSync(nodeReport("node-d", "boot-1", 1), T);
+    const taint = (key: string) =>
+      stores.nodes.control("node-d", (controls) => ({ ...controls, taints: [...controls.taints, { key, value: "" }] }));
+    await Promise.all([taint("one"), taint("two"), taint("three")]);
+    const after = await stores.nodes.recordSync(nodeReport("node-d", "boot-1", 2), T + 1);
+    expect(after.controls?.taints.map(({ key }) => key).sort()).toEqual(["one", "three", "two"]);
+    expect((await stores.nodes.list()).find(({ id }) => id === "node-d")?.controls).toEqual(after.controls);
+  });
+
   test("tokens serve one purpose and end", async () => {
     const now = Date.now();
     const { token, expiresAt } = await stores.tokens.create("join", 60, now);

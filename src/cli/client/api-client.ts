@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { Job, JobEvent, NodeRecord } from "../../shared/domain/index.ts";
-import type { JobSpecInput, LogEntry } from "../../shared/wire/index.ts";
+import type { ExplanationView, JobSpecInput, LogEntry, NodePatch, ProjectInput, ProjectView } from "../../shared/wire/index.ts";
 import type { HttpClient, HttpRequest } from "./http.ts";
 
 /** A node and how much of it is taken. */
@@ -53,6 +53,12 @@ export interface ApiClient {
   followEvents(job: string, signal?: AbortSignal): Promise<Readable>;
   nodes(signal?: AbortSignal): Promise<NodeView[]>;
   node(id: string): Promise<NodeView>;
+  patchNode(id: string, patch: NodePatch): Promise<NodeView>;
+  explain(job: string): Promise<ExplanationView>;
+  plan(spec: JobSpecInput): Promise<ExplanationView>;
+  projects(): Promise<ProjectView[]>;
+  project(name: string): Promise<ProjectView>;
+  setProject(name: string, input: ProjectInput): Promise<ProjectView>;
   version(signal?: AbortSignal): Promise<ServerVersion>;
   createToken(kind: "join" | "api", ttlSeconds: number): Promise<Token>;
 }
@@ -74,6 +80,12 @@ export function apiClient(http: HttpClient): ApiClient {
     followEvents: (id, signal) => http.open({ path: `${job(id)}/events`, query: { follow: true }, headers: NDJSON, ...withSignal(signal) }),
     nodes: async (signal) => itemsOf(await http.json<NodeView[] | { items: NodeView[] }>({ path: "/v1/nodes", ...withSignal(signal) })),
     node: (id) => http.json<NodeView>({ path: `/v1/nodes/${encodeURIComponent(id)}` }),
+    patchNode: (id, patch) => http.json<NodeView>({ method: "PATCH", path: `/v1/nodes/${encodeURIComponent(id)}`, body: patch }),
+    explain: (id) => http.json<ExplanationView>({ path: `${job(id)}/explain` }),
+    plan: (spec) => http.json<ExplanationView>({ method: "POST", path: "/v1/plan", body: spec }),
+    projects: async () => (await http.json<{ items: ProjectView[] }>({ path: "/v1/projects" })).items,
+    project: (name) => http.json<ProjectView>({ path: `/v1/projects/${encodeURIComponent(name)}` }),
+    setProject: (name, input) => http.json<ProjectView>({ method: "PUT", path: `/v1/projects/${encodeURIComponent(name)}`, body: input }),
     version: (signal) => http.json<ServerVersion>({ path: "/v1/version", ...withSignal(signal) }),
     createToken: (kind, ttlSeconds) => http.json<Token>({ method: "POST", path: "/v1/tokens", body: { kind, ttlSeconds } }),
   };

@@ -6,7 +6,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { problemToError } from "./problem.ts";
 
 export interface HttpRequest {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   /** Undefined values are left out; arrays repeat the name. */
   query?: Record<string, string | number | boolean | readonly string[] | undefined>;

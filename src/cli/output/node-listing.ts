@@ -12,7 +12,7 @@ export function nodeListing(now: number): Listing<NodeView> {
   return {
     columns: [
       { title: "NAME", value: (node) => node.name },
-      { title: "STATE", value: (node) => ({ text: node.state, style: NODE_STYLES[node.state] ?? null }) },
+      { title: "STATE", value: (node) => ({ text: stateText(node), style: NODE_STYLES[node.state] ?? null }) },
       { title: "GPUS", value: (node) => gpuCount(node), align: "right" },
       { title: "MODEL", value: gpuModels },
       { title: "CPUS", value: (node) => `${used((node.allocated?.cpuMillis ?? 0) / 1000)}/${node.facts.cpus}`, align: "right" },
@@ -21,6 +21,8 @@ export function nodeListing(now: number): Listing<NodeView> {
       { title: "SEEN", value: (node) => `${between(node.lastSeenAt, now)} ago` },
     ],
     wide: [
+      { title: "LABELS", value: (node) => labels(node) },
+      { title: "TAINTS", value: (node) => (node.controls?.taints ?? []).map(({ key, value }) => `${key}=${value}`).join(",") },
       { title: "ID", value: (node) => node.id },
       { title: "OS", value: (node) => node.facts.os },
       { title: "KERNEL", value: (node) => node.facts.kernel },
@@ -34,6 +36,19 @@ export function nodeListing(now: number): Listing<NodeView> {
     name: (node) => `node/${node.name}`,
     empty: "no nodes have joined (`berth agent --join` adds one)",
   };
+}
+
+/** "ready", "ready,draining", "ready,quarantined": what operators said comes after what the node says. */
+function stateText({ state, controls }: NodeView): string {
+  if (controls === undefined) return state;
+  const { cordoned, draining, quarantines, taints } = controls;
+  const gpus = quarantines.filter(({ gpuUuid }) => gpuUuid !== null).length;
+  const said = [
+    draining ? "draining" : cordoned ? "cordoned" : "",
+    quarantines.length > gpus ? "quarantined" : gpus > 0 ? `${gpus} GPU${gpus === 1 ? "" : "s"} quarantined` : "",
+    taints.length > 0 ? "tainted" : "",
+  ];
+  return [state, ...said.filter((word) => word !== "")].join(",");
 }
 
 /** "1/4": taken and all; simulated ones are said so in the model column. */
@@ -50,6 +65,12 @@ function gpuModels(node: NodeView) {
   const text = models + (broken > 0 ? ` (${broken} unhealthy)` : "");
   if (!node.facts.simulatedGpus) return { text, style: broken > 0 ? ("red" as const) : null };
   return { text: `SIMULATED ${text}`.trim(), style: "yellow" as const };
+}
+
+function labels({ facts, controls }: NodeView): string {
+  return Object.entries({ ...facts.labels, ...controls?.labels })
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
 }
 
 function memory(node: NodeView): string {
@@ -73,7 +94,8 @@ export function gpuListing(node: NodeView): Listing<Gpu> {
       { title: "USE", value: (gpu) => (taken.has(gpu.uuid) ? "allocated" : "free") },
       {
         title: "HEALTH",
-        value: (gpu) => (gpu.healthy ? { text: "ok", style: "green" } : { text: gpu.problem ?? "unhealthy", style: "red" }),
+        value: (gpu) =>
+          quarantined(node, gpu) ?? (gpu.healthy ? { text: "ok", style: "green" } : { text: gpu.problem ?? "unhealthy", style: "red" }),
       },
     ],
     wide: [
@@ -86,4 +108,9 @@ export function gpuListing(node: NodeView): Listing<Gpu> {
     name: (gpu) => `gpu/${gpu.uuid}`,
     empty: "this node has no GPU",
   };
+}
+
+function quarantined({ controls }: NodeView, gpu: Gpu) {
+  const found = controls?.quarantines.find(({ gpuUuid }) => gpuUuid === gpu.uuid || gpuUuid === null);
+  return found === undefined ? null : { text: `quarantined: ${found.reason}`, style: "red" as const };
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { errorText, parseBytes, parseCpuMillis, parseDurationSeconds } from "../../shared/domain/index.ts";
+import { BerthError, errorText, parseBytes, parseCpuMillis, parseDurationSeconds } from "../../shared/domain/index.ts";
 
 /** Checks of option values at the command line, so that a typing error is a usage error before anything is sent. */
 export function positiveInteger(text: string): number {
@@ -39,4 +39,18 @@ function checked(parse: (text: string) => number): (text: string) => string {
       throw new InvalidArgumentError(`${errorText(error)}.`);
     }
   };
+}
+
+/**
+ * ["rack=r12"] -> {rack: "r12"}.
+ * @throws BerthError invalid_request
+ */
+export function nodeLabels(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const match = /^([A-Za-z0-9][-A-Za-z0-9_./]{0,126})=(.{0,256})$/.exec(text);
+      if (match === null) throw new BerthError("invalid_request", `--label ${JSON.stringify(text)} is not key=value`);
+      return [match[1] ?? "", match[2] ?? ""];
+    }),
+  );
 }

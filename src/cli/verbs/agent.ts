@@ -4,7 +4,7 @@ import type { CliIo } from "../cli-io.ts";
 import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
-import { collect, positiveInteger } from "../submit/option-values.ts";
+import { collect, nodeLabels, positiveInteger } from "../submit/option-values.ts";
 import { berthPaths, DEFAULT_DATA_DIR } from "../supervise/berth-paths.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
 import { runUntilStopped } from "../supervise/run-until-stopped.ts";
@@ -23,6 +23,7 @@ interface Options {
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
   cdiDir?: string;
+  label?: string[];
   metricsListen?: string;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
@@ -44,6 +45,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
+    .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
     .option("--metrics-listen <host:port>", "serve metrics here")
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
@@ -76,6 +78,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     allowBind: options.allowBind ?? [],
     allowGpuDevices: options.allowGpuDevice ?? [],
     cdiDir: options.cdiDir ?? null,
+    labels: nodeLabels(options.label ?? []),
     metricsListen: options.metricsListen ?? null,
     runtime: options.runtime,
     logLevel: options.logLevel,

@@ -14,6 +14,7 @@ interface Options {
   runDir?: string;
   listen: string;
   lease?: string;
+  queueing?: "fair" | "service";
   embedded?: boolean;
   exitWithStdin?: boolean;
 }
@@ -27,6 +28,12 @@ export function controlPlaneVerb(io: CliIo): Command {
     .option("--run-dir <folder>", "folder of api.sock")
     .option("--listen <host:port>", "address of the API", DEFAULT_LISTEN)
     .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
+    .addOption(
+      new Option("--queueing <policy>", "fair: shares of projects; service: what is likely to end soon goes first").choices([
+        "fair",
+        "service",
+      ]),
+    )
     .option("--embedded", "the Redis is this Berth's own: refuse wrong settings instead of warning")
     .addOption(new Option("--exit-with-stdin").hideHelp())
     .action(action(io, (options: Options) => runAlone(io, options)));
@@ -44,6 +51,7 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
   const lease = options.lease === undefined ? {} : { leaseSeconds: parseDurationSeconds(options.lease) };
   const joinTokenFile = io.env["BERTH_JOIN_TOKEN_FILE"];
   const preset = joinTokenFile ? { joinTokenFile } : {};
+  const queueing = options.queueing === undefined ? {} : { queueing: options.queueing };
   const { runControlPlane } = await import("../../control/api/index.ts");
   await runUntilStopped(io, options.exitWithStdin ?? false, (signal) =>
     runControlPlane(
@@ -55,6 +63,7 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
         embedded: options.embedded ?? false,
         ...lease,
         ...preset,
+        ...queueing,
       },
       signal,
     ),

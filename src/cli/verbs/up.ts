@@ -7,7 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { paint } from "../output/style.ts";
 import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
-import { collect, duration, positiveInteger } from "../submit/option-values.ts";
+import { collect, duration, nodeLabels, positiveInteger } from "../submit/option-values.ts";
 import { advertisedAddress } from "../supervise/advertised-address.ts";
 import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
 import { reportToParent, startDetached } from "../supervise/detach.ts";
@@ -20,6 +20,7 @@ interface Options {
   listen: string;
   redis?: string;
   lease?: string;
+  queueing?: "fair" | "service";
   name?: string;
   address?: string;
   simulateGpus?: number;
@@ -28,6 +29,7 @@ interface Options {
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
   cdiDir?: string;
+  label?: string[];
   detach?: boolean;
   reportToParent?: boolean;
 }
@@ -40,6 +42,12 @@ export function upVerb(io: CliIo): Command {
     .option("--listen <host:port>", "address of the API; needs tokens, the socket does not", DEFAULT_LISTEN)
     .option("--redis <url>", "use this Redis instead of a private one (BERTH_REDIS_URL, better for passwords)")
     .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
+    .addOption(
+      new Option("--queueing <policy>", "fair: shares of projects; service: what is likely to end soon goes first").choices([
+        "fair",
+        "service",
+      ]),
+    )
     .option("--name <name>", "name of this node (default: the host's)")
     .option("--address <ip>", "where other nodes reach this one (default: found out)")
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
@@ -48,6 +56,7 @@ export function upVerb(io: CliIo): Command {
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
+    .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
     .option("-d, --detach", "go to the background when everything is ready")
     .addOption(new Option("--report-to-parent").hideHelp())
     .action(action(io, (options: Options, self: Command) => up(io, options, self)));
@@ -101,7 +110,8 @@ async function runForeground(io: CliIo, paths: BerthPaths, options: Options): Pr
   const redisUrl = options.redis ?? (io.env["BERTH_REDIS_URL"] || null);
   await preflight(paths, redisUrl === null);
   const leaseSeconds = options.lease === undefined ? null : parseDurationSeconds(options.lease);
-  const upOptions = { listen: options.listen, redisUrl, leaseSeconds, agentArguments: agentArguments(options) };
+  const queueing = options.queueing ?? null;
+  const upOptions = { listen: options.listen, redisUrl, leaseSeconds, queueing, agentArguments: agentArguments(options) };
   const signals = stopSignals(io);
   try {
     const say = (line: string) => void io.stderr.write(`${line}\n`);
@@ -137,7 +147,8 @@ function agentArguments(options: Options): string[] {
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
   const devices = (options.allowGpuDevice ?? []).flatMap((name) => ["--allow-gpu-device", name]);
-  return [...single.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])), ...binds, ...devices];
+  const labels = Object.entries(nodeLabels(options.label ?? [])).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+  return [...single.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])), ...binds, ...devices, ...labels];
 }
 
 function sayReady(io: CliIo, paths: BerthPaths, options: Options): void {

@@ -3,6 +3,7 @@ import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger, Metrics } from "../../shared/observe/index.ts";
 import type { NodeSync, Stores } from "../jobs/index.ts";
 import type { Queues } from "../queue/index.ts";
+import type { ClusterSnapshot, Plan } from "../scheduler/index.ts";
 import type { AdminToken } from "./auth/admin-token.ts";
 import type { LogStore } from "./logs/log-store.ts";
 import type { WakeStreams } from "./streams/wake-streams.ts";
@@ -11,6 +12,8 @@ import type { WakeStreams } from "./streams/wake-streams.ts";
 export interface ApiDeps {
   stores: Stores;
   sync: NodeSync;
+  /** The scheduler's own, with its policy: explanations agree with it. */
+  decide: (snapshot: ClusterSnapshot, now: number) => Plan;
   queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;
   logs: LogStore;
   wake: WakeStreams;

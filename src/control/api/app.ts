@@ -1,6 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import { JobEventSchema, JobSchema, JobSpecSchema, LIMITS, LogEntrySchema, NodeSchema, ProblemSchema } from "../../shared/wire/index.ts";
+import {
+  ExplanationSchema,
+  JobEventSchema,
+  JobSchema,
+  JobSpecSchema,
+  LIMITS,
+  LogEntrySchema,
+  NodeSchema,
+  ProblemSchema,
+  ProjectSchema,
+} from "../../shared/wire/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { authenticate } from "./auth/authenticate.ts";
 import type { Identity } from "./auth/identity.ts";
@@ -22,7 +32,16 @@ declare module "fastify" {
   }
 }
 
-const SHARED_SCHEMAS = [JobSpecSchema, JobSchema, JobEventSchema, LogEntrySchema, NodeSchema, ProblemSchema];
+const SHARED_SCHEMAS = [
+  JobSpecSchema,
+  JobSchema,
+  JobEventSchema,
+  LogEntrySchema,
+  NodeSchema,
+  ExplanationSchema,
+  ProjectSchema,
+  ProblemSchema,
+];
 
 /**
  * The HTTP API over its dependencies, not yet listening: `inject` works on it. A route without an `access` of its own is

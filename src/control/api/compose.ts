@@ -1,8 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../shared/domain/index.ts";
-import { createMetrics, type Logger, type Metrics } from "../../shared/observe/index.ts";
-import { createNodeSync, createScheduleLoop, type ScheduleLoop, type Stores } from "../jobs/index.ts";
+import { createMetrics, type Logger, type Metrics, recordPending } from "../../shared/observe/index.ts";
+import { createLeader, createNodeSync, createScheduleLoop, type Leader, type ScheduleLoop, type Stores } from "../jobs/index.ts";
 import { type ClusterSnapshot, decide } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createApp } from "./app.ts";
@@ -20,6 +21,7 @@ export interface WingOptions {
   dataDir: string;
   leaseSeconds?: number;
   joinTokenFile?: string;
+  queueing?: "fair" | "service";
   logger: Logger;
   stopping: AbortSignal;
 }
@@ -28,6 +30,7 @@ export interface WingOptions {
 export interface Wing {
   app: FastifyInstance;
   loop: ScheduleLoop;
+  leader: Leader;
   deferred: DeferredStores;
   hints: SwitchedHints;
   wake: WakeStreams;
@@ -35,7 +38,7 @@ export interface Wing {
   local: LocalConnections;
 }
 
-export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, logger, stopping }: WingOptions): Promise<Wing> {
+export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, queueing, logger, stopping }: WingOptions): Promise<Wing> {
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -50,10 +53,23 @@ export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, logger
   const local = createLocalConnections();
   const hints = createHints({ wakeScheduler: () => loop.wake(), nudgeNode: wake.nudge });
   const lease = leaseSeconds === undefined ? {} : { leaseSeconds };
+  const leader = createLeader({
+    store: stores.leader,
+    holder: randomUUID(),
+    clock,
+    onChange: (leads) => {
+      metrics.schedulerLeader.set(leads ? 1 : 0);
+      if (leads) loop.wake();
+    },
+    log: logger.child({ room: "scheduler" }),
+  });
   const loop = createScheduleLoop({
     store: stores.jobs,
     nodes: stores.nodes,
+    projects: stores.projects,
+    ...(queueing === undefined ? {} : { queueing }),
     decide: timedDecide(metrics, clock),
+    leader,
     queues: hints,
     clock,
     log: logger.child({ room: "scheduler" }),
@@ -70,8 +86,22 @@ export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, logger
   const logs = createLogStore({ root: join(dataDir, "logs"), logger, onStored: (bytes) => metrics.logBytes.inc(bytes) });
   const admin = await loadAdminToken(join(dataDir, "control", "admin-token"));
   const isLocal: ApiDeps["isLocal"] = (request) => local.has(request.raw.socket);
-  const app = await createApp({ stores, sync, queues: hints, logs, wake, metrics, admin, clock, logger, version, isLocal, stopping });
-  return { app, loop, deferred, hints, wake, logs, local };
+  const app = await createApp({
+    stores,
+    sync,
+    decide,
+    queues: hints,
+    logs,
+    wake,
+    metrics,
+    admin,
+    clock,
+    logger,
+    version,
+    isLocal,
+    stopping,
+  });
+  return { app, loop, leader, deferred, hints, wake, logs, local };
 }
 
 function timedDecide(metrics: Metrics, clock: Clock): typeof decide {
@@ -79,6 +109,7 @@ function timedDecide(metrics: Metrics, clock: Clock): typeof decide {
     const started = clock.monotonic();
     const plan = decide(snapshot, now);
     metrics.schedulerCycle.observe((clock.monotonic() - started) / 1000);
+    recordPending(metrics, plan.reasons);
     return plan;
   };
 }

@@ -14,6 +14,8 @@ export function deferStores(): DeferredStores {
       jobs: room(held, "jobs"),
       nodes: room(held, "nodes"),
       tokens: room(held, "tokens"),
+      leader: room(held, "leader"),
+      projects: room(held, "projects"),
       close: async () => held.real?.close(),
     },
     set: (real) => {
@@ -22,7 +24,7 @@ export function deferStores(): DeferredStores {
   };
 }
 
-type Room = "jobs" | "nodes" | "tokens";
+type Room = "jobs" | "nodes" | "tokens" | "leader" | "projects";
 type AsyncMethods = Record<string, (...args: unknown[]) => Promise<unknown>>;
 
 /** Every method of these ports is asynchronous, so a refusal is always a rejection. */

@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   leaseSeconds?: number;
   /** A file with a join token that does not expire, besides those that people make. */
   joinTokenFile?: string;
+  /** Default: fair. */
+  queueing?: "fair" | "service";
   /** The Redis is our own child: its settings must be right. */
   embedded: boolean;
   logger?: Logger;
@@ -40,11 +42,12 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const logger = options.logger ?? createLogger({ name: "control-plane" });
   const redis = parseRedisAddress(options.redis);
   const listen = parseListen(options.listen);
+  const queueing = options.queueing === undefined ? {} : { queueing: options.queueing };
   const failed = new AbortController();
   const stopping = AbortSignal.any([signal, failed.signal]);
   const lease = options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds };
   const preset = options.joinTokenFile === undefined ? {} : { joinTokenFile: options.joinTokenFile };
-  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease, ...preset });
+  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease, ...preset, ...queueing });
   let localServer: Server | null = null;
   let queues: Queues | null = null;
   try {
@@ -62,7 +65,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
         log: logger.child({ room: "queue" }),
       });
       wing.hints.use(queues);
-      await wing.loop.run(stopping);
+      await Promise.all([wing.loop.run(stopping), wing.leader.run(stopping)]);
     }
   } finally {
     failed.abort();

@@ -9,8 +9,8 @@ export function observedJobs(jobs: JobStore, metrics: Metrics): JobStore {
       if (!result.replayed) recordJobChange(metrics, null, result.job);
       return result;
     },
-    commit: async (previous, transition, revision) => {
-      const job = await jobs.commit(previous, transition, revision);
+    commit: async (previous, ...rest) => {
+      const job = await jobs.commit(previous, ...rest);
       recordJobChange(metrics, previous, job);
       return job;
     },

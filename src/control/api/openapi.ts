@@ -18,6 +18,7 @@ export async function serveOpenApi(app: FastifyInstance, version: string, shared
       tags: [
         { name: "jobs", description: "submit, watch and cancel training jobs" },
         { name: "nodes", description: "machines and their GPUs" },
+        { name: "projects", description: "shares, quotas and limits" },
         { name: "tokens", description: "who may join and who may call" },
         { name: "service", description: "health, version, metrics, schemas" },
         { name: "agent", description: "what nodes say to the control plane" },

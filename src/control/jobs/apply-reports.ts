@@ -1,5 +1,5 @@
 import { isActive, isBerthError, type Job } from "../../shared/domain/index.ts";
-import type { ReplicaReport } from "../../shared/wire/index.ts";
+import type { SyncRequest } from "../../shared/wire/index.ts";
 import { applyChange } from "./apply-change.ts";
 import type { JobChange } from "./job-change.ts";
 import type { JobStore } from "./job-store.ts";
@@ -9,10 +9,15 @@ import type { JobStore } from "./job-store.ts";
  * leaves them out, which tells the agent to stop and forget them.
  * @returns the jobs that changed, before and after
  */
-export async function applyReports(store: JobStore, nodeId: string, reports: readonly ReplicaReport[], now: number): Promise<ChangedJob[]> {
+export async function applyReports(
+  store: JobStore,
+  { nodeId, replicas: reports, facts }: Pick<SyncRequest, "nodeId" | "replicas" | "facts">,
+  now: number,
+): Promise<ChangedJob[]> {
+  const sickGpus = Object.fromEntries(facts.gpus.filter((gpu) => !gpu.healthy).map((gpu) => [gpu.uuid, gpu.problem ?? "unhealthy"]));
   const changed: ChangedJob[] = [];
   for (const report of reports) {
-    const change = await tryChange(store, report.jobId, { type: "replica-report", nodeId, report }, now);
+    const change = await tryChange(store, report.jobId, { type: "replica-report", nodeId, report, sickGpus }, now);
     if (change !== null) changed.push(change);
   }
   return changed;

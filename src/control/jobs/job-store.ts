@@ -1,5 +1,6 @@
 import type { Job, JobEvent, JobSpec, JobState } from "../../shared/domain/index.ts";
 import type { Transition } from "./job-change.ts";
+import type { Fence } from "./leader-store.ts";
 
 export interface SubmitRequest {
   spec: JobSpec;
@@ -61,9 +62,10 @@ export interface JobStore {
    * Writes `transition` if the row is still `previous` (state, epoch, version); moves indexes and GPU claims and appends
    * the history in the same step. With `revision`, also refuses when another placement came in between.
    * Callers use `applyChange`, which reads again and retries.
-   * @throws BerthError conflict (row changed, GPU claimed by another job, revision passed), job_not_found
+   * With `fence`, also when another control plane has become the leader since.
+   * @throws BerthError conflict (row changed, GPU claimed by another job, revision passed, fenced off), job_not_found
    */
-  commit(previous: Job, transition: Transition, now: number, revision?: PlacementRevision): Promise<Job>;
+  commit(previous: Job, transition: Transition, now: number, revision?: PlacementRevision, fence?: Fence): Promise<Job>;
 
   queue(limit: number): Promise<QueueView>;
 

@@ -1,4 +1,4 @@
-import type { NodeRecord } from "../../shared/domain/index.ts";
+import type { NodeControls, NodeRecord } from "../../shared/domain/index.ts";
 import type { JoinResponse, SyncRequest } from "../../shared/wire/index.ts";
 
 export type TokenKind = "join" | "api";
@@ -42,6 +42,13 @@ export interface NodeStore {
 
   /** Nodes that have synced at least once, by name. */
   list(): Promise<NodeRecord[]>;
+
+  /**
+   * Writes what `change` makes of the node's controls, again from the start when somebody else wrote in between. They lie
+   * beside the record: no sync overwrites them, and they outlive a node's loss and return.
+   * @throws BerthError node_not_found; conflict after many tries
+   */
+  control(nodeId: string, change: (controls: NodeControls) => NodeControls): Promise<NodeRecord>;
 
   /** Sets the state if the node has not synced since `seen.lastSeenAt`; false when it has. */
   setState(seen: NodeRecord, state: NodeRecord["state"]): Promise<boolean>;

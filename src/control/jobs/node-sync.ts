@@ -3,6 +3,7 @@ import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type SyncRequest, type Syn
 import { applyReports, type ChangedJob, endedSomething, tryChange } from "./apply-reports.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { desiredFor } from "./desired-replicas.ts";
+import { chargeNodes } from "./failure-ledger.ts";
 import { nodesOf } from "./job-indexes.ts";
 import type { JobStore } from "./job-store.ts";
 import { absenceKey, absences, concludable, isAbandoned, type NodeMemory, remember, replicaKey } from "./missing-replicas.ts";
@@ -67,8 +68,9 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
       );
     }
     const node = await nodes.recordSync(request, clock.now());
-    const changed = await applyReports(store, node.id, request.replicas, clock.now());
+    const changed = await applyReports(store, request, clock.now());
     changed.push(...(await concludeAbsences(request, await store.onNode(node.id))));
+    await chargeNodes(nodes, changed);
     const jobs = await store.onNode(node.id);
     const absent = absences(node.id, jobs, request);
     const abandoned = new Set(absent.filter(isAbandoned).map(absenceKey));

@@ -1,9 +1,22 @@
-import { type Clock, errorText, isBerthError, type Job, type NodeRecord } from "../../shared/domain/index.ts";
-import { type ClusterSnapshot, nodeCapacity, type PendingReason, type Placement, type Plan } from "../scheduler/index.ts";
+import { type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
+import {
+  type ClusterSnapshot,
+  type PendingReason,
+  type Placement,
+  type Plan,
+  type Preemption,
+  SERVICE_POLICY,
+} from "../scheduler/index.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { fencedStore } from "./fenced-store.ts";
 import { nodesOf } from "./job-indexes.ts";
 import type { JobStore, QueueView } from "./job-store.ts";
+import type { Leader } from "./leader.ts";
 import type { NodeStore } from "./node-store.ts";
+import type { ProjectStore } from "./project-store.ts";
+import { createQueueStanding } from "./queue-standing.ts";
+import { createServiceTracker } from "./service-tracker.ts";
+import { snapshotOf } from "./snapshot-of.ts";
 import { applyEvent } from "./transition.ts";
 import { createNodeWatch } from "./watch-nodes.ts";
 
@@ -21,7 +34,13 @@ export interface LoopLog {
 export interface ScheduleLoopOptions {
   store: JobStore;
   nodes: NodeStore;
+  /** "service" starts first what is likely to end soon, by the history of like jobs; absent is fair share. */
+  queueing?: "fair" | "service";
+  /** Absent: jobs go by priority and age. */
+  projects?: ProjectStore;
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
+  /** Only the leader's passes do anything. Absent: this is the only control plane. */
+  leader?: Pick<Leader, "fence">;
   /** Hints only: never rejects. */
   queues: { nudgeNode(nodeId: string): Promise<void> };
   clock: Clock;
@@ -50,11 +69,12 @@ export interface ScheduleLoop {
 }
 
 /**
- * Level-triggered: every pass starts from the whole state, so a lost wake-up only delays. Several control planes may run it
- * at once: a placement is refused when another came in since the snapshot, so they cannot overcommit a node together.
+ * Level-triggered: every pass starts from the whole state, so a lost wake-up only delays. Only the leader's does
+ * anything; should two believe that they lead, a placement is refused when it was decided under an older fence, or when
+ * another came in since the snapshot, so they cannot overcommit a node together.
  */
 export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
-  const { store, clock, queues, log } = options;
+  const { clock, queues, log } = options;
   const {
     leaseSeconds = DEFAULTS.lease,
     graceSeconds = DEFAULTS.grace,
@@ -62,7 +82,9 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     intervalSeconds = DEFAULTS.pass,
   } = options;
   const patience = { suspectMs: suspectSeconds * 1000, lostMs: (leaseSeconds + graceSeconds) * 1000 };
-  const watch = createNodeWatch(store, options.nodes, clock, patience);
+  const standing = options.projects === undefined ? undefined : createQueueStanding(options.projects);
+  const service = options.queueing === "service" ? createServiceTracker(options.store) : undefined;
+  const watch = createNodeWatch(options.store, options.nodes, clock, patience);
   let interrupt = new AbortController();
   let woken = false;
 
@@ -72,14 +94,22 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   };
 
   const pass = async (): Promise<PassResult> => {
+    // Read once: what this pass decides is committed as the leader it was when it began, or not at all.
+    const fence = options.leader?.fence();
+    if (fence === null) return { placed: [], lost: [], reasonsWritten: 0 };
+    const store = fence === undefined ? options.store : fencedStore(options.store, fence);
     const { nodes, lost, touched } = await watch.look();
     const now = clock.now();
     const view = await store.queue(PENDING_A_PASS);
-    const plan = options.decide(snapshotOf(nodes, view), now);
+    const projects = (await standing?.look(nodes, view.active, now)) ?? [];
+    const rows = snapshotOf(nodes, view, projects);
+    const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
+    const plan = options.decide(snapshot, now);
     const { placed, overtaken } = await commitPlacements(store, view, plan.placements, now, log);
+    const stopped = overtaken ? [] : await commitPreemptions(store, view, plan.preemptions, now, log);
     const reasonsWritten = await writeReasons(store, view.pending, plan.reasons, now);
     if (overtaken) wake();
-    const nudged = new Set([...placed, ...touched].flatMap(nodesOf));
+    const nudged = new Set([...placed, ...stopped, ...touched].flatMap(nodesOf));
     await Promise.all([...nudged].map((nodeId) => queues.nudgeNode(nodeId)));
     for (const nodeId of lost) log?.warn({ nodeId }, "node is lost");
     return { placed, lost, reasonsWritten };
@@ -103,20 +133,6 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   return { run, wake, pass };
 }
 
-function snapshotOf(nodes: readonly NodeRecord[], view: QueueView): ClusterSnapshot {
-  return {
-    nodes: nodes.map(nodeCapacity),
-    pending: view.pending.map(({ id, spec, queuedAt }) => ({
-      id,
-      queuedAt,
-      priority: spec.priority,
-      replicas: spec.replicas,
-      resources: spec.resources,
-    })),
-    active: view.active.map(({ id, spec, attempt }) => ({ id, resources: spec.resources, assignments: attempt?.assignments ?? [] })),
-  };
-}
-
 /** Row by row, each under the revision of the snapshot; stops when somebody else has placed in between. */
 async function commitPlacements(store: JobStore, view: QueueView, placements: readonly Placement[], now: number, log: LoopLog | undefined) {
   const rows = new Map(view.pending.map((job) => [job.id, job]));
@@ -134,6 +150,31 @@ async function commitPlacements(store: JobStore, view: QueueView, placements: re
     }
   }
   return { placed, overtaken: false };
+}
+
+/** Only the attempt the plan saw is stopped: what has ended or changed in between is left alone. */
+async function commitPreemptions(
+  store: JobStore,
+  view: QueueView,
+  preemptions: readonly Preemption[],
+  now: number,
+  log: LoopLog | undefined,
+) {
+  const rows = new Map(view.active.map((job) => [job.id, job]));
+  const stopped: Job[] = [];
+  for (const { jobId, reason } of preemptions) {
+    const job = rows.get(jobId);
+    if (job?.attempt == null) continue;
+    const transition = applyEvent(job, { type: "preempted", epoch: job.attempt.epoch, why: reason }, now);
+    if (transition.job === job) continue;
+    try {
+      stopped.push(await store.commit(job, transition, now));
+      log?.info({ jobId, reason }, "job preempted");
+    } catch (error) {
+      if (!isBerthError(error, "conflict")) throw error;
+    }
+  }
+  return stopped;
 }
 
 async function writeReasons(store: JobStore, pending: readonly Job[], reasons: readonly PendingReason[], now: number): Promise<number> {

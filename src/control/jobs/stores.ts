@@ -1,10 +1,14 @@
 import type { JobStore } from "./job-store.ts";
+import type { LeaderStore } from "./leader-store.ts";
 import type { NodeStore, TokenStore } from "./node-store.ts";
+import type { ProjectStore } from "./project-store.ts";
 
 /** The control plane's whole memory. */
 export interface Stores {
   jobs: JobStore;
   nodes: NodeStore;
   tokens: TokenStore;
+  leader: LeaderStore;
+  projects: ProjectStore;
   close(): Promise<void>;
 }

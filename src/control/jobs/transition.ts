@@ -4,6 +4,7 @@ import { cancel } from "./transition/cancel.ts";
 import { loseNode, loseReplica } from "./transition/lose-replicas.ts";
 import { explainPending } from "./transition/pending-reason.ts";
 import { place } from "./transition/place.ts";
+import { preempt } from "./transition/preempt.ts";
 import { report } from "./transition/replica-report.ts";
 
 /**
@@ -13,6 +14,7 @@ import { report } from "./transition/replica-report.ts";
  *   placed            starting         conflict                  conflict                 conflict
  *   replica-report    stale_epoch (1)  running | stopping | (2)  stopping | (2)           same epoch: nothing; else stale_epoch
  *   cancel-requested  cancelled        stopping                  stopping, then cancelled cancelled: nothing; else conflict
+ *   preempted         nothing          stopping                  nothing                  nothing
  *   node-lost         nothing          stopping | (2)            stopping | (2)           nothing
  *   replica-missing   nothing          stopping | (2)            stopping | (2)           nothing
  *   pending-reason    pending          nothing                   nothing                  nothing
@@ -29,9 +31,11 @@ export function applyEvent(job: Job, change: JobChange, now: number): Transition
     case "placed":
       return place(job, change.assignments, now);
     case "replica-report":
-      return report(job, change.nodeId, change.report, now);
+      return report(job, change.nodeId, change.report, now, change.sickGpus);
     case "cancel-requested":
       return cancel(job, change.by, now);
+    case "preempted":
+      return preempt(job, change.epoch, change.why);
     case "node-lost":
       return loseNode(job, change.nodeId, change.why, now);
     case "replica-missing":

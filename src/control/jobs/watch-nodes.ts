@@ -1,5 +1,6 @@
 import type { Clock, Job, NodeRecord } from "../../shared/domain/index.ts";
 import { applyChange } from "./apply-change.ts";
+import { chargeNodes } from "./failure-ledger.ts";
 import type { JobStore } from "./job-store.ts";
 import { judge, type Now, observe, type Patience, type Sighting } from "./liveness.ts";
 import type { NodeStore } from "./node-store.ts";
@@ -27,7 +28,7 @@ export function createNodeWatch(store: JobStore, nodeStore: NodeStore, clock: Cl
     const why = newlyLost
       ? `${node.name} was silent for ${Math.round(patience.lostMs / 1000)}s and is lost`
       : `${node.name} was lost or has restarted`;
-    const touched = await takeAway(store, node.id, why, now.wall);
+    const touched = await takeAway(store, nodeStore, node.id, why, now.wall);
     return { node: verdict === "returned" ? await changeState(nodeStore, lost, "ready") : lost, newlyLost, touched };
   };
 
@@ -53,11 +54,13 @@ async function changeState(nodeStore: NodeStore, node: NodeRecord, state: NodeRe
   return (await nodeStore.setState(node, state)) ? { ...node, state } : node;
 }
 
-async function takeAway(store: JobStore, nodeId: string, why: string, now: number): Promise<Job[]> {
+async function takeAway(store: JobStore, nodeStore: NodeStore, nodeId: string, why: string, now: number): Promise<Job[]> {
   const touched: Job[] = [];
   for (const job of await store.onNode(nodeId)) {
     const after = await applyChange(store, job.id, { type: "node-lost", nodeId, why }, now);
-    if (after.version !== job.version) touched.push(job);
+    if (after.version === job.version) continue;
+    touched.push(job);
+    await chargeNodes(nodeStore, [{ before: job, after }]);
   }
   return touched;
 }

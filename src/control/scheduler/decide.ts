@@ -1,107 +1,145 @@
-import { explainCannotEver } from "./explain/cannot-ever.ts";
-import { explainAbsentNodes, explainHeldBack, explainNoRoom } from "./explain/no-room.ts";
-import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
-import { gangFits, replicasThatFit } from "./feasible/replica-fit.ts";
-import { comparePending } from "./order/compare-pending.ts";
+import type { Assignment } from "../../shared/domain/index.ts";
+import { explainPending } from "./explain/explain-pending.ts";
+import type { CycleMemory } from "./incremental/cycle-memory.ts";
+import { type OrderedQueue, orderQueue } from "./order/order-queue.ts";
+import { type Pass, type RequestClass, startPass } from "./pass.ts";
+import { indexCandidates } from "./place/candidate-index.ts";
 import { placeGang } from "./place/place-gang.ts";
-import type { ClusterSnapshot, PendingJob, Plan } from "./snapshot.ts";
+import { createRoomMaker, type RoomMaker } from "./preempt/make-room.ts";
+import { preemptionRules } from "./preempt/may-preempt.ts";
+import type { ClusterSnapshot, PendingJob, PendingReason, Plan } from "./snapshot.ts";
+import { type Ending, endings, reserve } from "./time/reserve.ts";
 
 /** A job that waited this long holds back those behind it. */
 export const HOLD_BACK_AFTER_MS = 10 * 60_000;
 
-/** Jobs so far back get a coarse reason: a precise one would be rewritten at every change of the jobs before them. */
-const PRECISE_REASONS = 100;
+/** Reservations of a pass: each costs a walk over the nodes. */
+const MOST_RESERVATIONS = 16;
 
 /**
- * One scheduling pass. Pure: the same snapshot and time give the same plan.
+ * One scheduling pass. Pure: the same snapshot and time give the same plan. `memory` only saves work and changes nothing
+ * (see incremental/).
  *
- * The rule: strict order (priority, then age), and a job that does not fit now is skipped, so smaller ones behind it may
- * start: GPUs never idle for order's sake. Skipping alone would let a stream of small jobs starve a large gang for ever,
- * so a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: jobs behind it are no longer placed
- * there, the nodes drain and the gang starts. Known cost: held GPUs idle while the last jobs on them finish. Backfill
- * with reservations (letting jobs with a time limit run in that gap) is the planned refinement.
+ * The rule: strict order (see order/), and a job that does not fit now is skipped, so smaller ones behind it may start:
+ * GPUs never idle for order's sake. Skipping alone would let a stream of small jobs starve a large gang for ever, so:
+ * - a job that may push others out (see preempt/) asks them to stop, and what they leave is kept for it;
+ * - where time limits tell when it can start, the first waiting jobs reserve their nodes for that moment, and only jobs
+ *   that end before it are placed there (conservative backfill: nothing behind delays it);
+ * - where they do not, a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: the nodes drain
+ *   and the gang starts. Known cost: held GPUs idle while the last jobs on them finish.
  */
-export function decide(snapshot: ClusterSnapshot, now: number): Plan {
-  const plan: Plan = { placements: [], reasons: [] };
-  const pass = startPass(snapshot);
-  [...snapshot.pending].sort(comparePending).forEach((job, position) => {
-    const assignments = canFit(pass, job) ? placeGang(openNodes(pass), job) : null;
+export function decide(snapshot: ClusterSnapshot, now: number, memory?: CycleMemory): Plan {
+  const plan: Plan = { placements: [], reasons: [], preemptions: [] };
+  const cycle = startCycle(snapshot, now, memory);
+  const { queue, pass } = cycle;
+  let position = 0;
+  for (let job = queue.next(); job !== undefined; job = queue.next(), position += 1) {
+    const over = queue.overLimit(job);
+    if (over !== null) {
+      plan.reasons.push({ jobId: job.id, kind: "over-limit", reason: over });
+      continue;
+    }
+    const request = pass.classOf(job, position);
+    if (isSettled(cycle, request, job)) {
+      plan.reasons.push({ jobId: job.id, kind: request.settled.kind, reason: request.settled.reason });
+      continue;
+    }
+    const assignments = tryToPlace(pass, request, job) ?? tryToBackfill(cycle, request, job);
     if (assignments !== null) {
       plan.placements.push({ jobId: job.id, assignments });
-      return;
+      queue.placed(job);
+      continue;
     }
-    plan.reasons.push({ jobId: job.id, reason: explain(pass, job, position) });
-    rememberFailure(pass, job);
-    if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) holdBack(pass, job);
-    if (fitsOn(pass, "empty", job)) pass.waiting.push(job);
-  });
+    if (snapshot.explain === false) plan.reasons.push({ jobId: job.id, kind: "no-room", reason: "" });
+    else plan.reasons.push(withStanding(queue, job, explainPending(pass, request, job, position)));
+    pass.skipped(job, request);
+    plan.preemptions.push(...keepRoom(cycle, request, job));
+    settle(cycle, request, position);
+  }
+  pass.end();
   return plan;
 }
 
-interface Pass {
-  /** Ready nodes with what is left of them. */
-  free: FreeNode[];
-  /** Ready nodes as if nothing ran. */
-  empty: FreeNode[];
-  /** Every node as if nothing ran and all were ready. */
-  everything: FreeNode[];
-  /** Node id -> the job it is held for. */
-  held: Map<string, PendingJob>;
-  /** Request -> the smallest gang of it that did not fit in this pass: room only shrinks, so larger ones will not either. */
-  failed: Map<string, number>;
-  fits: Map<string, boolean>;
-  /** Jobs passed over that the ready nodes could run. */
-  waiting: PendingJob[];
+/**
+ * Nothing that this cycle can still do starts the jobs of a settled class or gives them another reason: in a long queue
+ * that is nearly all of them. Shares and limits make each job its own case.
+ */
+function settle({ snapshot, queue, pass, roomMaker, reservations }: Cycle, request: RequestClass, position: number): void {
+  if (queue.plain !== true || snapshot.explain === false || !request.failed || roomMaker !== null) return;
+  if (request.hopeless != null) request.settled = request.hopeless;
+  else if (position >= pass.precise && (request.unreservable || reservations >= MOST_RESERVATIONS))
+    request.settled = { kind: "behind-others", reason: pass.behind };
 }
 
-function startPass(snapshot: ClusterSnapshot): Pass {
-  const ready = snapshot.nodes.filter((node) => node.state === "ready");
-  return {
-    free: freeNodes(ready, snapshot.active),
-    empty: emptyNodes(ready),
-    everything: emptyNodes(snapshot.nodes),
-    held: new Map(),
-    failed: new Map(),
-    fits: new Map(),
-    waiting: [],
-  };
+function isSettled({ now }: Cycle, request: RequestClass, job: PendingJob): request is RequestClass & { settled: object } {
+  if (request.settled === null || job.timeLimitMs !== undefined) return false;
+  return request.holds || request.hopeless !== null || now - job.queuedAt < HOLD_BACK_AFTER_MS;
 }
 
-/** Remembered, for a long queue holds few different requests. */
-function fitsOn(pass: Pass, nodes: "empty" | "everything", job: PendingJob): boolean {
-  const key = `${nodes} ${job.replicas} ${requestKey(job)}`;
-  const fits = pass.fits.get(key) ?? gangFits(pass[nodes], job.resources, job.replicas);
-  pass.fits.set(key, fits);
-  return fits;
+interface Cycle {
+  snapshot: ClusterSnapshot;
+  now: number;
+  queue: OrderedQueue;
+  pass: Pass;
+  roomMaker: RoomMaker | null;
+  ends: readonly Ending[];
+  reservations: number;
+  /** Request -> the shortest time limit that could not be backfilled: longer ones cannot either. */
+  noGap: Map<string, number>;
 }
 
-const requestKey = (job: PendingJob) => JSON.stringify(Object.values(job.resources));
-
-function openNodes(pass: Pass): FreeNode[] {
-  return pass.held.size === 0 ? pass.free : pass.free.filter((entry) => !pass.held.has(entry.node.id));
+function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory | undefined): Cycle {
+  const queue = orderQueue(snapshot, now, memory?.sorted);
+  const pass = startPass(snapshot, memory);
+  const rules = preemptionRules(snapshot, queue, now);
+  const roomMaker = rules === null ? null : createRoomMaker(snapshot, rules, pass.free);
+  return { snapshot, now, queue, pass, roomMaker, ends: endings(snapshot.active), reservations: 0, noGap: new Map() };
 }
 
-function canFit(pass: Pass, job: PendingJob): boolean {
-  return job.replicas < (pass.failed.get(requestKey(job)) ?? Number.POSITIVE_INFINITY);
+function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignment[] | null {
+  if (request.failed) return null;
+  const assignments = placeGang(pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
+  request.failed = assignments === null;
+  return assignments;
 }
 
-function rememberFailure(pass: Pass, job: PendingJob): void {
-  const smallest = pass.failed.get(requestKey(job)) ?? Number.POSITIVE_INFINITY;
-  pass.failed.set(requestKey(job), Math.min(smallest, job.replicas));
+/** On reserved nodes too, when its time limit ends before the reservation begins. */
+function tryToBackfill({ pass, now, reservations, noGap }: Cycle, request: RequestClass, job: PendingJob): Assignment[] | null {
+  if (reservations === 0 || job.timeLimitMs === undefined || job.timeLimitMs >= (noGap.get(request.key) ?? Number.POSITIVE_INFINITY))
+    return null;
+  const entries = pass.openUntil(request, now + job.timeLimitMs);
+  const assignments = placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, pass.changed);
+  if (assignments === null) noGap.set(request.key, job.timeLimitMs);
+  return assignments;
 }
 
-/** Only a job that the ready nodes could run holds them: waiting for one that cannot start would idle them for nothing. */
-function holdBack(pass: Pass, job: PendingJob): void {
-  const open = pass.empty.filter((entry) => !pass.held.has(entry.node.id));
-  if (!fitsOn(pass, "empty", job)) return;
-  for (const entry of open) if (replicasThatFit(entry, job.resources, 1) === 1) pass.held.set(entry.node.id, job);
+/** What is done so that the job starts one day: others stop for it, or its nodes are kept. */
+function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob) {
+  const { snapshot, pass, queue, now, roomMaker } = cycle;
+  if (request.hopeless) return [];
+  const room = roomMaker?.makeRoomFor(job, request, pass.openNodes(request)) ?? null;
+  if (room !== null) {
+    pass.hold(job, room.nodeIds, now);
+    // It counts as started: the next job of its project must not stop others for the same part of the quota.
+    queue.placed(job);
+    return room.preemptions;
+  }
+  // Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle.
+  if (snapshot.queueing?.kind === "service") return [];
+  if (cycle.reservations < MOST_RESERVATIONS && !request.unreservable) {
+    const reservation = reserve(pass.openNodes(request), request, job, cycle.ends, now);
+    if (reservation !== null) {
+      cycle.reservations += 1;
+      pass.hold(job, reservation.nodeIds, reservation.startsAt);
+      return [];
+    }
+    request.unreservable = true;
+  }
+  if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) pass.holdFor(job, request);
+  return [];
 }
 
-/** The first of these that is true: it can never run; its nodes are away; its nodes are held for another; no room now. */
-function explain(pass: Pass, job: PendingJob, position: number): string {
-  if (!fitsOn(pass, "everything", job)) return explainCannotEver(pass.everything, job);
-  if (!fitsOn(pass, "empty", job)) return explainAbsentNodes(pass.everything, job);
-  if (position >= PRECISE_REASONS) return `behind more than ${PRECISE_REASONS} jobs of the same or higher priority`;
-  if (gangFits(pass.free, job.resources, job.replicas)) return explainHeldBack([...pass.held.values()]);
-  return explainNoRoom(pass.free, job, pass.waiting);
+function withStanding(queue: OrderedQueue, job: PendingJob, reason: PendingReason): PendingReason {
+  const standing = reason.kind === "never-fits" || reason.kind === "nodes-absent" ? null : queue.standing(job);
+  return standing === null ? reason : { ...reason, reason: `${reason.reason}; ${standing}` };
 }

@@ -1,4 +1,6 @@
-import type { Assignment, Gpu, NodeRecord, NodeState, ResourceRequest } from "../../shared/domain/index.ts";
+import type { Assignment, Gpu, GpuCondition, NodeState, PlacementRules, ResourceRequest, Taint } from "../../shared/domain/index.ts";
+import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
+import type { ImageLayer } from "./score/missing-layers.ts";
 
 /** A node as the scheduler sees it: what it has in all, not what is left. */
 export interface NodeCapacity {
@@ -11,6 +13,17 @@ export interface NodeCapacity {
   cpuMillis: number;
   memoryBytes: number;
   gpus: Gpu[];
+  /** OCI name ("amd64"); absent when unknown, like the next ones. */
+  architecture?: string;
+  diskFreeBytes?: number;
+  driverVersion?: string | null;
+  cudaVersion?: string | null;
+  labels?: Record<string, string>;
+  taints?: Taint[];
+  /** Digests of the image layers it holds. */
+  imageLayers?: string[];
+  /** Why nothing new may be placed here although it is ready: "cordoned", "draining", or a quarantine; absent when it may. */
+  closed?: string;
 }
 
 export interface PendingJob {
@@ -21,13 +34,50 @@ export interface PendingJob {
   replicas: number;
   /** What each replica asks. */
   resources: ResourceRequest;
+  /** An elastic job starts with as many of `replicas` as fit, at least these. */
+  minReplicas?: number;
+  rules?: PlacementRules;
+  /** What the image's NVIDIA_REQUIRE_* say: every requirement, one of its alternatives, all conditions of that one. */
+  imageRequirements?: GpuCondition[][][];
+  /** Layers of its image; nodes that lack few of their bytes are preferred. */
+  imageLayers?: ImageLayer[];
+  /** Hardware that failed this job before, and how. */
+  avoid?: Avoided[];
+  /** Absent is the project "default" and nobody's. */
+  project?: string;
+  user?: string;
+  /** Milliseconds an attempt may run; absent without a limit. */
+  timeLimitMs?: number;
+  /** Chance to end per GPU-second still to give, see time/service-history.ts; the "service" policy orders by it. */
+  serviceIndex?: number;
+  /** True when an attempt of it has run before. */
+  hasRun?: boolean;
+}
+
+/** `gpuUuid` null avoids the whole node. */
+export interface Avoided {
+  nodeId: string;
+  gpuUuid: string | null;
+  why: string;
 }
 
 /** A job that holds (or may still hold) what its assignments say. */
 export interface ActiveJob {
   id: string;
+  /** Latest end by its time limit, milliseconds since the Unix epoch; absent without a limit. */
+  endsAt?: number;
   resources: ResourceRequest;
   assignments: Assignment[];
+  priority?: number;
+  project?: string;
+  user?: string;
+  /** Milliseconds since the Unix epoch; absent while it has not started. */
+  startedAt?: number;
+  /** Its last checkpoint, milliseconds since the Unix epoch; what it did before is not lost. */
+  checkpointAt?: number;
+  serviceIndex?: number;
+  /** It is being stopped: what it holds comes free within its grace period. */
+  stopping?: boolean;
 }
 
 /** Everything a decision is made from. Plain data. */
@@ -35,6 +85,23 @@ export interface ClusterSnapshot {
   nodes: NodeCapacity[];
   pending: PendingJob[];
   active: ActiveJob[];
+  /** Projects with a share, quota or limit of their own; without any, jobs go by priority and age. */
+  projects?: ProjectShare[];
+  /** Absent is fair share. */
+  queueing?: QueueingPolicy;
+  /** False leaves the reasons empty and holds no nodes back for jobs that waited long: for simulations under the service policy, a million passes. */
+  explain?: boolean;
+  /** Absent packs everywhere. */
+  placement?: PlacementKinds;
+}
+
+/** Pack keeps nodes and scarce GPUs free for later jobs; spread takes the emptiest node, for heat, noise or failures' sake. */
+export type PlacementKind = "pack" | "spread";
+
+export interface PlacementKinds {
+  kind?: PlacementKind;
+  /** By the node's label berth.pool. */
+  byPool?: Record<string, PlacementKind>;
 }
 
 export interface Placement {
@@ -47,24 +114,24 @@ export interface PendingReason {
   jobId: string;
   /** For people; stable from pass to pass as long as nothing changed, so that it is not rewritten. */
   reason: string;
+  /** Of a closed set: a metric's label. */
+  kind: PendingKind;
 }
+
+/** A running job that must make room. */
+export interface Preemption {
+  jobId: string;
+  forJobId: string;
+  reason: string;
+}
+
+/** What keeps a job waiting, in one word. */
+export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others" | "over-limit";
 
 /** Every pending job of the snapshot is in exactly one of the two lists. */
 export interface Plan {
   placements: Placement[];
   reasons: PendingReason[];
-}
-
-/** The scheduler's view of a node's record. */
-export function nodeCapacity(record: NodeRecord): NodeCapacity {
-  return {
-    id: record.id,
-    name: record.name,
-    address: record.address,
-    state: record.state,
-    lastSeenAt: record.lastSeenAt,
-    cpuMillis: record.facts.cpus * 1000,
-    memoryBytes: record.facts.memoryBytes,
-    gpus: record.facts.gpus,
-  };
+  /** Jobs to stop; what they hold is kept for the job they make room for. */
+  preemptions: Preemption[];
 }

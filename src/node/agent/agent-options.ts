@@ -29,6 +29,8 @@ export interface AgentOptions {
   cdiDir: string | null;
   /** host:port for /metrics over TCP; null serves it on node.sock only. */
   metricsListen: string | null;
+  /** Labels of this node that jobs choose by; none by default. */
+  labels?: Readonly<Record<string, string>>;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
 }

@@ -101,7 +101,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
   const paths = agentPaths(options.dataDir, options.runDir);
   const peaks = createGpuMemoryPeaks(() => engine.list());
   const facts = await openNodeFacts({
-    fixed: await readFixedFacts(engine),
+    fixed: { ...(await readFixedFacts(engine)), ...(options.labels === undefined ? {} : { labels: { ...options.labels } }) },
     dataDir: options.dataDir,
     gpuInventory: () => gpu.host.inventory(),
     watchGpus: (onEvent, signal) => gpu.host.watch((xid) => xidSeen(ground, engine, xid, onEvent), peaks.observe, signal),

@@ -12,11 +12,13 @@ interface ErrorKind {
 export const ERRORS = {
   invalid_request: kind(400, false, "correct the named field and send it again"),
   invalid_job_spec: kind(400, false, "correct the named field; `berth submit --help` shows an example"),
+  invalid_trace: kind(400, false, "correct the named file; `berth simulate --help` describes the formats"),
   invalid_reference: kind(400, false, "write an image as NAME[:TAG] or NAME@sha256:DIGEST"),
   unauthorized: kind(401, false, "pass a valid token: --token or BERTH_TOKEN"),
   forbidden: kind(403, false, "ask the operator for the permission"),
   job_not_found: kind(404, false, "`berth ps --all` lists the jobs"),
   node_not_found: kind(404, false, "`berth nodes` lists the nodes"),
+  project_not_found: kind(404, false, "`berth project ls` lists the projects"),
   image_not_found: kind(404, false, "`berth images` lists what this node has; `berth build` or `berth image bootstrap` makes one"),
   container_not_found: kind(404, false, "`berth ps` lists what runs"),
   volume_not_found: kind(404, false, "name a volume that exists"),

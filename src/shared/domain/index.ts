@@ -4,7 +4,9 @@ export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type {
   Assignment,
   Attempt,
+  AvoidedHardware,
   ExitCause,
+  HardwareVerdict,
   Job,
   JobEvent,
   JobState,
@@ -16,6 +18,8 @@ export type {
 } from "./job.ts";
 export { isActive, isTerminal } from "./job.ts";
 export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
-export type { Gpu, MigDevice, NodeFacts, NodeRecord, NodeState, NvlinkPeer } from "./node.ts";
+export type { Gpu, MigDevice, NodeControls, NodeFacts, NodeRecord, NodeState, NvlinkPeer, Quarantine } from "./node.ts";
+export type { GpuCondition, PlacementRules, Taint, Toleration, VersionOperator } from "./placement-rules.ts";
+export { NO_RULES, versionHolds } from "./placement-rules.ts";
 export { systemClock } from "./system-clock.ts";
 export { formatBytes, formatDuration, parseBytes, parseCpuMillis, parseDurationSeconds } from "./units.ts";

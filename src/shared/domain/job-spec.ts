@@ -1,3 +1,5 @@
+import type { GpuCondition, PlacementRules } from "./placement-rules.ts";
+
 /**
  * A job as the whole system sees it after its units were read and its defaults filled in
  * (`shared/wire` turns what a person wrote into this). Plain JSON: it is stored in the job's row as is.
@@ -27,6 +29,10 @@ export interface JobSpec {
   mounts: MountRequest[];
   network: NetworkMode;
   labels: Record<string, string>;
+  /** Which nodes, and how the replicas lie on them; absent without wishes (and in rows of older versions). */
+  placement?: PlacementRules;
+  /** Least replicas an elastic job starts with; absent for a fixed number. */
+  minReplicas?: number;
 }
 
 /** What one replica asks of its node. */
@@ -36,6 +42,10 @@ export interface ResourceRequest {
   gpuModel: string | null;
   /** Least memory of each GPU, bytes; null takes any. */
   gpuMemoryBytes: number | null;
+  /** Most memory of each GPU, bytes; absent takes any. */
+  gpuMemoryMaxBytes?: number;
+  /** All must hold for each GPU and its driver; absent without wishes. */
+  gpuConditions?: GpuCondition[];
   /** Thousandths of a CPU. */
   cpuMillis: number;
   memoryBytes: number;

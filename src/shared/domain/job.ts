@@ -12,7 +12,7 @@ export type ReplicaState = "assigned" | "preparing" | "running" | "exited";
 export type ExitCause = "exited" | "signal" | "oom" | "time-limit" | "stopped" | "start-failed" | "lost" | "lease-expired";
 
 /** Why somebody wanted an attempt to end. */
-export type StopReason = "cancel" | "replica-failed" | "node-lost";
+export type StopReason = "cancel" | "replica-failed" | "node-lost" | "preempted";
 
 /** What one container used, as its cgroup and the GPUs told. */
 export interface ResourceUsage {
@@ -33,6 +33,18 @@ export interface Assignment {
   gpuUuids: string[];
 }
 
+/** The machine is to blame for a replica's failure: this GPU of its node, or (null) the node. */
+export interface HardwareVerdict {
+  gpuUuid: string | null;
+  why: string;
+}
+
+/** What failed a job, and when. */
+export interface AvoidedHardware extends HardwareVerdict {
+  nodeId: string;
+  at: number;
+}
+
 export interface ReplicaStatus {
   rank: number;
   state: ReplicaState;
@@ -44,6 +56,8 @@ export interface ReplicaStatus {
   startedAt: number | null;
   finishedAt: number | null;
   usage: ResourceUsage | null;
+  /** Absent unless the machine is to blame for its end. */
+  hardware?: HardwareVerdict;
 }
 
 /** One run of a job. A report with another epoch than the row's is refused. */
@@ -82,7 +96,13 @@ export interface Job {
   finishedAt: number | null;
   /** Failed attempts charged so far. */
   retriesUsed: number;
+  /** Times it had to make room for another job; absent when never. */
+  preemptions?: number;
+  /** Milliseconds its earlier attempts ran in all; absent without any. */
+  serviceMs?: number;
   attempt: Attempt | null;
+  /** Hardware that failed it: its next attempts keep away while another place could run it. Absent without any. */
+  avoid?: AvoidedHardware[];
   /** Why it is pending, in words a person can act on; null unless pending. */
   pendingReason: string | null;
   outcome: Outcome | null;

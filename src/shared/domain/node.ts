@@ -1,3 +1,5 @@
+import type { Taint } from "./placement-rules.ts";
+
 /** One GPU as its node reports it. `uuid` is its name everywhere; `index` only helps people. */
 export interface Gpu {
   uuid: string;
@@ -58,6 +60,29 @@ export interface NodeFacts {
   gpus: Gpu[];
   /** True when the GPUs are simulated: said loudly wherever GPUs are shown. */
   simulatedGpus: boolean;
+  /** Given to the agent by --label; absent from older agents. */
+  labels?: Record<string, string>;
+}
+
+/** A GPU, or a whole node (`gpuUuid` null), that failed jobs too often to be used before it was looked at. */
+export interface Quarantine {
+  gpuUuid: string | null;
+  reason: string;
+  since: number;
+}
+
+/** What operators (and the failure ledger) said about a node; kept beside its record, so no sync overwrites it. */
+export interface NodeControls {
+  /** Nothing new is placed here. */
+  cordoned: boolean;
+  /** As cordoned, for maintenance: what runs here may finish, as in Slurm. */
+  draining: boolean;
+  /** Over the labels that the agent was started with. */
+  labels: Record<string, string>;
+  taints: Taint[];
+  quarantines: Quarantine[];
+  /** Failures of the last day that were blamed on the node or its GPUs; absent without any. */
+  charges?: { gpuUuid: string | null; why: string; at: number; jobId: string }[];
 }
 
 export type NodeState = "ready" | "suspect" | "lost";
@@ -75,4 +100,6 @@ export interface NodeRecord {
   /** Wall clock of the control plane at the last sync. */
   lastSeenAt: number;
   state: NodeState;
+  /** Absent when nobody said anything. */
+  controls?: NodeControls;
 }

@@ -6,3 +6,4 @@ export { createMetrics } from "./metrics.ts";
 export { recordJobChange } from "./record-job.ts";
 export type { NodeUse } from "./record-nodes.ts";
 export { recordNodes } from "./record-nodes.ts";
+export { recordPending } from "./record-pending.ts";

@@ -6,10 +6,12 @@
 export const METRICS = {
   buildInfo: "berth_build_info",
   jobs: "berth_jobs",
+  jobsPending: "berth_jobs_pending",
   jobQueueWait: "berth_job_queue_wait_seconds",
   jobRun: "berth_job_run_seconds",
   jobsFinished: "berth_jobs_finished_total",
   jobsSubmitted: "berth_jobs_submitted_total",
+  schedulerLeader: "berth_scheduler_leader",
   schedulerCycle: "berth_scheduler_cycle_seconds",
   nodes: "berth_nodes",
   nodeGpus: "berth_node_gpus",

@@ -17,11 +17,13 @@ export function createMetrics(build: { version: string; revision?: string }) {
 function jobMetrics(registry: Registry) {
   return {
     jobs: gauge(registry, METRICS.jobs, "Jobs the control plane knows, by state.", ["state"]),
+    jobsPending: gauge(registry, METRICS.jobsPending, "Pending jobs of the last scheduling pass, by what keeps them waiting.", ["reason"]),
     jobQueueWait: histogram(registry, METRICS.jobQueueWait, "From becoming pending to assignment.", [], BUCKETS.queueWait),
     jobRun: histogram(registry, METRICS.jobRun, "From the first container's start to the job's end.", ["outcome"], BUCKETS.run),
     jobsFinished: counter(registry, METRICS.jobsFinished, "Jobs that ended.", ["outcome"]),
     jobsSubmitted: counter(registry, METRICS.jobsSubmitted, "Jobs accepted.", []),
     schedulerCycle: histogram(registry, METRICS.schedulerCycle, "One scheduling cycle, reads and writes included.", [], BUCKETS.cycle),
+    schedulerLeader: gauge(registry, METRICS.schedulerLeader, "1 while this control plane schedules, 0 while it stands by.", []),
     redisUp: gauge(registry, METRICS.redisUp, "1 while Redis answers.", []),
   };
 }

@@ -24,6 +24,12 @@ const ResolvedSpecSchema = Type.Object(
       gpus: Type.Integer(),
       gpuModel: nullable(Type.String()),
       gpuMemoryBytes: nullable(Type.Number()),
+      gpuMemoryMaxBytes: Type.Optional(Type.Number()),
+      gpuConditions: Type.Optional(
+        Type.Array(Type.Object({ subject: Type.String(), operator: Type.String(), value: Type.String() }), {
+          description: "of the driver, CUDA or the compute capability",
+        }),
+      ),
       cpuMillis: Type.Integer(),
       memoryBytes: Type.Number(),
       shmBytes: nullable(Type.Number()),
@@ -37,6 +43,19 @@ const ResolvedSpecSchema = Type.Object(
     mounts: Type.Array(Type.Object({ type: Type.String(), source: Type.String(), target: Type.String(), readOnly: Type.Boolean() })),
     network: Type.String(),
     labels: Type.Record(Type.String(), Type.String()),
+    minReplicas: Type.Optional(Type.Integer({ description: "an elastic job starts with replicas, or as few as these" })),
+    placement: Type.Optional(
+      Type.Object({
+        architecture: nullable(Type.String()),
+        diskBytes: nullable(Type.Number()),
+        nodeSelector: Type.Record(Type.String(), Type.String()),
+        tolerations: Type.Array(Type.Object({ key: Type.String(), value: nullable(Type.String()) })),
+        excludedNodes: Type.Array(Type.String()),
+        maxPerNode: nullable(Type.Integer()),
+        sameLabel: nullable(Type.String()),
+        spreadLabel: nullable(Type.String()),
+      }),
+    ),
   },
   { description: "the spec with units read and defaults filled in" },
 );
@@ -56,6 +75,9 @@ const ReplicaStatusSchema = Type.Object({
   startedAt: nullable(Milliseconds),
   finishedAt: nullable(Milliseconds),
   usage: nullable(UsageSchema),
+  hardware: Type.Optional(
+    Type.Object({ gpuUuid: nullable(Type.String()), why: Type.String() }, { description: "the machine is to blame for its end" }),
+  ),
 });
 
 const AttemptSchema = Type.Object({
@@ -82,7 +104,14 @@ export const JobSchema = Type.Object(
     startedAt: nullable(Milliseconds),
     finishedAt: nullable(Milliseconds),
     retriesUsed: Type.Integer(),
+    preemptions: Type.Optional(Type.Integer({ description: "times it had to make room for another job" })),
+    serviceMs: Type.Optional(Type.Number({ description: "milliseconds its earlier attempts ran in all" })),
     attempt: nullable(AttemptSchema),
+    avoid: Type.Optional(
+      Type.Array(Type.Object({ nodeId: Type.String(), gpuUuid: nullable(Type.String()), why: Type.String(), at: Milliseconds }), {
+        description: "hardware that failed it: its next attempts keep away while another place could run it",
+      }),
+    ),
     pendingReason: nullable(Type.String({ description: "why it waits, in words" })),
     outcome: nullable(
       Type.Object(

@@ -1,6 +1,46 @@
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { NodeFactsSchema } from "./agent-protocol.ts";
-import { Milliseconds } from "./api-common.ts";
+import { Milliseconds, nullable } from "./api-common.ts";
+
+const LabelKey = Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" });
+const LabelValue = Type.String({ maxLength: 256 });
+const TaintSchema = Type.Object({ key: LabelKey, value: LabelValue }, { additionalProperties: false });
+
+const NodeControlsSchema = Type.Object(
+  {
+    cordoned: Type.Boolean({ description: "nothing new is placed here" }),
+    draining: Type.Boolean({ description: "cordoned for maintenance; what runs may finish" }),
+    labels: Type.Record(Type.String(), Type.String()),
+    taints: Type.Array(TaintSchema),
+    quarantines: Type.Array(Type.Object({ gpuUuid: nullable(Type.String()), reason: Type.String(), since: Milliseconds }), {
+      description: "GPUs, or the whole node (null), that failed jobs too often",
+    }),
+    charges: Type.Optional(
+      Type.Array(Type.Object({ gpuUuid: nullable(Type.String()), why: Type.String(), at: Milliseconds, jobId: Type.String() }), {
+        description: "failures of the last day that were blamed on it",
+      }),
+    ),
+  },
+  { description: "what operators and the failure ledger said; absent when nobody said anything" },
+);
+
+/** PATCH /v1/nodes/:id: only what is named changes. */
+export const NodePatchSchema = Type.Object(
+  {
+    cordoned: Type.Optional(Type.Boolean()),
+    draining: Type.Optional(Type.Boolean()),
+    labels: Type.Optional(
+      Type.Record(LabelKey, nullable(LabelValue), { additionalProperties: false, maxProperties: 64, description: "null removes one" }),
+    ),
+    addTaints: Type.Optional(Type.Array(TaintSchema, { maxItems: 32 })),
+    removeTaints: Type.Optional(Type.Array(LabelKey, { maxItems: 32, description: "keys" })),
+    release: Type.Optional(
+      Type.Boolean({ description: "ends the quarantine of the node and its GPUs, and forgets what they are charged with" }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type NodePatch = Static<typeof NodePatchSchema>;
 
 export const NodeSchema = Type.Object(
   {
@@ -13,6 +53,7 @@ export const NodeSchema = Type.Object(
     joinedAt: Milliseconds,
     lastSeenAt: Milliseconds,
     state: Type.Union([Type.Literal("ready"), Type.Literal("suspect"), Type.Literal("lost")]),
+    controls: Type.Optional(NodeControlsSchema),
     allocated: Type.Object(
       { gpuUuids: Type.Array(Type.String()), cpuMillis: Type.Integer(), memoryBytes: Type.Number() },
       { description: "what jobs hold of it" },

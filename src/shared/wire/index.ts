@@ -12,11 +12,16 @@ export {
   SyncRequestSchema,
   SyncResponseSchema,
 } from "./agent-protocol.ts";
+export type { ExplanationView } from "./api-explain.ts";
+export { ExplanationSchema } from "./api-explain.ts";
 export type { LogEntry } from "./api-job.ts";
 export { JobEventListSchema, JobEventSchema, JobListSchema, JobSchema, JobStateSchema, LogEntrySchema } from "./api-job.ts";
-export { NodeListSchema, NodeSchema } from "./api-node.ts";
+export type { NodePatch } from "./api-node.ts";
+export { NodeListSchema, NodePatchSchema, NodeSchema } from "./api-node.ts";
 export type { Problem } from "./api-problem.ts";
 export { ProblemSchema } from "./api-problem.ts";
+export type { ProjectInput, ProjectParams, ProjectView } from "./api-project.ts";
+export { ProjectInputSchema, ProjectListSchema, ProjectParamsSchema, ProjectSchema } from "./api-project.ts";
 export type {
   EventsQuery,
   IdempotencyHeaders,

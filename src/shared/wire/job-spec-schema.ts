@@ -13,16 +13,32 @@ const Size = Type.Union([Type.String({ maxLength: 32 }), Type.Integer({ minimum:
 const Duration = Type.Union([Type.String({ maxLength: 32 }), Type.Integer({ minimum: 0 })], {
   description: "90s, 2h30m, 1-12:00:00, or seconds",
 });
+const LabelKey = Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" });
+const LabelValue = Type.String({ maxLength: 256 });
+const Versions = (example: string) =>
+  Type.String({
+    pattern: "^ ?(>=|<=|!=|>|<|=)? ?\\d{1,5}(\\.\\d{1,5}){0,3}( ?, ?(>=|<=|!=|>|<|=) ?\\d{1,5}(\\.\\d{1,5}){0,3}){0,3} ?$",
+    maxLength: 100,
+    description: `${example}; several conditions by commas; a bare version is >=`,
+  });
 const Argument = Type.String({ maxLength: LIMITS.argumentBytes });
 
 export const ResourcesSchema = Type.Object(
   {
     gpus: Type.Optional(Type.Integer({ minimum: 0, maximum: LIMITS.gpusPerReplica, default: 0 })),
     gpuModel: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "part of the GPU's name, any case: h100" })),
-    gpuMemory: Type.Optional(Size),
+    gpuMemory: Type.Optional(
+      Type.Union([Type.String({ maxLength: 64 }), Type.Integer({ minimum: 0 })], {
+        description: "of each GPU: 24Gi is at least that; 24GB..80GB a range, open at either end",
+      }),
+    ),
+    computeCapability: Type.Optional(Versions(">=8.0")),
+    driver: Type.Optional(Versions(">=550")),
+    cuda: Type.Optional(Versions(">=12.4")),
     cpus: Type.Optional(Type.Union([Type.String({ maxLength: 16 }), Type.Number({ minimum: 0 })], { description: "2, 0.5 or 500m" })),
     memory: Type.Optional(Size),
     shm: Type.Optional(Size),
+    disk: Type.Optional(Size),
   },
   { ...closed, description: "what each replica needs" },
 );
@@ -35,6 +51,26 @@ export const MountSchema = Type.Object(
     readOnly: Type.Optional(Type.Boolean({ default: false })),
   },
   closed,
+);
+
+export const PlacementSchema = Type.Object(
+  {
+    architecture: Type.Optional(Type.String({ pattern: "^[a-z0-9]{1,32}$", description: "amd64 or arm64" })),
+    nodeSelector: Type.Optional(
+      Type.Record(LabelKey, LabelValue, { ...closed, maxProperties: LIMITS.labels, description: "labels a node must have" }),
+    ),
+    tolerations: Type.Optional(
+      Type.Array(Type.Object({ key: LabelKey, value: Type.Optional(LabelValue) }, closed), {
+        maxItems: 32,
+        description: "taints the job puts up with; without a value every value of the key",
+      }),
+    ),
+    excludeNodes: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 256 })),
+    maxPerNode: Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.replicas, description: "most replicas on one node" })),
+    together: Type.Optional(Type.String({ ...LabelKey, description: "label: all replicas on nodes with one value of it (rack, switch)" })),
+    spread: Type.Optional(Type.String({ ...LabelKey, description: "label: replicas spread evenly over its values" })),
+  },
+  { ...closed, description: "which nodes, and how the replicas lie on them" },
 );
 
 export const JobSpecSchema = Type.Object(
@@ -54,8 +90,24 @@ export const JobSpecSchema = Type.Object(
     workdir: Type.Optional(Type.String({ pattern: "^/", maxLength: 4096 })),
     resources: Type.Optional(ResourcesSchema),
     replicas: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: LIMITS.replicas, default: 1, description: "containers that start together or not at all" }),
+      Type.Union(
+        [
+          Type.Integer({ minimum: 1, maximum: LIMITS.replicas }),
+          Type.Object(
+            {
+              min: Type.Integer({ minimum: 1, maximum: LIMITS.replicas }),
+              max: Type.Integer({ minimum: 1, maximum: LIMITS.replicas }),
+            },
+            closed,
+          ),
+        ],
+        {
+          description:
+            "containers that start together or not at all (default: 1); {min, max}: as many as fit when it starts, for jobs that read WORLD_SIZE",
+        },
+      ),
     ),
+    placement: Type.Optional(PlacementSchema),
     priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, default: 0 })),
     project: Type.Optional(Label),
     timeLimit: Type.Optional(Duration),

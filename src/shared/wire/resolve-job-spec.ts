@@ -9,6 +9,7 @@ import {
 } from "../domain/index.ts";
 import type { JobSpecInput } from "./job-spec-schema.ts";
 import { LIMITS } from "./limits.ts";
+import { gpuWishes, resolvePlacement, resolveReplicas } from "./resolve-placement.ts";
 
 const DEFAULT_CPU_MILLIS = 1000;
 const DEFAULT_MEMORY_BYTES = 1024 ** 3;
@@ -19,7 +20,7 @@ const DEFAULT_STOP_GRACE_SECONDS = 30;
  * @throws BerthError invalid_job_spec, with `field` as a JSON pointer ("/resources/memory")
  */
 export function resolveJobSpec(input: JobSpecInput): JobSpec {
-  const replicas = input.replicas ?? 1;
+  const { replicas, ...elastic } = resolveReplicas(input.replicas ?? 1);
   checkEnvironment(input.env ?? {});
   return {
     name: input.name,
@@ -39,19 +40,21 @@ export function resolveJobSpec(input: JobSpecInput): JobSpec {
     mounts: resolveMounts(input),
     network: input.network ?? (replicas > 1 ? "host" : "bridge"),
     labels: { ...input.labels },
+    ...elastic,
+    ...resolvePlacement(input, (disk) => bytes("/resources/disk", disk, 1)),
   };
 }
 
 function resolveResources(input: JobSpecInput): ResourceRequest {
   const asked = input.resources ?? {};
-  const size = (name: "gpuMemory" | "memory" | "shm", least: number) => {
+  const size = (name: "memory" | "shm", least: number) => {
     const value = asked[name];
     return value === undefined ? null : bytes(`/resources/${name}`, value, least);
   };
   return {
     gpus: asked.gpus ?? 0,
     gpuModel: asked.gpuModel ?? null,
-    gpuMemoryBytes: size("gpuMemory", 1),
+    ...gpuWishes(asked, (text) => bytes("/resources/gpuMemory", text, 1)),
     cpuMillis: asked.cpus === undefined ? DEFAULT_CPU_MILLIS : cpus("/resources/cpus", asked.cpus),
     memoryBytes: size("memory", 4 * 1024 ** 2) ?? DEFAULT_MEMORY_BYTES,
     shmBytes: size("shm", 0),

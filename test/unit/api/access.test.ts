@@ -102,10 +102,17 @@ describe("the OpenAPI document", () => {
       "POST /v1/jobs/{id}/cancel",
       "GET /v1/jobs/{id}/logs",
       "GET /v1/jobs/{id}/events",
+      "GET /v1/jobs/{id}/explain",
+      "POST /v1/plan",
       "GET /v1/nodes",
       "GET /v1/nodes/{id}",
+      "GET /v1/projects",
+      "GET /v1/projects/{name}",
+      "PUT /v1/projects/{name}",
+      "DELETE /v1/projects/{name}",
       "POST /v1/tokens",
       "GET /v1/version",
+      "PATCH /v1/nodes/{id}",
       "GET /healthz",
       "GET /readyz",
       "GET /metrics",
@@ -132,7 +139,16 @@ describe("the OpenAPI document", () => {
     }
     const ajv = new Ajv({ strict: false });
     for (const schema of Object.values(document.components.schemas)) expect(ajv.validateSchema(schema)).toBe(true);
-    expect(Object.keys(document.components.schemas).sort()).toEqual(["Job", "JobEvent", "JobSpec", "LogEntry", "Node", "Problem"]);
+    expect(Object.keys(document.components.schemas).sort()).toEqual([
+      "Explanation",
+      "Job",
+      "JobEvent",
+      "JobSpec",
+      "LogEntry",
+      "Node",
+      "Problem",
+      "Project",
+    ]);
   });
 
   it("carries the whole job spec, limits included", () => {

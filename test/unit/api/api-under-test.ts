@@ -11,6 +11,7 @@ import {
   formatNodeCredential,
 } from "../../../src/control/api/index.ts";
 import { applyChange, createMemoryStores, createNodeSync } from "../../../src/control/jobs/index.ts";
+import { decide } from "../../../src/control/scheduler/index.ts";
 import { type Job, systemClock } from "../../../src/shared/domain/index.ts";
 import { createMetrics, silentLogger } from "../../../src/shared/observe/index.ts";
 import type { SyncRequest } from "../../../src/shared/wire/index.ts";
@@ -49,6 +50,7 @@ export async function startTestApi(changes: Partial<ApiDeps> = {}): Promise<Test
   const deps: ApiDeps = {
     stores,
     sync,
+    decide,
     queues: hints,
     logs,
     wake,

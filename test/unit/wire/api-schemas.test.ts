@@ -25,7 +25,8 @@ const schemas = Object.entries(wire).filter(([name]) => name.endsWith("Schema"))
 
 it.each(schemas)("%s is a JSON Schema that compiles strictly", (_name, schema) => {
   const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true });
-  for (const shared of [wire.JobSchema, wire.JobEventSchema, wire.NodeSchema]) if (shared !== schema) ajv.addSchema(shared);
+  for (const shared of [wire.JobSchema, wire.JobEventSchema, wire.NodeSchema, wire.ProjectSchema])
+    if (shared !== schema) ajv.addSchema(shared);
   expect(typeof ajv.compile(schema as object)).toBe("function");
 });
 

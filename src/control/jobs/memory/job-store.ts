@@ -17,7 +17,7 @@ interface Memory {
 }
 
 /** The job rows in memory. Rows are never mutated, so they are handed out as they are. */
-export function createMemoryJobStore(): JobStore {
+export function createMemoryJobStore(fence: { last: number } = { last: 0 }): JobStore {
   const memory: Memory = {
     jobs: new Map(),
     events: new Map(),
@@ -34,7 +34,10 @@ export function createMemoryJobStore(): JobStore {
     get: async (id) => memory.jobs.get(id) ?? null,
     find: async (idOrName) => memory.jobs.get(idOrName) ?? all().findLast((job) => job.spec.name === idOrName) ?? null,
     list: async (filter, { limit, cursor }) => list(all().reverse(), filter, limit, cursor),
-    commit: async (previous, transition, now, revision) => commit(memory, previous, transition, now, revision),
+    commit: async (previous, transition, now, revision, given) => {
+      if (given !== undefined && given !== fence.last) throw new BerthError("conflict", "another control plane schedules now");
+      return commit(memory, previous, transition, now, revision);
+    },
     queue: async (limit) => {
       const pending = all()
         .filter((job) => job.state === "pending")

@@ -1,5 +1,6 @@
 import type { NodeRecord } from "../../../shared/domain/index.ts";
 import { matchesDigest, randomSecret, sha256Hex } from "../credentials.ts";
+import { NO_CONTROLS } from "../node-controls.ts";
 import { nameTaken, notJoined, outdatedSync } from "../node-refusals.ts";
 import type { NodeReport, NodeStore, TokenStore } from "../node-store.ts";
 
@@ -35,6 +36,12 @@ export function createMemoryNodeStore(): NodeStore {
     get: async (nodeId) => recordOf(nodeId),
     lastSentAt: async (nodeId) => members.get(nodeId)?.sentAt ?? null,
     list: async () => [...members.keys()].sort().flatMap((name) => recordOf(name) ?? []),
+    control: async (nodeId, change) => {
+      const member = members.get(nodeId);
+      if (!member?.record) throw notJoined(nodeId);
+      member.record = { ...member.record, controls: change(member.record.controls ?? NO_CONTROLS) };
+      return member.record;
+    },
     setState: async (seen, state) => {
       const member = members.get(seen.id);
       const now = member?.record;
@@ -55,7 +62,18 @@ function recordSync(member: Member, report: NodeReport, now: number): NodeRecord
   if (rebooted) member.retiredBoots = [before.bootId, ...member.retiredBoots].slice(0, 8);
   const state = rebooted || before?.state === "lost" ? "lost" : "ready";
   member.sentAt = sentAt;
-  member.record = { id: nodeId, name: nodeId, address, facts, incarnation, bootId, joinedAt: member.joinedAt, lastSeenAt: now, state };
+  member.record = {
+    id: nodeId,
+    name: nodeId,
+    address,
+    facts,
+    incarnation,
+    bootId,
+    joinedAt: member.joinedAt,
+    lastSeenAt: now,
+    state,
+    ...(before?.controls === undefined ? {} : { controls: before.controls }),
+  };
   return member.record;
 }
 

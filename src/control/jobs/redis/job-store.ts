@@ -4,6 +4,7 @@ import { BerthError, isActive, type Job, type JobEvent, type JobState } from "..
 import type { Transition } from "../job-change.ts";
 import { claimsOf, idOfQueueMember, JOB_STATES, nodesOf, queueMember, queueScore } from "../job-indexes.ts";
 import type { JobStore, PlacementRevision, SubmitRequest } from "../job-store.ts";
+import type { Fence } from "../leader-store.ts";
 import { fingerprint, IDEMPOTENCY_TTL_SECONDS, newJob, submittedLine } from "../submission.ts";
 import type { ChangeListener } from "./change-listener.ts";
 import { createJobRows, encodeRow, type JobRows } from "./job-rows.ts";
@@ -28,7 +29,7 @@ export function createRedisJobStore(redis: Redis, changes: ChangeListener): JobS
     submit: (request, now) => submit(redis, get, request, now),
     find: async (idOrName) => (/^\d{1,15}$/.test(idOrName) ? await get(idOrName) : null) ?? newestOfName(redis, get, idOrName),
     list: (filter, { limit, cursor }) => listJobs(redis, rows, filter, limit, cursor),
-    commit: (previous, transition, now, revision) => commit(redis, previous, transition, now, revision),
+    commit: (previous, transition, now, revision, fence) => commit(redis, previous, transition, now, revision, fence),
     queue: (limit) => readQueue(redis, rows, limit),
     onNode: async (nodeId) => rows.read(await redisCall(() => redis.smembers(KEYS.nodeJobs(nodeId)))),
     counts: () => counts(redis),
@@ -72,17 +73,21 @@ async function commit(
   { job, history }: Transition,
   now: number,
   revision: PlacementRevision | undefined,
+  fence: Fence | undefined,
 ): Promise<Job> {
   const score = job.state === "pending" ? queueScore(job) : "";
   const placed = previous.state === "pending" && job.state === "starting";
   const [code, claim, owner] = (await runScript(
     redis,
     TRANSITION,
-    [KEYS.job(job.id), KEYS.events(job.id), KEYS.state(previous.state), KEYS.state(job.state), KEYS.queue, KEYS.claims, KEYS.placements],
+    [
+      ...[KEYS.job(job.id), KEYS.events(job.id), KEYS.state(previous.state), KEYS.state(job.state), KEYS.queue, KEYS.claims],
+      ...[KEYS.placements, KEYS.leaderFence],
+    ],
     [
       ...[job.id, previous.state, previous.epoch, previous.version, job.state, job.epoch, job.version, encodeRow(job)],
       ...[score, queueMember(job.id), JSON.stringify(claimsOf(job)), JSON.stringify(nodesOf(job)), JSON.stringify(history), MOST_HISTORY],
-      ...[now, KEYS.nodeJobsPrefix, KEYS.changedChannel, revision ?? "", placed ? "1" : ""],
+      ...[now, KEYS.nodeJobsPrefix, KEYS.changedChannel, revision ?? "", placed ? "1" : "", fence ?? ""],
     ],
   )) as [number, string?, string?];
   if (code === 1) return job;
@@ -95,6 +100,7 @@ function refusal(code: number, id: string, claim = "", owner = ""): BerthError {
   if (code === -2) return new BerthError("conflict", `job ${id} changed in the meantime`);
   if (code === -3) return new BerthError("conflict", `${claim} belongs to job ${owner}`, { details: { claim, owner } });
   if (code === -4) return new BerthError("conflict", "another placement came in between");
+  if (code === -5) return new BerthError("conflict", "another control plane schedules now");
   return new BerthError("internal", `transition script returned ${code}`);
 }
 

@@ -16,11 +16,15 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:jobs:node:<node>             set     ids with an active assignment on the node
  *   {berth}:claims                       hash    <node>/<gpu uuid> -> id of the job that owns the GPU
  *   {berth}:placements                   string  counts placements; a plan made from an older count is refused
+ *   {berth}:leader                       string  the control plane that schedules; expires with its lease
+ *   {berth}:leader:fence                 string  counts changes of leader; a placement under an older count is refused
  *   {berth}:idempotency:<sha256>         hash    id, fingerprint; expires
  *   {berth}:nodes                        set     names of nodes that have synced
  *   {berth}:node:<name>                  hash    credential (sha256), joinedAt, address, facts (JSON), incarnation, bootId,
- *                                                retiredBoots (JSON array), sentAt, lastSeenAt, state
+ *                                                retiredBoots (JSON array), sentAt, lastSeenAt, state, controls (JSON)
  *   {berth}:token:<kind>:<sha256>        string  expiresAt; expires
+ *   {berth}:projects                     hash    project -> its settings (JSON)
+ *   {berth}:project-usage                hash    project -> value, at (JSON)
  *   {berth}:job-changed                  channel id of every job that changes
  */
 const PREFIX = "{berth}:";
@@ -40,9 +44,13 @@ export const KEYS = {
   nodeJobs: (nodeId: string) => `${PREFIX}jobs:node:${nodeId}`,
   claims: `${PREFIX}claims`,
   placements: `${PREFIX}placements`,
+  leader: `${PREFIX}leader`,
+  leaderFence: `${PREFIX}leader:fence`,
   idempotency: (hash: string) => `${PREFIX}idempotency:${hash}`,
   nodes: `${PREFIX}nodes`,
   node: (name: string) => `${PREFIX}node:${name}`,
   token: (kind: string, hash: string) => `${PREFIX}token:${kind}:${hash}`,
+  projects: `${PREFIX}projects`,
+  projectUsage: `${PREFIX}project-usage`,
   changedChannel: `${PREFIX}job-changed`,
 } as const;

@@ -1,10 +1,12 @@
 import type { Redis } from "ioredis";
-import type { NodeRecord, NodeState } from "../../../shared/domain/index.ts";
+import { BerthError, type NodeControls, type NodeRecord, type NodeState } from "../../../shared/domain/index.ts";
 import { matchesDigest, randomSecret, sha256Hex } from "../credentials.ts";
+import { NO_CONTROLS } from "../node-controls.ts";
 import { nameTaken, notJoined, outdatedSync } from "../node-refusals.ts";
 import type { NodeReport, NodeStore } from "../node-store.ts";
 import { KEYS } from "./keys.ts";
 import { redisCall, runScript, script } from "./redis-call.ts";
+import { nodeControlLua } from "./scripts/node-control.lua.ts";
 import { nodeJoinLua } from "./scripts/node-join.lua.ts";
 import { nodeStateLua } from "./scripts/node-state.lua.ts";
 import { nodeSyncLua } from "./scripts/node-sync.lua.ts";
@@ -12,6 +14,8 @@ import { nodeSyncLua } from "./scripts/node-sync.lua.ts";
 const JOIN = script(nodeJoinLua);
 const SYNC = script(nodeSyncLua);
 const STATE = script(nodeStateLua);
+const CONTROL = script(nodeControlLua);
+const CONTROL_ATTEMPTS = 16;
 const BOOTS_REMEMBERED = 8;
 
 export function createRedisNodeStore(redis: Redis): NodeStore {
@@ -37,6 +41,7 @@ export function createRedisNodeStore(redis: Redis): NodeStore {
       const hashes = await redisCall(() => Promise.all(names.map((name) => redis.hgetall(KEYS.node(name)))));
       return hashes.flatMap((hash, index) => decode(names[index] ?? "", hash) ?? []);
     },
+    control: (nodeId, change) => control(redis, nodeId, change),
     setState: async (seen, state) =>
       (await runScript(redis, STATE, [KEYS.node(seen.id)], [seen.lastSeenAt, seen.state, seen.incarnation, state])) === 1,
   };
@@ -49,10 +54,29 @@ async function recordSync(redis: Redis, report: NodeReport, now: number): Promis
     SYNC,
     [KEYS.node(nodeId), KEYS.nodes],
     [nodeId, incarnation, bootId, sentAt, address, JSON.stringify(facts), now, BOOTS_REMEMBERED],
-  )) as [number, NodeState, string];
+  )) as [number, NodeState, string, string?];
   if (reply[0] === -1) throw notJoined(nodeId);
   if (reply[0] === -2) throw outdatedSync(nodeId);
-  return { id: nodeId, name: nodeId, address, facts, incarnation, bootId, joinedAt: Number(reply[2]), lastSeenAt: now, state: reply[1] };
+  return {
+    ...{ id: nodeId, name: nodeId, address, facts, incarnation, bootId },
+    ...{ joinedAt: Number(reply[2]), lastSeenAt: now, state: reply[1], ...decodeControls(reply[3]) },
+  };
+}
+
+async function control(redis: Redis, nodeId: string, change: (controls: NodeControls) => NodeControls): Promise<NodeRecord> {
+  for (let attempt = 1; attempt <= CONTROL_ATTEMPTS; attempt += 1) {
+    const hash = await redisCall(() => redis.hgetall(KEYS.node(nodeId)));
+    const record = decode(nodeId, hash);
+    if (record === null) throw notJoined(nodeId);
+    const controls = change(record.controls ?? NO_CONTROLS);
+    const written = await runScript(redis, CONTROL, [KEYS.node(nodeId)], [hash["controls"] ?? "", JSON.stringify(controls)]);
+    if (written === 1) return { ...record, controls };
+  }
+  throw new BerthError("conflict", `the controls of ${nodeId} changed ${CONTROL_ATTEMPTS} times in between`);
+}
+
+function decodeControls(json: string | undefined): Pick<NodeRecord, "controls"> {
+  return json ? { controls: JSON.parse(json) as NodeControls } : {};
 }
 
 /** Null for a node that joined but has not synced yet: nothing is known of it. */
@@ -69,5 +93,6 @@ function decode(id: string, hash: Record<string, string>): NodeRecord | null {
     joinedAt: Number(joinedAt),
     lastSeenAt: Number(lastSeenAt),
     state: state as NodeState,
+    ...decodeControls(hash["controls"]),
   };
 }

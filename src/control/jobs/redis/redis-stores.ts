@@ -4,7 +4,9 @@ import { listenForChanges } from "./change-listener.ts";
 import { connectRedis, type RedisAddress, redisReady } from "./connection.ts";
 import { createRedisJobStore } from "./job-store.ts";
 import { KEYS } from "./keys.ts";
+import { createRedisLeaderStore } from "./leader-store.ts";
 import { createRedisNodeStore } from "./node-store.ts";
+import { createRedisProjectStore } from "./project-store.ts";
 import { createRedisTokenStore } from "./token-store.ts";
 
 export interface RedisStoresOptions {
@@ -38,5 +40,13 @@ export async function createRedisStores({ address, onError, readyTimeoutMs = 10_
     await close();
     throw error;
   }
-  return { redis, jobs, nodes: createRedisNodeStore(redis), tokens: createRedisTokenStore(redis), close };
+  return {
+    redis,
+    jobs,
+    nodes: createRedisNodeStore(redis),
+    tokens: createRedisTokenStore(redis),
+    leader: createRedisLeaderStore(redis),
+    projects: createRedisProjectStore(redis),
+    close,
+  };
 }

@@ -1,6 +1,7 @@
 import type { Attempt, Job, Outcome, ReplicaStatus } from "../../../shared/domain/index.ts";
 import { type HistoryLine, nextRow, type Transition } from "../job-change.ts";
 import { describeEnd } from "./describe-end.ts";
+import { avoidedAfter } from "./hardware-fault.ts";
 import { decisiveReplica, interrupted, succeeded } from "./replica-end.ts";
 
 /** A job that takes its node down every time must not walk through the whole cluster. */
@@ -14,7 +15,8 @@ const PERMANENT_START_ERROR =
  * All replicas have ended: how the job goes on.
  * - cancelled, when somebody asked for it;
  * - succeeded, when every replica exited with 0;
- * - pending again without charge, when a node or lease was lost: the failures of the rest of a gang are then taken as
+ * - pending again in its old place, when it was preempted, whatever its program made of that;
+ * - pending again without charge, when a node or lease was lost or the hardware is to blame (which it then avoids): the failures of the rest of a gang are then taken as
  *   the consequence, which is what a broken collective looks like;
  * - pending again, charged, while retries are left (not after a time limit: it would be met again, as in Slurm);
  * - failed.
@@ -23,8 +25,10 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
   const decisive = decisiveReplica(attempt);
   const place = attempt.assignments.find((assignment) => assignment.rank === decisive?.rank);
   const text = decisive === undefined ? "no replica" : describeEnd(job, decisive, place?.nodeId);
+  const avoid = avoidedAfter(job, attempt, now);
+  const blamed = avoid.length === 0 ? {} : { avoid };
   const end = (state: "succeeded" | "failed" | "cancelled", outcome: Outcome): Transition => ({
-    job: nextRow(job, { state, attempt, outcome, startedAt: attempt.startedAt, finishedAt: endOf(attempt, now) }),
+    job: nextRow(job, { state, attempt, outcome, startedAt: attempt.startedAt, finishedAt: endOf(attempt, now), ...blamed }),
     history: [...history, { type: state, message: outcome.message }],
   });
 
@@ -35,16 +39,34 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
     const message = attempt.replicas.length === 1 ? text : "every replica exited with code 0";
     return end("succeeded", { cause: "exited", exitCode: 0, message });
   }
+  if (attempt.stopReason === "preempted") return giveWay(job, attempt, history, now);
   const failed = { cause: decisive?.cause ?? "lost", exitCode: decisive?.exitCode ?? null, message: text };
-  if (wasInterrupted(attempt)) {
-    const interruptions = job.epoch - job.retriesUsed;
-    if (interruptions < MOST_INTERRUPTIONS) return requeue(job, 0, `queued again, not charged: ${text}`, history, now);
+  const hardware = attempt.replicas.find((replica) => replica.hardware !== undefined);
+  if (wasInterrupted(attempt) || hardware !== undefined) {
+    const interruptions = job.epoch - job.retriesUsed - (job.preemptions ?? 0);
+    if (interruptions < MOST_INTERRUPTIONS) return requeue(job, 0, `queued again, not charged: ${text}`, history, now, blamed);
     return end("failed", { ...failed, message: `lost its place ${interruptions} times; the last time it ${text}` });
   }
   if (decisive !== undefined && mayRetry(job, decisive)) {
     return requeue(job, 1, `retry ${job.retriesUsed + 1} of ${job.spec.retries}: ${text}`, history, now);
   }
   return end("failed", failed);
+}
+
+/** `queuedAt` stays: who had to make room keeps the place in the queue. */
+function giveWay(job: Job, attempt: Attempt, history: HistoryLine[], now: number): Transition {
+  const pending = {
+    state: "pending" as const,
+    attempt: null,
+    startedAt: null,
+    preemptions: (job.preemptions ?? 0) + 1,
+    serviceMs: (job.serviceMs ?? 0) + (attempt.startedAt === null ? 0 : Math.max(0, endOf(attempt, now) - attempt.startedAt)),
+    pendingReason: "made room for another job; waiting for the scheduler",
+  };
+  return {
+    job: nextRow(job, pending),
+    history: [...history, { type: "requeued", message: "queued again in its old place, not charged: preempted" }],
+  };
 }
 
 /** A replica that was stopped although nobody asked (its agent is shutting down) is the machine's doing too. */
@@ -61,7 +83,7 @@ function mayRetry(job: Job, decisive: ReplicaStatus): boolean {
 }
 
 /** The last attempt is kept in the history only: the row of a pending job holds nothing. */
-function requeue(job: Job, charge: 0 | 1, why: string, history: HistoryLine[], now: number): Transition {
+function requeue(job: Job, charge: 0 | 1, why: string, history: HistoryLine[], now: number, blamed: Pick<Job, "avoid"> = {}): Transition {
   const retriesUsed = job.retriesUsed + charge;
   const pending = {
     state: "pending" as const,
@@ -69,6 +91,7 @@ function requeue(job: Job, charge: 0 | 1, why: string, history: HistoryLine[], n
     startedAt: null,
     queuedAt: now,
     retriesUsed,
+    ...blamed,
     pendingReason: "waiting for the scheduler",
   };
   return { job: nextRow(job, pending), history: [...history, { type: charge === 0 ? "requeued" : "retrying", message: why }] };

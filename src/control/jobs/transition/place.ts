@@ -7,7 +7,12 @@ import { nextRow, type Transition } from "../job-change.ts";
  */
 export function place(job: Job, assignments: Assignment[], now: number): Transition {
   if (job.state !== "pending") throw new BerthError("conflict", `job ${job.id} is ${job.state}, not pending`);
-  if (assignments.length !== job.spec.replicas || assignments.some((assignment, rank) => assignment.rank !== rank)) {
+  const { replicas, minReplicas = replicas } = job.spec;
+  if (
+    assignments.length > replicas ||
+    assignments.length < minReplicas ||
+    assignments.some((assignment, rank) => assignment.rank !== rank)
+  ) {
     throw new BerthError("conflict", `${assignments.length} assignments for the ${job.spec.replicas} replicas of job ${job.id}`);
   }
   const epoch = job.epoch + 1;

@@ -3,6 +3,7 @@ import { type Attempt, BerthError, isTerminal, type Job, type ReplicaState, type
 import type { ReplicaReport } from "../../../shared/wire/index.ts";
 import { type HistoryLine, nextRow, type Transition, unchanged } from "../job-change.ts";
 import { describeEnd } from "./describe-end.ts";
+import { hardwareVerdict, type SickGpus } from "./hardware-fault.ts";
 import { succeeded } from "./replica-end.ts";
 import { settle } from "./settle.ts";
 
@@ -13,7 +14,7 @@ const ORDER: Record<ReplicaState, number> = { assigned: 0, preparing: 1, running
  * change nothing.
  * @throws BerthError stale_epoch for another attempt, or a replica that is not the node's
  */
-export function report(job: Job, nodeId: string, told: ReplicaReport, now: number): Transition {
+export function report(job: Job, nodeId: string, told: ReplicaReport, now: number, sickGpus: SickGpus = {}): Transition {
   if (told.epoch > job.epoch && job.state === "pending") return adoptEpoch(job, told.epoch, nodeId);
   const attempt = currentAttempt(job, told);
   const before = attempt.replicas.find((replica) => replica.rank === told.rank);
@@ -22,7 +23,9 @@ export function report(job: Job, nodeId: string, told: ReplicaReport, now: numbe
     throw new BerthError("stale_epoch", `rank ${told.rank} of job ${job.id} is not assigned to ${nodeId}`);
   }
   if (isTerminal(job.state) || before.state === "exited" || ORDER[told.state] < ORDER[before.state]) return unchanged(job);
-  const after = merge(before, told, now);
+  const merged = merge(before, told, now);
+  const hardware = hardwareVerdict(merged, place, sickGpus);
+  const after = hardware === null ? merged : { ...merged, hardware };
   if (isDeepStrictEqual(before, after)) return unchanged(job);
   const replicas = attempt.replicas.map((replica) => (replica.rank === told.rank ? after : replica));
   const failed = after.state === "exited" && !succeeded(after);

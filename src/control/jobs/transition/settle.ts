@@ -11,7 +11,7 @@ export function settle(job: Job, attempt: Attempt, history: HistoryLine[], now: 
   }
   if (job.state !== "starting" || !attempt.replicas.every(hasStarted)) return { job: nextRow(job, { attempt }), history };
   const started = withStart(attempt, now);
-  const line = { type: "running", message: job.spec.replicas === 1 ? "running" : `all ${job.spec.replicas} replicas run` };
+  const line = { type: "running", message: job.spec.replicas === 1 ? "running" : `all ${attempt.replicas.length} replicas run` };
   return { job: nextRow(job, { state: "running", attempt: started, startedAt: started.startedAt }), history: [...history, line] };
 }
 

@@ -1,27 +1,42 @@
-import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
+import type { Gpu } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
-import { gpuFits, gpuMemoryFits, modelMatches, replicasThatFit } from "../feasible/replica-fit.ts";
-import type { NodeCapacity, PendingJob } from "../snapshot.ts";
-import { count, cpus, cpusAsked, gpusAsked, listed, memory } from "./words.ts";
+import { describeUnmet, unmetCondition, unmetRequirement } from "../feasible/gpu-conditions.ts";
+import { ruleBlocker } from "../feasible/node-blocker.ts";
+import { gpuFits, gpuMemoryFits, gpuSuits, modelMatches, replicasThatFit } from "../feasible/replica-fit.ts";
+import type { Request } from "../feasible/request.ts";
+import type { NodeCapacity } from "../snapshot.ts";
+import { byDetail, count, cpus, cpusAsked, gpusAsked, listed, memory, memoryAsked, topologyAsked } from "./words.ts";
 
 /** Why no state of the known nodes could run the job: what to change in it, or which machine to add or repair. */
-export function explainCannotEver(everything: readonly FreeNode[], job: PendingJob): string {
-  const nodes = everything.map(({ node }) => node);
-  if (nodes.length === 0) return "no node has joined yet";
-  const { resources, replicas } = job;
-  const single = oneReplica(nodes, resources);
-  if (single !== null) return single;
-  const room = everything.reduce((sum, entry) => sum + replicasThatFit(entry, resources, replicas), 0);
-  if (room === 0) return `can never fit: ${shape(resources)} asked together; no node has all of it`;
-  return `can never fit: ${count(replicas, "replica")} of ${shape(resources)} asked, all nodes together have room for ${room}`;
+export function explainCannotEver(everything: readonly FreeNode[], admitted: readonly FreeNode[], request: Request): string {
+  if (everything.length === 0) return "no node has joined yet";
+  if (admitted.length === 0) return `can never fit: ${refusals(everything, request)}`;
+  const nodes = admitted.map(({ node }) => node);
+  const single = oneReplica(nodes, request);
+  if (single !== null) return single + others(everything, admitted, request);
+  const room = admitted.reduce((sum, entry) => sum + replicasThatFit(entry, request, request.replicas), 0);
+  if (room === 0) return `can never fit: ${shape(request)} asked together; no node has all of it`;
+  const least = request.minReplicas < request.replicas ? `at least ${request.minReplicas}` : String(request.replicas);
+  const asked = `${least} replica${request.minReplicas === 1 ? "" : "s"} of ${shape(request)}${topologyAsked(request.job.rules)} asked`;
+  return `can never fit: ${asked}, all nodes together have room for ${room}${others(everything, admitted, request)}`;
 }
 
-function oneReplica(nodes: readonly NodeCapacity[], resources: ResourceRequest): string | null {
-  const most = (amount: (node: NodeCapacity) => number) => Math.max(...nodes.map(amount));
-  const mostCpus = most((node) => node.cpuMillis);
-  const mostMemory = most((node) => node.memoryBytes);
+/** "; 3 more nodes: 2 without label zone=a, 1 tainted gpu". */
+function others(everything: readonly FreeNode[], admitted: readonly FreeNode[], request: Request): string {
+  const more = everything.length - admitted.length;
+  return more === 0 ? "" : `; ${count(more, "other node")}: ${refusals(everything, request)}`;
+}
+
+function refusals(everything: readonly FreeNode[], { job }: Request): string {
+  return byDetail(everything.flatMap(({ node }) => ruleBlocker(node, job)?.detail ?? []));
+}
+
+function oneReplica(nodes: readonly NodeCapacity[], request: Request): string | null {
+  const { resources } = request;
+  const mostCpus = largest(nodes, (node) => node.cpuMillis);
+  const mostMemory = largest(nodes, (node) => node.memoryBytes);
   if (resources.gpus > 0) {
-    const gpus = gpuShortage(nodes, resources);
+    const gpus = gpuShortage(nodes, request);
     if (gpus !== null) return gpus;
   }
   if (resources.cpuMillis > mostCpus)
@@ -32,28 +47,45 @@ function oneReplica(nodes: readonly NodeCapacity[], resources: ResourceRequest):
   return null;
 }
 
-function gpuShortage(nodes: readonly NodeCapacity[], resources: ResourceRequest): string | null {
-  const all = nodes.flatMap((node) => node.gpus);
+function gpuShortage(nodes: readonly NodeCapacity[], request: Request): string | null {
+  const { resources } = request;
+  const all = nodes.flatMap((node) => node.gpus.map((gpu) => ({ gpu, node })));
   if (all.length === 0) return `needs ${count(resources.gpus, "GPU")}; no node has one`;
-  const ofModel = all.filter((gpu) => modelMatches(gpu, resources));
+  const ofModel = all.filter(({ gpu }) => modelMatches(gpu, resources));
   if (ofModel.length === 0) return `no node has a GPU whose model contains '${resources.gpuModel}' (there are: ${models(all)})`;
-  if (!ofModel.some((gpu) => gpuMemoryFits(gpu, resources))) {
-    const largest = Math.max(...ofModel.map((gpu) => gpu.memoryBytes));
-    return `no node has a GPU with ${memory(resources.gpuMemoryBytes ?? 0)} of memory (the largest has ${memory(largest)})`;
+  const ofSize = ofModel.filter(({ gpu }) => gpuMemoryFits(gpu, resources));
+  if (ofSize.length === 0) {
+    const sizes = ofModel.map(({ gpu }) => gpu.memoryBytes);
+    if (resources.gpuMemoryMaxBytes === undefined || largest(sizes, (size) => size) < (resources.gpuMemoryBytes ?? 0)) {
+      return `no node has a GPU with ${memory(resources.gpuMemoryBytes ?? 0)} of memory (the largest has ${memory(largest(sizes, (size) => size))})`;
+    }
+    const there = [...new Set(sizes)].sort((left, right) => left - right).map(memory);
+    return `no node has a GPU with ${memoryAsked(resources)} of memory (there are: ${listed(there, 4)})`;
   }
-  const suits = (gpu: Gpu) => modelMatches(gpu, resources) && gpuMemoryFits(gpu, resources);
-  const [most, mostHealthy] = [mostOnOneNode(nodes, suits), mostOnOneNode(nodes, (gpu) => gpuFits(gpu, resources))];
+  const unmet = ofSize.map(({ gpu, node }) => {
+    const condition = unmetCondition(gpu, node, resources.gpuConditions) ?? unmetRequirement(gpu, node, request.job.imageRequirements);
+    return condition === null ? null : describeUnmet(gpu, node, condition);
+  });
+  if (!unmet.includes(null)) return `no GPU will do: ${byDetail(unmet.map((text) => text ?? ""))}`;
+  const [most, mostHealthy] = [mostOnOneNode(nodes, request, gpuSuits), mostOnOneNode(nodes, request, gpuFits)];
   if (resources.gpus > most) return `can never fit: ${gpusAsked(resources)} asked, the largest node has ${most}`;
-  return resources.gpus > mostHealthy ? `needs ${gpusAsked(resources)} on one node; ${sickNodes(nodes, suits)}` : null;
+  return resources.gpus > mostHealthy ? `needs ${gpusAsked(resources)} on one node; ${sickNodes(nodes, request)}` : null;
 }
 
-function mostOnOneNode(nodes: readonly NodeCapacity[], suits: (gpu: Gpu) => boolean): number {
-  return Math.max(...nodes.map((node) => node.gpus.filter(suits).length));
+type Suits = (gpu: Gpu, node: NodeCapacity, request: Request) => boolean;
+
+function mostOnOneNode(nodes: readonly NodeCapacity[], request: Request, suits: Suits): number {
+  return largest(nodes, (node) => node.gpus.filter((gpu) => suits(gpu, node, request)).length);
 }
 
-function sickNodes(nodes: readonly NodeCapacity[], suits: (gpu: Gpu) => boolean): string {
+/** Not Math.max(...): its arguments lie on the stack, and there may be a hundred thousand. */
+function largest<T>(items: readonly T[], amount: (item: T) => number): number {
+  return items.reduce((most, item) => Math.max(most, amount(item)), 0);
+}
+
+function sickNodes(nodes: readonly NodeCapacity[], request: Request): string {
   const texts = nodes.flatMap((node) => {
-    const gpus = node.gpus.filter(suits);
+    const gpus = node.gpus.filter((gpu) => gpuSuits(gpu, node, request));
     const sick = gpus.filter((gpu) => !gpu.healthy);
     const first = sick[0];
     if (first === undefined) return [];
@@ -64,11 +96,11 @@ function sickNodes(nodes: readonly NodeCapacity[], suits: (gpu: Gpu) => boolean)
   return listed(texts, 3);
 }
 
-function models(gpus: readonly Gpu[]): string {
-  return listed([...new Set(gpus.map((gpu) => gpu.model))].sort(), 4);
+function models(gpus: readonly { gpu: Gpu }[]): string {
+  return listed([...new Set(gpus.map(({ gpu }) => gpu.model))].sort(), 4);
 }
 
-function shape(resources: ResourceRequest): string {
+function shape({ resources }: Request): string {
   const gpus = resources.gpus === 0 ? "" : `${gpusAsked(resources)}, `;
   return `${gpus}${cpusAsked(resources.cpuMillis)} and ${memory(resources.memoryBytes)}`;
 }

@@ -1,4 +1,4 @@
-import { formatBytes, type ResourceRequest } from "../../../shared/domain/index.ts";
+import { formatBytes, type GpuCondition, type PlacementRules, type ResourceRequest } from "../../../shared/domain/index.ts";
 
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
@@ -19,18 +19,57 @@ export function memory(bytes: number): string {
 }
 
 /** "2 GPUs with 'h100' in the model and at least 80.0 GiB". */
-export function gpusAsked({ gpus, gpuModel, gpuMemoryBytes }: ResourceRequest): string {
+export function gpusAsked(resources: ResourceRequest): string {
+  const { gpus, gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes, gpuConditions = [] } = resources;
   const wishes = [
     gpuModel === null ? [] : [`'${gpuModel}' in the model`],
-    gpuMemoryBytes === null ? [] : [`at least ${memory(gpuMemoryBytes)} of memory`],
+    gpuMemoryBytes === null && gpuMemoryMaxBytes === undefined ? [] : [`${memoryAsked(resources)} of memory`],
+    gpuConditions.map(conditionAsked),
   ].flat();
   return wishes.length === 0 ? count(gpus, "GPU") : `${count(gpus, "GPU")} with ${wishes.join(" and ")}`;
+}
+
+/** "at least 24.0 GiB", "24.0 GiB to 80.0 GiB". */
+export function memoryAsked({ gpuMemoryBytes, gpuMemoryMaxBytes }: ResourceRequest): string {
+  if (gpuMemoryMaxBytes === undefined) return `at least ${memory(gpuMemoryBytes ?? 0)}`;
+  return gpuMemoryBytes === null ? `at most ${memory(gpuMemoryMaxBytes)}` : `${memory(gpuMemoryBytes)} to ${memory(gpuMemoryMaxBytes)}`;
+}
+
+/** "compute capability >= 8.0". */
+function conditionAsked({ subject, operator, value }: GpuCondition): string {
+  return `${subject.replace("-", " ")} ${operator} ${value}`;
+}
+
+/** " on nodes of one 'rack'", with the space before; "" without such a wish. */
+export function topologyAsked(rules: PlacementRules | undefined): string {
+  const { sameLabel = null, spreadLabel = null, maxPerNode = null } = rules ?? {};
+  return [
+    maxPerNode === null ? "" : `, at most ${maxPerNode} on a node,`,
+    sameLabel === null ? "" : ` on nodes of one '${sameLabel}'`,
+    spreadLabel === null ? "" : ` spread evenly over '${spreadLabel}'`,
+  ].join("");
+}
+
+/** "4 driver 535 < 550, 2 tainted gpu": most frequent first, at most five kinds. */
+export function byDetail(details: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const detail of details) counts.set(detail, (counts.get(detail) ?? 0) + 1);
+  const sorted = [...counts].sort((left, right) => right[1] - left[1] || (left[0] < right[0] ? -1 : 1));
+  return listed(
+    sorted.map(([detail, number]) => `${number} ${detail}`),
+    5,
+  );
 }
 
 /** At most `most` of them, "and 3 more" for the rest. */
 export function listed(items: readonly string[], most: number): string {
   const rest = items.length - most;
   return rest > 0 ? `${items.slice(0, most).join(", ")} and ${rest} more` : items.join(", ");
+}
+
+/** "14:20 UTC". */
+export function clockMinute(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(11, 16)} UTC`;
 }
 
 /** "12:03:05 UTC": a reason names a moment, not an age, so that it does not change from pass to pass. */

@@ -1,32 +1,64 @@
 import type { Assignment } from "../../../shared/domain/index.ts";
+import { fitGang } from "../feasible/fit-gang.ts";
 import { type FreeNode, take } from "../feasible/free-capacity.ts";
-import { fittingGpus, gangFits, replicasThatFit } from "../feasible/replica-fit.ts";
-import { compareFit } from "../score/best-fit.ts";
-import type { PendingJob } from "../snapshot.ts";
+import { fittingGpus } from "../feasible/replica-fit.ts";
+import type { Request } from "../feasible/request.ts";
+import { type CandidateIndex, indexCandidates } from "./candidate-index.ts";
+import { pickGpus } from "./pick-gpus.ts";
 
-/** Books the whole gang on `entries` and returns its assignments by rank; null, with nothing booked, when it does not fit. */
-export function placeGang(entries: readonly FreeNode[], job: PendingJob): Assignment[] | null {
-  if (!gangFits(entries, job.resources, job.replicas)) return null;
-  const assignments: Assignment[] = [];
-  const candidates = new Set(entries.filter((entry) => replicasThatFit(entry, job.resources, 1) === 1));
-  while (assignments.length < job.replicas) {
-    const best = bestOf(candidates);
-    if (best === undefined) throw new Error(`gang of job ${job.id} fits but cannot be placed`);
-    // Neighbouring ranks share a node: collectives talk most to their neighbours.
-    while (assignments.length < job.replicas && replicasThatFit(best, job.resources, 1) === 1) {
-      const gpuUuids = fittingGpus(best, job.resources)
-        .slice(0, job.resources.gpus)
-        .map((gpu) => gpu.uuid);
-      take(best, job.id, job.resources, gpuUuids);
-      assignments.push({ rank: assignments.length, nodeId: best.node.id, nodeAddress: best.node.address, gpuUuids });
-    }
-    candidates.delete(best);
-  }
-  return assignments;
+/** How many replicas of the gang go to which node, in the order of ranks. */
+interface Share {
+  entry: FreeNode;
+  replicas: number;
 }
 
-function bestOf(candidates: Iterable<FreeNode>): FreeNode | undefined {
-  let best: FreeNode | undefined;
-  for (const entry of candidates) if (best === undefined || compareFit(entry, best) < 0) best = entry;
-  return best;
+/** Books the whole gang and returns its assignments by rank; null, with nothing booked, when it does not fit. */
+export function placeGang(
+  entries: readonly FreeNode[],
+  index: () => CandidateIndex,
+  request: Request,
+  jobId: string,
+  changed: FreeNode[],
+): Assignment[] | null {
+  const { sameLabel = null, spreadLabel = null } = request.job.rules ?? {};
+  const shares = sameLabel === null && spreadLabel === null ? bestShares(index(), request) : topologyShares(entries, request);
+  return shares === null ? null : book(shares, request, jobId, changed);
+}
+
+/** Neighbouring ranks share a node: collectives talk most to their neighbours. */
+function bestShares(index: CandidateIndex, request: Request): Share[] | null {
+  const shares: Share[] = [];
+  let left = request.replicas;
+  while (left > 0) {
+    const next = index.next();
+    if (next === undefined) break;
+    const replicas = Math.min(left, next.room);
+    shares.push({ entry: next.entry, replicas });
+    left -= replicas;
+  }
+  if (request.replicas - left >= request.minReplicas) return shares;
+  for (const { entry } of shares) index.giveBack(entry);
+  return null;
+}
+
+function topologyShares(entries: readonly FreeNode[], request: Request): Share[] | null {
+  const parts = fitGang(entries, request);
+  if (parts === null) return null;
+  return parts.flatMap((part) => {
+    const exact = { ...request, replicas: part.replicas, minReplicas: part.replicas };
+    return bestShares(indexCandidates(part.entries, exact, []), exact) ?? [];
+  });
+}
+
+function book(shares: readonly Share[], request: Request, jobId: string, changed: FreeNode[]): Assignment[] {
+  const assignments: Assignment[] = [];
+  for (const { entry, replicas } of shares) {
+    for (let count = 0; count < replicas; count += 1) {
+      const gpuUuids = pickGpus(fittingGpus(entry, request), request.resources.gpus).map((gpu) => gpu.uuid);
+      take(entry, jobId, request.resources, gpuUuids);
+      assignments.push({ rank: assignments.length, nodeId: entry.node.id, nodeAddress: entry.node.address, gpuUuids });
+    }
+    changed.push(entry);
+  }
+  return assignments;
 }

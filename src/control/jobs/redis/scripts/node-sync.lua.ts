@@ -5,7 +5,7 @@
  *
  * KEYS  1 node  2 nodes
  * ARGV  1 name  2 incarnation  3 boot id  4 sentAt  5 address  6 facts JSON  7 now  8 earlier boots remembered
- * Returns  {1, state, joinedAt}; {-1} never joined; {-2} a later sync was recorded
+ * Returns  {1, state, joinedAt, controls JSON or ""}; {-1} never joined; {-2} a later sync was recorded
  */
 export const nodeSyncLua = `
 local node = redis.call('HMGET', KEYS[1], 'joinedAt', 'state', 'bootId', 'sentAt', 'retiredBoots', 'facts')
@@ -25,5 +25,5 @@ end
 redis.call('HSET', KEYS[1], 'name', ARGV[1], 'incarnation', ARGV[2], 'bootId', ARGV[3], 'sentAt', ARGV[4], 'address', ARGV[5], 'lastSeenAt', ARGV[7], 'state', state)
 if node[6] ~= ARGV[6] then redis.call('HSET', KEYS[1], 'facts', ARGV[6]) end
 redis.call('SADD', KEYS[2], ARGV[1])
-return {1, state, node[1]}
+return {1, state, node[1], redis.call('HGET', KEYS[1], 'controls') or ''}
 `;

@@ -2,18 +2,20 @@
  * One change of a job row: compare-and-set on (state, epoch, version), with everything that must change with it.
  * A GPU that another job owns refuses the whole change: no GPU ever has two owners, whoever decides.
  *
- * KEYS  1 job  2 events  3 index of the old state  4 index of the new state  5 jobs:queue  6 claims  7 placements
+ * KEYS  1 job  2 events  3 index of the old state  4 index of the new state  5 jobs:queue  6 claims  7 placements  8 leader:fence
  * ARGV  1 id  2 state  3 epoch  4 version (as read)  5 new state  6 new epoch  7 new version  8 row JSON
  *       9 queue score, "" when not pending  10 queue member  11 claims, JSON array  12 nodes, JSON array
  *       13 history, JSON array of {type, message}  14 most history lines kept  15 now  16 key prefix of the node sets
  *       17 channel  18 placement revision, "" when it does not matter  19 "1" when this is a placement
+ *       20 fence of the leader that decided it, "" when anybody may
  * Returns  {1}; {-1} no such job; {-2} the row has changed; {-3, claim, owner} a GPU is another job's;
- *          {-4} placements were made since the revision
+ *          {-4} placements were made since the revision; {-5} another leads now
  */
 export const transitionLua = `
 local row = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'version', 'claims', 'nodes')
 if not row[1] then return {-1} end
 if row[1] ~= ARGV[2] or row[2] ~= ARGV[3] or row[3] ~= ARGV[4] then return {-2} end
+if ARGV[20] ~= '' and (redis.call('GET', KEYS[8]) or '0') ~= ARGV[20] then return {-5} end
 if ARGV[18] ~= '' and (redis.call('GET', KEYS[7]) or '0') ~= ARGV[18] then return {-4} end
 
 local claims = cjson.decode(ARGV[11])

@@ -1,0 +1,30 @@
+import type { ExplanationView } from "../../shared/wire/index.ts";
+
+/** The text of `berth explain` and `berth plan`: the answer first, then the proof, then what to do. */
+export function explanationText(view: ExplanationView): string {
+  const subject = view.jobId === null ? "the job" : `job ${view.jobId}`;
+  const lines = [headline(view, subject)];
+  if (view.proof !== null) lines.push(`  ${view.proof}`);
+  for (const { nodes, detail, examples } of view.blocked) {
+    const more = nodes > examples.length ? ` and ${nodes - examples.length} more` : "";
+    lines.push(`    ${nodes} ${detail}: ${examples.join(", ")}${more}`);
+  }
+  if (view.changes.length > 0)
+    lines.push("  any of these starts it now, the cheapest first:", ...view.changes.map(({ words }) => `    ${words}`));
+  else if (view.assignments === null && view.reason !== null) lines.push("  no single change of the job starts it now");
+  return `${lines.join("\n")}\n`;
+}
+
+function headline(view: ExplanationView, subject: string): string {
+  if (view.assignments !== null) {
+    const verb = view.state === "pending" || view.state === "planned" ? "starts now" : `is ${view.state}`;
+    return `${subject} ${verb} on ${places(view.assignments)}`;
+  }
+  return view.reason === null ? `${subject} is ${view.state}` : `${subject} waits: ${view.reason}`;
+}
+
+function places(assignments: NonNullable<ExplanationView["assignments"]>): string {
+  const gpus = new Map<string, number>();
+  for (const { nodeId, gpuUuids } of assignments) gpus.set(nodeId, (gpus.get(nodeId) ?? 0) + gpuUuids.length);
+  return [...gpus].map(([node, count]) => (count === 0 ? node : `${node} (${count} GPU${count === 1 ? "" : "s"})`)).join(", ");
+}

@@ -1,0 +1,58 @@
+import { Command } from "commander";
+import { BerthError } from "../../shared/domain/index.ts";
+import type { NodePatch } from "../../shared/wire/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import { connectApi, withHost } from "../client/connect.ts";
+import { action, examples } from "../verb.ts";
+
+/** `berth node ACTION NODE...`: what operators say about machines. */
+export function nodeVerb(io: CliIo): Command {
+  const command = new Command("node").description("Cordon, drain, label, taint or release machines.");
+  const patching = (name: string, description: string, patch: NodePatch) =>
+    withHost(command.command(name))
+      .description(description)
+      .argument("<node...>", "names")
+      .action(action(io, (nodes: string[], _options: object, self: Command) => patchNodes(io, nodes, patch, self)));
+  patching("cordon", "Place nothing new on the nodes.", { cordoned: true });
+  patching("uncordon", "Place jobs on them again; ends a drain too.", { cordoned: false, draining: false });
+  patching("drain", "As cordon, for maintenance: what runs may finish.", { draining: true });
+  patching("release", "End the quarantine of the nodes and their GPUs.", { release: true });
+  const writing = (name: string, description: string, read: (changes: readonly string[]) => NodePatch) =>
+    withHost(command.command(name))
+      .description(description)
+      .argument("<node>", "name")
+      .argument("<change...>", "key=value sets, key- removes")
+      .action(
+        action(io, (node: string, changes: string[], _options: object, self: Command) => patchNodes(io, [node], read(changes), self)),
+      );
+  writing("label", "Set or remove labels that jobs choose nodes by.", labelPatch);
+  writing("taint", "Keep jobs away unless they tolerate it.", taintPatch);
+  return examples(command, ["berth node drain gpu-07", "berth node label gpu-07 rack=r12", "berth node taint gpu-07 team=vision"]);
+}
+
+async function patchNodes(io: CliIo, nodes: readonly string[], patch: NodePatch, self: Command): Promise<void> {
+  const api = await connectApi(io, self);
+  for (const name of nodes) {
+    const node = await api.patchNode(name.startsWith("node/") ? name.slice("node/".length) : name, patch);
+    io.stdout.write(`node/${node.name}\n`);
+  }
+}
+
+export function labelPatch(changes: readonly string[]): NodePatch {
+  return { labels: Object.fromEntries(changes.map(readChange)) };
+}
+
+export function taintPatch(changes: readonly string[]): NodePatch {
+  const read = changes.map((change) => (change.includes("=") || change.endsWith("-") ? readChange(change) : ([change, ""] as const)));
+  return {
+    addTaints: read.flatMap(([key, value]) => (value === null ? [] : [{ key, value }])),
+    removeTaints: read.flatMap(([key, value]) => (value === null ? [key] : [])),
+  };
+}
+
+function readChange(change: string): readonly [string, string | null] {
+  const split = change.indexOf("=");
+  if (split > 0) return [change.slice(0, split), change.slice(split + 1)];
+  if (split < 0 && change.length > 1 && change.endsWith("-")) return [change.slice(0, -1), null];
+  throw new BerthError("invalid_request", `${JSON.stringify(change)} is neither key=value nor key-`);
+}

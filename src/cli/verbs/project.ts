@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { ProjectInput } from "../../shared/wire/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import { connectApi, withHost } from "../client/connect.ts";
+import { type FormatOptions, printListing, printValue, withFormats } from "../output/formats.ts";
+import { projectListing } from "../output/project-listing.ts";
+import { naturalNumber } from "../submit/option-values.ts";
+import { action, examples } from "../verb.ts";
+
+interface SetOptions {
+  weight?: number;
+  parent?: string;
+  quotaGpus?: number;
+  maxGpus?: number;
+  maxJobs?: number;
+  maxGpusPerUser?: number;
+  maxJobsPerUser?: number;
+}
+
+/** `berth project set|ls|get`: who shares the cluster with whom. */
+export function projectVerb(io: CliIo): Command {
+  const command = new Command("project").description("Set the shares, quotas and limits of projects.");
+  withHost(command.command("set"))
+    .description("Make a project or replace its settings; what is left out goes back to its default.")
+    .argument("<name>")
+    .option("--weight <number>", "its part among its siblings (default 1)", weight)
+    .option("--parent <project>", "the project that it is part of")
+    .option("--quota-gpus <n>", "GPUs that are its own whenever it asks; more is borrowed", naturalNumber)
+    .option("--max-gpus <n>", "GPUs it may hold at a time", naturalNumber)
+    .option("--max-jobs <n>", "jobs it may run at a time", naturalNumber)
+    .option("--max-gpus-per-user <n>", "GPUs each of its users may hold", naturalNumber)
+    .option("--max-jobs-per-user <n>", "jobs each of its users may run", naturalNumber)
+    .action(
+      action(io, async (name: string, options: SetOptions, self: Command) => {
+        const project = await (await connectApi(io, self)).setProject(name, inputOf(options));
+        io.stdout.write(`project/${project.name}\n`);
+      }),
+    );
+  withFormats(withHost(command.command("ls")))
+    .description("List the projects.")
+    .action(
+      action(io, async (options: FormatOptions, self: Command) =>
+        printListing(io, options, projectListing(), await (await connectApi(io, self)).projects()),
+      ),
+    );
+  withHost(command.command("get"))
+    .description("Describe a project.")
+    .argument("<name>")
+    .action(
+      action(io, async (name: string, _options: object, self: Command) =>
+        printValue(io, "yaml", await (await connectApi(io, self)).project(name)),
+      ),
+    );
+  return examples(command, [
+    "berth project set vision --weight 2 --quota-gpus 16",
+    "berth project set vision-eval --parent vision",
+    "berth project ls",
+  ]);
+}
+
+function inputOf(options: SetOptions): ProjectInput {
+  const { weight: share, parent, quotaGpus, maxGpus, maxJobs, maxGpusPerUser, maxJobsPerUser } = options;
+  const limits = {
+    ...(maxGpus === undefined ? {} : { gpus: maxGpus }),
+    ...(maxJobs === undefined ? {} : { jobs: maxJobs }),
+    ...(maxGpusPerUser === undefined ? {} : { gpusPerUser: maxGpusPerUser }),
+    ...(maxJobsPerUser === undefined ? {} : { jobsPerUser: maxJobsPerUser }),
+  };
+  return {
+    ...(share === undefined ? {} : { weight: share }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(quotaGpus === undefined ? {} : { quota: { gpus: quotaGpus } }),
+    limits,
+  };
+}
+
+function weight(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("it must be a number above 0.");
+  return value;
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance } from "fastify";
+import { Type } from "typebox";
+import type { Job } from "../../../shared/domain/index.ts";
+import { type ExplanationView, type JobParams, JobParamsSchema } from "../../../shared/wire/index.ts";
+import { currentSnapshot, pendingJob } from "../../jobs/index.ts";
+import { explainJob } from "../../scheduler/index.ts";
+import type { ApiDeps } from "../api-deps.ts";
+import { route } from "../http/route-schema.ts";
+import { findJob } from "./find-job.ts";
+
+/** As many as a scheduling pass looks at. */
+export const PENDING_READ = 5000;
+
+/** The proof is made anew at every request, by the same decision as the scheduler's: nothing is remembered or changed. */
+export function explain(app: FastifyInstance, deps: ApiDeps): void {
+  app.get<{ Params: JobParams }>(
+    "/v1/jobs/:id/explain",
+    route({
+      access: "user",
+      tag: "jobs",
+      operationId: "explainJob",
+      summary: "Why a job waits, node by node, and what would start it now",
+      params: JobParamsSchema,
+      response: { 200: Type.Ref("Explanation#") },
+    }),
+    async (request): Promise<ExplanationView> => {
+      const job = await findJob(deps.stores.jobs, request.params.id);
+      if (job.state !== "pending") return notPending(job);
+      const now = deps.clock.now();
+      const snapshot = await currentSnapshot(deps.stores, PENDING_READ, now);
+      const pending = snapshot.pending.some(({ id }) => id === job.id) ? snapshot.pending : [...snapshot.pending, pendingJob(job)];
+      const explanation = explainJob(deps.decide, { ...snapshot, pending }, now, job.id);
+      return explanation === null ? notPending(job) : { ...explanation, state: job.state };
+    },
+  );
+}
+
+function notPending(job: Job): ExplanationView {
+  const assignments = job.attempt?.assignments ?? null;
+  return {
+    jobId: job.id,
+    state: job.state,
+    assignments,
+    reason: null,
+    proof: null,
+    nodes: 0,
+    roomForReplicas: 0,
+    blocked: [],
+    changes: [],
+  };
+}

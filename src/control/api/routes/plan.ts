@@ -1,0 +1,42 @@
+import type { FastifyInstance } from "fastify";
+import { Type } from "typebox";
+import { BerthError } from "../../../shared/domain/index.ts";
+import { type ExplanationView, type JobSpecInput, resolveJobSpec } from "../../../shared/wire/index.ts";
+import { currentSnapshot, pendingJob } from "../../jobs/index.ts";
+import { explainJob } from "../../scheduler/index.ts";
+import type { ApiDeps } from "../api-deps.ts";
+import { userOf } from "../auth/identity.ts";
+import { acceptYaml } from "../http/job-body.ts";
+import { route } from "../http/route-schema.ts";
+import { PENDING_READ } from "./explain.ts";
+
+/** No job's id: the planned one comes after every other of its age. */
+const PLANNED = "planned";
+
+/** Answers as if the job were submitted now; changes nothing. */
+export function plan(scope: FastifyInstance, deps: ApiDeps): void {
+  acceptYaml(scope);
+  scope.post<{ Body: JobSpecInput }>(
+    "/v1/plan",
+    route({
+      access: "user",
+      tag: "jobs",
+      operationId: "planJob",
+      summary: "Where a job would start if it were submitted now",
+      description: "JSON or YAML, as for submitting. Nothing is stored.",
+      consumes: ["application/json", "application/yaml"],
+      body: Type.Ref("JobSpec#"),
+      specBody: true,
+      response: { 200: Type.Ref("Explanation#") },
+    }),
+    async (request): Promise<ExplanationView> => {
+      const spec = resolveJobSpec(request.body);
+      const now = deps.clock.now();
+      const snapshot = await currentSnapshot(deps.stores, PENDING_READ, now);
+      const planned = pendingJob({ id: PLANNED, spec, queuedAt: now, user: userOf(request.identity) });
+      const explanation = explainJob(deps.decide, { ...snapshot, pending: [...snapshot.pending, planned] }, now, PLANNED);
+      if (explanation === null) throw new BerthError("internal", "the planned job is missing in its own snapshot");
+      return { ...explanation, jobId: null, state: "planned" };
+    },
+  );
+}

@@ -1,0 +1,18 @@
+import type { LeaderStore } from "../leader-store.ts";
+
+/** `fence` is shared with the job store, which checks it. */
+export function createMemoryLeaderStore(fence: { last: number }): LeaderStore {
+  let lease: { holder: string; until: number } | null = null;
+  return {
+    acquire: async (holder, ttlMs) => {
+      const now = performance.now();
+      if (lease !== null && now < lease.until && lease.holder !== holder) return null;
+      if (lease === null || now >= lease.until) fence.last += 1;
+      lease = { holder, until: now + ttlMs };
+      return fence.last;
+    },
+    release: async (holder) => {
+      if (lease?.holder === holder) lease = null;
+    },
+  };
+}

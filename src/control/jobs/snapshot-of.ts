@@ -1,0 +1,56 @@
+import type { Job, NodeRecord } from "../../shared/domain/index.ts";
+import { type ActiveJob, type ClusterSnapshot, nodeCapacity, type PendingJob, type ProjectShare } from "../scheduler/index.ts";
+import type { QueueView } from "./job-store.ts";
+
+/** The scheduler's view of the nodes and rows. */
+export function snapshotOf(
+  nodes: readonly NodeRecord[],
+  view: Pick<QueueView, "pending" | "active">,
+  projects: readonly ProjectShare[] = [],
+): ClusterSnapshot {
+  const shares = projects.length === 0 ? {} : { projects: [...projects] };
+  return { nodes: nodes.map(nodeCapacity), pending: view.pending.map(pendingJob), active: view.active.map(activeJob), ...shares };
+}
+
+export function pendingJob({
+  id,
+  spec,
+  queuedAt,
+  avoid,
+  user,
+}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid"> & Partial<Pick<Job, "user">>): PendingJob {
+  return {
+    id,
+    queuedAt,
+    priority: spec.priority,
+    project: spec.project,
+    ...(user === undefined ? {} : { user }),
+    ...(spec.timeLimitSeconds === null ? {} : { timeLimitMs: spec.timeLimitSeconds * 1000 }),
+    replicas: spec.replicas,
+    resources: spec.resources,
+    ...(spec.minReplicas === undefined ? {} : { minReplicas: spec.minReplicas }),
+    ...(spec.placement === undefined ? {} : { rules: spec.placement }),
+    ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
+  };
+}
+
+function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
+  const started = attempt?.startedAt ?? attempt?.assignedAt;
+  const ends =
+    spec.timeLimitSeconds === null || started === undefined
+      ? {}
+      : { endsAt: started + (spec.timeLimitSeconds + spec.stopGraceSeconds) * 1000 };
+  const running = attempt?.startedAt == null ? {} : { startedAt: attempt.startedAt };
+  const { priority, project, resources } = spec;
+  return {
+    id,
+    resources,
+    assignments: attempt?.assignments ?? [],
+    priority,
+    project,
+    user,
+    stopping: state === "stopping",
+    ...running,
+    ...ends,
+  };
+}

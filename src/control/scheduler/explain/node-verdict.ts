@@ -1,0 +1,77 @@
+import type { FreeNode } from "../feasible/free-capacity.ts";
+import { describeUnmet, unmetCondition, unmetRequirement } from "../feasible/gpu-conditions.ts";
+import { type Blocker, nodeBlocker } from "../feasible/node-blocker.ts";
+import { fittingGpus, gpuFits, gpuMemoryFits, gpuSuits, modelMatches } from "../feasible/replica-fit.ts";
+import type { Request } from "../feasible/request.ts";
+import { clockMinute, cpus, listed, memory, memoryAsked } from "./words.ts";
+
+const JOBS_NAMED = 3;
+
+/** Why this node has no room for one replica now; null when it has. `ends`: job -> latest end by its time limit. */
+export function nodeVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string, number>): Blocker | null {
+  const { node } = entry;
+  if (node.state !== "ready") return { kind: "away", detail: `${node.state}` };
+  return nodeBlocker(node, request.job) ?? gpuVerdict(entry, request) ?? sizeVerdict(entry, request) ?? roomVerdict(entry, request, ends);
+}
+
+/** What the node's GPUs are, whoever has them now. */
+function gpuVerdict({ node }: FreeNode, request: Request): Blocker | null {
+  const { resources, job } = request;
+  if (resources.gpus === 0) return null;
+  if (node.gpus.length === 0) return { kind: "gpu-count", detail: "without GPUs" };
+  const ofModel = node.gpus.filter((gpu) => modelMatches(gpu, resources));
+  const first = ofModel[0];
+  if (first === undefined) return { kind: "gpu-model", detail: `of model ${node.gpus[0]?.model}` };
+  const ofSize = ofModel.filter((gpu) => gpuMemoryFits(gpu, resources));
+  if (ofSize.length === 0) return { kind: "gpu-memory", detail: `GPUs of ${memory(first.memoryBytes)}, ${memoryAsked(resources)} asked` };
+  const suited = node.gpus.filter((gpu) => gpuSuits(gpu, node, request));
+  if (suited.length < resources.gpus) {
+    for (const gpu of ofSize) {
+      const unmet = unmetCondition(gpu, node, resources.gpuConditions) ?? unmetRequirement(gpu, node, job.imageRequirements);
+      if (unmet === null) continue;
+      return { kind: unmet.subject === "compute-capability" ? "gpu-capability" : "driver", detail: describeUnmet(gpu, node, unmet) };
+    }
+    const avoided = job.avoid?.find(({ nodeId, gpuUuid }) => nodeId === node.id && gpuUuid !== null);
+    if (avoided !== undefined) return { kind: "failed-before", detail: `a GPU failed this job before: ${avoided.why}` };
+    return { kind: "gpu-count", detail: `have ${suited.length} of the ${resources.gpus} GPUs asked` };
+  }
+  const healthy = suited.filter((gpu) => gpu.healthy);
+  const sick = suited.find((gpu) => !gpu.healthy);
+  if (healthy.length >= resources.gpus || sick === undefined) return null;
+  return {
+    kind: "gpu-unhealthy",
+    detail: `${healthy.length} healthy of ${suited.length} GPUs (GPU ${sick.index}: ${sick.problem ?? "not healthy"})`,
+  };
+}
+
+function sizeVerdict({ node }: FreeNode, { resources }: Request): Blocker | null {
+  if (node.cpuMillis < resources.cpuMillis) return { kind: "cpu-size", detail: `have ${cpus(node.cpuMillis)} CPUs in all` };
+  if (node.memoryBytes < resources.memoryBytes) return { kind: "memory-size", detail: `have ${memory(node.memoryBytes)} in all` };
+  return null;
+}
+
+function roomVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string, number>): Blocker | null {
+  const { node } = entry;
+  const { resources } = request;
+  const free = fittingGpus(entry, request).length;
+  if (free < resources.gpus) {
+    const all = node.gpus.filter((gpu) => gpuFits(gpu, node, request)).length;
+    if (free > 0) return { kind: "gpu-busy", detail: `have ${free} of ${all} GPUs free` };
+    return { kind: "gpu-busy", detail: `busy${holders(entry, ends)}` };
+  }
+  if (entry.cpuMillis < resources.cpuMillis)
+    return { kind: "cpu-busy", detail: `have ${cpus(entry.cpuMillis)} of ${cpus(node.cpuMillis)} CPUs free` };
+  if (entry.memoryBytes < resources.memoryBytes)
+    return { kind: "memory-busy", detail: `have ${memory(entry.memoryBytes)} of ${memory(node.memoryBytes)} memory free` };
+  return null;
+}
+
+/** " until 14:20 UTC (job 81)": until the last holder's limit, when all have one. */
+function holders({ gpuHolders }: FreeNode, ends: ReadonlyMap<string, number>): string {
+  const ids = [...gpuHolders.keys()].sort((left, right) => left.length - right.length || (left < right ? -1 : 1));
+  if (ids.length === 0) return "";
+  const last = ids.map((id) => ends.get(id));
+  const until = last.every((end) => end !== undefined) ? ` until ${clockMinute(Math.max(...last.map((end) => end ?? 0)))}` : "";
+  const jobs = listed(ids, JOBS_NAMED);
+  return `${until} (${ids.length === 1 ? "job" : "jobs"} ${jobs})`;
+}

@@ -1,0 +1,113 @@
+import type { FreeNode } from "../feasible/free-capacity.ts";
+import { fittingGpus } from "../feasible/replica-fit.ts";
+import { requestOf } from "../feasible/request.ts";
+import type { ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
+import { changedJob, type JobWish } from "./changed-job.ts";
+import { cpus, memory } from "./words.ts";
+
+/** One change of the job with which the next pass starts it. */
+export interface StartingChange extends JobWish {
+  /** As a person would write it: "--gpus 3". */
+  words: string;
+}
+
+interface Candidate extends StartingChange {
+  /** How much the user gives up, 0..1: only for the order. */
+  cost: number;
+}
+
+type Decide = (snapshot: ClusterSnapshot, now: number) => Plan;
+
+/** Every trial decides over the whole cluster again. */
+const MOST_TRIALS = 40;
+
+/**
+ * The single changes of the job that start it now, cheapest first; each was tried on the snapshot. Halving finds the least
+ * that must go of GPUs and replicas in a few trials.
+ */
+export function startingChanges(
+  decide: Decide,
+  snapshot: ClusterSnapshot,
+  now: number,
+  job: PendingJob,
+  entries: readonly FreeNode[],
+): StartingChange[] {
+  let trials = 0;
+  const starts = (wish: JobWish): boolean => {
+    trials += 1;
+    if (trials > MOST_TRIALS) return false;
+    const pending = snapshot.pending.map((one) => (one.id === job.id ? changedJob(one, wish) : one));
+    return decide({ ...snapshot, pending }, now).placements.some(({ jobId }) => jobId === job.id);
+  };
+  const found = [
+    ...fewer(job.resources.gpus, (gpus) => ({ field: "resources.gpus", value: gpus }), "--gpus", starts),
+    ...fewer(job.minReplicas ?? job.replicas, (replicas) => ({ field: "replicas", value: replicas }), "--replicas", starts),
+    ...[...smaller(job, entries), ...relaxed(job)].filter(starts),
+  ];
+  return found.sort((left, right) => left.cost - right.cost).map(({ field, value, words }) => ({ field, value, words }));
+}
+
+/** The most below `asked` (not below 1) that starts. */
+function fewer(asked: number, wish: (number: number) => JobWish, flag: string, starts: (wish: JobWish) => boolean): Candidate[] {
+  let [works, fails] = [0, asked];
+  if (asked <= 1 || !starts(wish(1))) return [];
+  works = 1;
+  while (fails - works > 1) {
+    const middle = (works + fails) >> 1;
+    if (starts(wish(middle))) works = middle;
+    else fails = middle;
+  }
+  return [{ ...wish(works), words: `${flag} ${works}`, cost: (asked - works) / asked }];
+}
+
+/** As much CPU or memory as the nodes with the GPUs still have. */
+function smaller(job: PendingJob, entries: readonly FreeNode[]): Candidate[] {
+  const { resources } = job;
+  const request = requestOf(job);
+  const roomy = entries.filter((entry) => entry.node.state === "ready" && fittingGpus(entry, request).length >= resources.gpus);
+  const most = (amount: (entry: FreeNode) => number) => roomy.reduce((found, entry) => Math.max(found, amount(entry)), 0);
+  const cpuMillis = most((entry) => (entry.memoryBytes >= resources.memoryBytes ? entry.cpuMillis : 0));
+  const memoryBytes = most((entry) => (entry.cpuMillis >= resources.cpuMillis ? entry.memoryBytes : 0));
+  const found: Candidate[] = [];
+  if (cpuMillis > 0 && cpuMillis < resources.cpuMillis)
+    found.push({
+      field: "resources.cpuMillis",
+      value: cpuMillis,
+      words: `--cpus ${cpus(cpuMillis)}`,
+      cost: 1 - cpuMillis / resources.cpuMillis,
+    });
+  if (memoryBytes > 0 && memoryBytes < resources.memoryBytes) {
+    const cost = 1 - memoryBytes / resources.memoryBytes;
+    found.push({ field: "resources.memoryBytes", value: memoryBytes, words: `--memory ${memory(memoryBytes).replace(" ", "")}`, cost });
+  }
+  return found;
+}
+
+/** Without one of its wishes. */
+function relaxed({ resources, rules, avoid }: PendingJob): Candidate[] {
+  const without = (field: JobWish["field"], asked: boolean, words: string, cost: number): Candidate[] =>
+    asked ? [{ field, value: null, words, cost }] : [];
+  return [
+    ...without("resources.gpuModel", resources.gpuModel !== null, `without gpuModel ${resources.gpuModel}`, 0.3),
+    ...without(
+      "resources.gpuMemory",
+      resources.gpuMemoryBytes !== null || resources.gpuMemoryMaxBytes !== undefined,
+      "without gpuMemory",
+      0.4,
+    ),
+    ...without(
+      "resources.gpuConditions",
+      resources.gpuConditions !== undefined,
+      "without conditions on driver, CUDA or compute capability",
+      0.6,
+    ),
+    ...without("rules.nodeSelector", Object.keys(rules?.nodeSelector ?? {}).length > 0, "without nodeSelector", 0.3),
+    ...without("rules.excludedNodes", (rules?.excludedNodes.length ?? 0) > 0, "without excludeNodes", 0.3),
+    ...without("rules.maxPerNode", rules?.maxPerNode != null, "without maxPerNode", 0.2),
+    ...without("rules.sameLabel", rules?.sameLabel != null, `without together: ${rules?.sameLabel}`, 0.2),
+    ...without("rules.spreadLabel", rules?.spreadLabel != null, `without spread: ${rules?.spreadLabel}`, 0.2),
+    ...without("rules.architecture", rules?.architecture != null, "without architecture", 0.7),
+    ...without("rules.diskBytes", rules?.diskBytes != null, "without disk", 0.5),
+    ...without("avoid", (avoid?.length ?? 0) > 0, "on hardware that failed it before", 0.9),
+  ];
+}

@@ -1,0 +1,110 @@
+import type { ClusterSnapshot } from "../snapshot.ts";
+import { NO_LIMITS, type ProjectShare } from "./queueing-policy.ts";
+
+export const DEFAULT_PROJECT = "default";
+
+/** Hours that what a project holds now counts as if it had used it already: reacts to the present, not only to the past. */
+const PRESENT_HOURS = 1;
+
+export interface Amounts {
+  gpus: number;
+  cpuMillis: number;
+  memoryBytes: number;
+}
+
+/** A project with what it and all below it hold. */
+export interface ProjectNode {
+  share: ProjectShare;
+  parent: ProjectNode | null;
+  children: ProjectNode[];
+  held: Amounts;
+  /** Decayed usage of it and all below it. */
+  usage: number;
+  jobs: number;
+  /** User -> what the user's jobs of this very project hold. */
+  users: Map<string, { gpus: number; jobs: number }>;
+}
+
+export interface ProjectTree {
+  root: ProjectNode;
+  /** Made on the spot for a project nobody configured: weight 1, no quota. */
+  of(name: string | undefined): ProjectNode;
+  hold(node: ProjectNode, user: string, amounts: Amounts): void;
+  /** Usage over weight: whoever has the least among siblings goes first. */
+  ratio(node: ProjectNode): number;
+  /** What part of its siblings' use it has, and what part it should have. */
+  standing(node: ProjectNode): { share: number; entitled: number };
+}
+
+/** The projects below one root. A parent that is missing or part of a cycle counts as the root: shares stay defined whatever is stored. */
+export function projectTree(shares: readonly ProjectShare[], snapshot: Pick<ClusterSnapshot, "nodes">): ProjectTree {
+  const total = totalsOf(snapshot);
+  const root = nodeOf({ name: "", parent: null, weight: 1, guaranteedGpus: 0, limits: NO_LIMITS, usage: 0 }, null);
+  const nodes = new Map<string, ProjectNode>();
+  for (const share of [...shares].sort((left, right) => (left.name < right.name ? -1 : 1))) nodes.set(share.name, nodeOf(share, root));
+  for (const node of nodes.values()) {
+    const parent = node.share.parent === null ? undefined : nodes.get(node.share.parent);
+    node.parent = parent === undefined || parent === node || ancestors(parent).includes(node) ? root : parent;
+  }
+  for (const node of nodes.values()) {
+    node.parent?.children.push(node);
+    for (const above of [node, ...ancestors(node)]) above.usage += node.share.usage;
+  }
+  const of = (name = DEFAULT_PROJECT) => {
+    const known = nodes.get(name);
+    if (known !== undefined) return known;
+    const made = nodeOf({ name, parent: null, weight: 1, guaranteedGpus: 0, limits: NO_LIMITS, usage: 0 }, root);
+    nodes.set(name, made);
+    root.children.push(made);
+    return made;
+  };
+  const effective = (node: ProjectNode) => node.usage + dominantShare(node.held, total) * PRESENT_HOURS;
+  return {
+    root,
+    of,
+    hold: (node, user, amounts) => {
+      const mine = node.users.get(user) ?? { gpus: 0, jobs: 0 };
+      node.users.set(user, { gpus: mine.gpus + amounts.gpus, jobs: mine.jobs + 1 });
+      for (const above of [node, ...ancestors(node)]) {
+        above.held.gpus += amounts.gpus;
+        above.held.cpuMillis += amounts.cpuMillis;
+        above.held.memoryBytes += amounts.memoryBytes;
+        above.jobs += 1;
+      }
+    },
+    ratio: (node) => effective(node) / node.share.weight,
+    standing: (node) => {
+      const siblings = node.parent?.children ?? [node];
+      const used = siblings.reduce((sum, sibling) => sum + effective(sibling), 0);
+      const weights = siblings.reduce((sum, sibling) => sum + sibling.share.weight, 0);
+      return { share: used === 0 ? 0 : effective(node) / used, entitled: node.share.weight / weights };
+    },
+  };
+}
+
+export function ancestors(node: ProjectNode): ProjectNode[] {
+  const above: ProjectNode[] = [];
+  for (let at = node.parent; at !== null && !above.includes(at); at = at.parent) above.push(at);
+  return above;
+}
+
+/** The largest part of any one resource: a job without GPUs pays for its CPUs (dominant resource fairness). */
+export function dominantShare(amounts: Amounts, total: Amounts): number {
+  const part = (some: number, all: number) => (all > 0 ? some / all : 0);
+  return Math.max(part(amounts.gpus, total.gpus), part(amounts.cpuMillis, total.cpuMillis), part(amounts.memoryBytes, total.memoryBytes));
+}
+
+export function totalsOf({ nodes }: Pick<ClusterSnapshot, "nodes">): Amounts {
+  const total = { gpus: 0, cpuMillis: 0, memoryBytes: 0 };
+  for (const node of nodes) {
+    total.gpus += node.gpus.length;
+    total.cpuMillis += node.cpuMillis;
+    total.memoryBytes += node.memoryBytes;
+  }
+  return total;
+}
+
+function nodeOf(share: ProjectShare, parent: ProjectNode | null): ProjectNode {
+  const held = { gpus: 0, cpuMillis: 0, memoryBytes: 0 };
+  return { share, parent, children: [], held, usage: 0, jobs: 0, users: new Map() };
+}

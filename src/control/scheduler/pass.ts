@@ -1,0 +1,215 @@
+import { couldServe } from "./explain/no-room.ts";
+import { gangFits } from "./feasible/fit-gang.ts";
+import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
+import { nodeBlocker, ruleBlocker } from "./feasible/node-blocker.ts";
+import { replicasThatFit } from "./feasible/replica-fit.ts";
+import { type Request, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
+import type { CycleMemory } from "./incremental/cycle-memory.ts";
+import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
+import { clusterShapes } from "./score/cluster-shapes.ts";
+import { createNodeRanker } from "./score/rank-nodes.ts";
+import type { ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "./snapshot.ts";
+
+/** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
+export interface RequestClass extends Request {
+  /** Equal for classes that the same nodes admit. */
+  rules: string;
+  failed: boolean;
+  /** No running job's end makes room for it: nor will it for the next, for nodes are only ever taken. */
+  unreservable: boolean;
+  /** The reason of all its further jobs, once nothing can change it any more in this pass. */
+  settled: Omit<PendingReason, "jobId"> | null;
+  /** A job of it holds every node it could use. */
+  holds: boolean;
+  /** Ready, open nodes that its rules admit, with what is left of them. */
+  admitted: FreeNode[];
+  index: CandidateIndex | null;
+  /** Its text when no state of the known nodes could run it, or only nodes that are away could: the same for all its jobs. */
+  hopeless: Omit<PendingReason, "jobId"> | null | undefined;
+  /** The text on its lack of room, good while `changed` is as long. */
+  noRoom: { text: string; at: number } | null;
+}
+
+/** Nodes that the precise reasons of a pass walk over. */
+const PRECISE_NODES = 100_000;
+
+/** Jobs named in texts as being before another. */
+const WAITING_REMEMBERED = 1000;
+
+/** The state of one scheduling pass. */
+export interface Pass {
+  /** `position` in the queue, where it is known, only makes it faster. */
+  classOf(job: PendingJob, position?: number): RequestClass;
+  /** Nodes a job of the class may be placed on now. */
+  openNodes(request: RequestClass): FreeNode[];
+  indexOf(request: RequestClass): CandidateIndex;
+  /** Nodes booked in this pass, in order. */
+  changed: FreeNode[];
+  /** Admitted nodes as if nothing ran: those that are ready and open, or all. */
+  emptyNodes(request: RequestClass, which: "ready" | "all"): FreeNode[];
+  /** Every node as if nothing ran. */
+  everything(): FreeNode[];
+  skipped(job: PendingJob, request: RequestClass): void;
+  /** Keeps every node the job could use from those behind it. */
+  holdFor(job: PendingJob, request: RequestClass): void;
+  /** Keeps these nodes from the jobs behind it, but for those that end before `until`. */
+  hold(job: PendingJob, nodeIds: readonly string[], until: number): void;
+  /** Nodes a job of the class may be placed on when it ends by then: reserved ones too, until their reservation begins. */
+  openUntil(request: RequestClass, endsBy: number): FreeNode[];
+  /** Every ready, open node with what is left of it. */
+  free: readonly FreeNode[];
+  /** Node id -> the job it is held for. */
+  held: Map<string, PendingJob>;
+  /** Jobs passed over that the ready nodes could run, first ones only. */
+  waiting: PendingJob[];
+  /** Nodes of `admitted` that could run a replica if they were empty. */
+  serversOf(request: RequestClass): FreeNode[];
+  /**
+   * Jobs further back get `behind` for a reason: a precise one would be rewritten at every change of the jobs before them,
+   * and costs a walk over the nodes. `berth explain` gives everybody the whole proof.
+   */
+  precise: number;
+  behind: string;
+  /** Leaves what it has learnt to the next pass. */
+  end(): void;
+}
+
+export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass {
+  const free = memory?.free() ?? freeNodes(snapshot.nodes.filter(isOpen), snapshot.active);
+  const keyOf: CycleMemory["keyOf"] = memory?.keyOf ?? requestKey;
+  const rankFor = createNodeRanker(snapshot, () => memory?.shapes() ?? clusterShapes(free));
+  const classes = new Map<string, RequestClass>();
+  const changed: FreeNode[] = [];
+  const held = new Map<string, PendingJob>();
+  const heldUntil = new Map<string, number>();
+  const waiting: PendingJob[] = [];
+  const admissions = new Map<string, FreeNode[]>();
+  const empties = memory?.empties ?? new Map<string, FreeNode[]>();
+  const avoiding = new Map<string, RequestClass>();
+  let everything: FreeNode[] | null = null;
+
+  const all = () => {
+    everything ??= memory?.everything() ?? emptyNodes(snapshot.nodes);
+    return everything;
+  };
+  const classOf = (job: PendingJob, position?: number): RequestClass => {
+    if (job.avoid === undefined || job.avoid.length === 0) return classes.get(keyOf(job, position)) ?? classAsAsked(job);
+    return remembered(avoiding, keyOf(job), () => {
+      const made = classAsAsked(job);
+      // Nobody waits for ever for other hardware than there is: with no other place, the one that failed may try again.
+      return gangFits(emptyFor(made, "ready"), made) ? made : classAsAsked({ ...job, avoid: [] });
+    });
+  };
+  const admittedNodes = (job: PendingJob, rules: string) =>
+    memory === undefined ? free.filter(({ node }) => nodeBlocker(node, job) === null) : nodesAt(free, memory.admitted(job, rules));
+  const classAsAsked = (job: PendingJob): RequestClass => {
+    const key = keyOf(job);
+    const known = classes.get(key);
+    if (known !== undefined) return known;
+    const rules = rulesKey(job);
+    const admitted = remembered(admissions, rules, () => admittedNodes(job, rules));
+    const made: RequestClass = {
+      ...requestOf(job, key),
+      rules,
+      failed: memory?.knownToFail(key) ?? false,
+      unreservable: false,
+      settled: null,
+      holds: false,
+      admitted,
+      index: null,
+      hopeless: memory?.hopeless.get(key),
+      noRoom: null,
+    };
+    made.rank = rankFor(made);
+    classes.set(key, made);
+    return made;
+  };
+  const openNodes = ({ admitted }: RequestClass) => (held.size === 0 ? admitted : admitted.filter(({ node }) => !held.has(node.id)));
+  /** Those of `openNodes` that had room when the pass began, where that is known. */
+  const openCandidates = (request: RequestClass) => {
+    const known = memory?.candidates(request.key);
+    if (known === undefined) return openNodes(request);
+    return nodesAt(free, known).filter(({ node }) => !held.has(node.id));
+  };
+  const emptyFor = ({ job, rules }: RequestClass, which: "ready" | "all") =>
+    remembered(empties, `${which} ${rules}`, () =>
+      all().filter(({ node }) => (which === "all" || isOpen(node)) && ruleBlocker(node, job) === null),
+    );
+
+  const precise = Math.min(100, Math.max(10, Math.floor(PRECISE_NODES / Math.max(1, free.length))));
+
+  return {
+    classOf,
+    precise,
+    behind: `behind more than ${precise} jobs of the same or higher priority`,
+    serversOf: (request) => {
+      const known = memory?.servers.get(request.key);
+      if (known !== undefined) return nodesAt(free, known);
+      const servers = request.admitted.filter((entry) => couldServe(entry, request));
+      memory?.servers.set(
+        request.key,
+        servers.map(({ position }) => position),
+      );
+      return servers;
+    },
+    end: () => {
+      if (memory === undefined) return;
+      for (const { key, hopeless } of classes.values()) if (hopeless !== undefined) memory.hopeless.set(key, hopeless);
+      memory.learn(classes.values());
+    },
+    openNodes,
+    indexOf: (request) => {
+      request.index ??= indexCandidates(openCandidates(request), request, changed);
+      return request.index;
+    },
+    changed,
+    emptyNodes: emptyFor,
+    everything: all,
+    skipped: (job, request) => {
+      if (waiting.length < WAITING_REMEMBERED && request.hopeless === null) waiting.push(job);
+    },
+    holdFor: (job, request) => {
+      if (request.holds) return;
+      request.holds = true;
+      // Only a job that the ready nodes could run holds them: waiting for one that cannot start would idle them for nothing.
+      const empty = emptyFor(request, "ready").filter(({ node }) => !held.has(node.id));
+      if (request.hopeless !== null || !gangFits(emptyFor(request, "ready"), request)) return;
+      for (const entry of empty) if (replicasThatFit(entry, request, 1) === 1) held.set(entry.node.id, job);
+      // Indexes were made over nodes that are now held.
+      for (const other of classes.values()) other.index = null;
+    },
+    hold: (job, nodeIds, until) => {
+      for (const nodeId of nodeIds) {
+        if (held.has(nodeId)) continue;
+        held.set(nodeId, job);
+        heldUntil.set(nodeId, until);
+      }
+      for (const other of classes.values()) other.index = null;
+    },
+    openUntil: ({ admitted }, endsBy) => admitted.filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
+    free,
+    held,
+    waiting,
+  };
+}
+
+function nodesAt(nodes: readonly FreeNode[], positions: readonly number[]): FreeNode[] {
+  const found: FreeNode[] = [];
+  for (const position of positions) {
+    const entry = nodes[position];
+    if (entry !== undefined) found.push(entry);
+  }
+  return found;
+}
+
+function isOpen(node: NodeCapacity): boolean {
+  return node.state === "ready" && node.closed === undefined;
+}
+
+function remembered<T>(memory: Map<string, T>, key: string, make: () => T): T {
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  memory.set(key, made);
+  return made;
+}

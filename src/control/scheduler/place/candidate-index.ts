@@ -1,0 +1,94 @@
+import type { FreeNode } from "../feasible/free-capacity.ts";
+import { replicasThatFit } from "../feasible/replica-fit.ts";
+import type { Request } from "../feasible/request.ts";
+import { rankOf } from "../score/best-fit.ts";
+
+interface Candidate {
+  entry: FreeNode;
+  /** The entry's version that was ranked: another one makes the candidate stale. */
+  version: number;
+  rank: number;
+}
+
+/** The nodes of one request, best first, kept up to date while nodes fill up. */
+export interface CandidateIndex {
+  /** Takes the best node that has room out of the index; undefined when none has. */
+  next(): { entry: FreeNode; room: number } | undefined;
+  /** Puts a node back that was taken out and not booked. */
+  giveBack(entry: FreeNode): void;
+}
+
+/**
+ * A heap over ranks that follows `changed`, the log of nodes booked since the pass began: a node is ranked again only when
+ * it has changed, so placing a job costs the logarithm of the cluster and not the cluster.
+ */
+export function indexCandidates(entries: readonly FreeNode[], request: Request, changed: readonly FreeNode[]): CandidateIndex {
+  const fitting = entries.filter((entry) => replicasThatFit(entry, request, 1) > 0);
+  // With one node to choose from there is nothing to rank: ranking may look at the whole cluster first.
+  const rank = fitting.length === 1 ? () => 0 : (request.rank ?? rankOf);
+  const members = new Set(fitting);
+  const heap = fitting.map((entry) => candidate(entry, rank));
+  for (let at = (heap.length >> 1) - 1; at >= 0; at -= 1) sink(heap, at);
+  let seen = changed.length;
+  const add = (entry: FreeNode) => {
+    heap.push(candidate(entry, rank));
+    rise(heap, heap.length - 1);
+  };
+  return {
+    next: () => {
+      for (; seen < changed.length; seen += 1) {
+        const entry = changed[seen];
+        if (entry !== undefined && members.has(entry)) add(entry);
+      }
+      for (let top = pop(heap); top !== undefined; top = pop(heap)) {
+        if (top.version !== top.entry.version) continue;
+        const room = replicasThatFit(top.entry, request, Number.MAX_SAFE_INTEGER);
+        if (room > 0) return { entry: top.entry, room };
+      }
+      return undefined;
+    },
+    giveBack: add,
+  };
+}
+
+function candidate(entry: FreeNode, rank: (entry: FreeNode) => number): Candidate {
+  return { entry, version: entry.version, rank: rank(entry) };
+}
+
+function before(left: Candidate, right: Candidate): boolean {
+  return left.rank < right.rank || (left.rank === right.rank && left.entry.position < right.entry.position);
+}
+
+function pop(heap: Candidate[]): Candidate | undefined {
+  const top = heap[0];
+  const last = heap.pop();
+  if (top === undefined || last === undefined || heap.length === 0) return top;
+  heap[0] = last;
+  sink(heap, 0);
+  return top;
+}
+
+function rise(heap: Candidate[], start: number): void {
+  for (let at = start; at > 0; ) {
+    const parent = (at - 1) >> 1;
+    const [one, other] = [heap[at], heap[parent]];
+    if (one === undefined || other === undefined || !before(one, other)) return;
+    heap[at] = other;
+    heap[parent] = one;
+    at = parent;
+  }
+}
+
+function sink(heap: Candidate[], start: number): void {
+  for (let at = start; ; ) {
+    const left = 2 * at + 1;
+    const [first, second] = [heap[left], heap[left + 1]];
+    if (first === undefined) return;
+    const child = second !== undefined && before(second, first) ? left + 1 : left;
+    const [one, other] = [heap[at], heap[child]];
+    if (one === undefined || other === undefined || !before(other, one)) return;
+    heap[at] = other;
+    heap[child] = one;
+    at = child;
+  }
+}

@@ -1,0 +1,84 @@
+import { firstRunIsDue } from "../order/compare-by-service.ts";
+import type { OrderedQueue } from "../order/order-queue.ts";
+import { DEFAULT_PROJECT } from "../order/project-tree.ts";
+import { FAIR_POLICY } from "../order/queueing-policy.ts";
+import type { ActiveJob, ClusterSnapshot, PendingJob } from "../snapshot.ts";
+
+/** Who may be pushed out for whom, and what it costs. */
+export interface PreemptionRules {
+  /** False when nobody can be pushed out for it: asked before any node is looked at. */
+  mayAsk(job: PendingJob): boolean;
+  mayPushOut(job: PendingJob, victim: ActiveJob): boolean;
+  /** True when the job may not push it out yet, but has its nodes kept until it may: else ever younger jobs would starve it. */
+  mayOutwait(job: PendingJob, victim: ActiveJob): boolean;
+  /** Less is a better victim. */
+  cost(victim: ActiveJob): number;
+  why(job: PendingJob): string;
+}
+
+/**
+ * Both rules are strict: what was pushed out can never push out what took its place, so no pair takes turns for ever. (Fair:
+ * a borrower pushes nobody out. Service: the winner's index is `hysteresis` times the loser's, and the winner is covered by
+ * `minRunMs`.) Null when nothing can be preempted under the policy.
+ */
+export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, now: number): PreemptionRules | null {
+  const policy = snapshot.queueing ?? FAIR_POLICY;
+  const ranEnough = ({ startedAt }: ActiveJob) => startedAt !== undefined && now - startedAt >= policy.minRunMs;
+  if (policy.kind === "service") {
+    const index = (victim: ActiveJob) => (victim.serviceIndex ?? 0) * policy.hysteresis;
+    return {
+      mayAsk: () => true,
+      mayPushOut: (job, victim) =>
+        ranEnough(victim) &&
+        (victim.priority ?? 0) <= job.priority &&
+        (firstRunIsDue(job, policy, now) || index(victim) <= (job.serviceIndex ?? 0)),
+      mayOutwait: (job, victim) => firstRunIsDue(job, policy, now) && (victim.priority ?? 0) <= job.priority,
+      // What the cluster gains by keeping it: losing the GPUs of the least promising job costs least.
+      cost: (victim) => (victim.serviceIndex ?? 0) * gpusOf(victim),
+      why: (job) =>
+        firstRunIsDue(job, policy, now) ? `job ${job.id} has waited long for its first run` : `job ${job.id} is likely to end sooner`,
+    };
+  }
+  if (!(snapshot.projects ?? []).some((project) => project.guaranteedGpus > 0)) return null;
+  const borrowers = borrowing(snapshot);
+  return {
+    mayAsk: queue.withinGuarantee,
+    mayPushOut: (job, victim) =>
+      borrowers.has(victim.id) && (victim.project ?? DEFAULT_PROJECT) !== (job.project ?? DEFAULT_PROJECT) && ranEnough(victim),
+    // Nodes are held for whoever waited ten minutes, see decide.ts.
+    mayOutwait: () => false,
+    cost: (victim) => gpuSecondsLost(victim, now),
+    why: (job) => `project ${job.project ?? DEFAULT_PROJECT} takes back GPUs it is guaranteed, for job ${job.id}`,
+  };
+}
+
+/** What would have to be computed again: since its last checkpoint, or its start. */
+export function gpuSecondsLost(victim: ActiveJob, now: number): number {
+  const since = Math.max(victim.startedAt ?? now, victim.checkpointAt ?? 0);
+  return (Math.max(0, now - since) / 1000) * gpusOf(victim);
+}
+
+export function gpusOf({ assignments }: ActiveJob): number {
+  return assignments.reduce((sum, { gpuUuids }) => sum + gpuUuids.length, 0);
+}
+
+/** In each project, the jobs beyond the guarantee: what has higher priority, then what started first, is covered first. */
+function borrowing({ active, projects = [] }: ClusterSnapshot): Set<string> {
+  const left = new Map(projects.map((project) => [project.name, project.guaranteedGpus]));
+  const byRight = [...active].sort(
+    (one, other) =>
+      (other.priority ?? 0) - (one.priority ?? 0) ||
+      (one.startedAt ?? Number.MAX_SAFE_INTEGER) - (other.startedAt ?? Number.MAX_SAFE_INTEGER) ||
+      (one.id < other.id ? -1 : 1),
+  );
+  const borrowers = new Set<string>();
+  for (const job of byRight) {
+    const project = job.project ?? DEFAULT_PROJECT;
+    const covered = left.get(project) ?? 0;
+    const gpus = gpusOf(job);
+    if (gpus === 0) continue;
+    if (gpus <= covered) left.set(project, covered - gpus);
+    else borrowers.add(job.id);
+  }
+  return borrowers;
+}

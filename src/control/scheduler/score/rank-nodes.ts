@@ -1,0 +1,72 @@
+import type { FreeNode } from "../feasible/free-capacity.ts";
+import type { Request } from "../feasible/request.ts";
+import type { ClusterSnapshot, NodeCapacity } from "../snapshot.ts";
+import { rankOf } from "./best-fit.ts";
+import type { ClusterShapes } from "./cluster-shapes.ts";
+import { expectedFrom } from "./expected-mix.ts";
+import { type NodeWorth, nodeWorth, placeCost } from "./least-worth-lost.ts";
+import { missingBytes } from "./missing-layers.ts";
+import { NOTHING_EXPECTED, type ShapeOutlook, shapeOutlooks } from "./node-shapes.ts";
+
+/** Smaller is better. */
+export type NodeRank = (entry: FreeNode) => number;
+
+/** Node label that names its pool. */
+export const POOL_LABEL = "berth.pool";
+
+/** Decides ties in the way of best fit, far below every weight of the policy: 2^53 of it is below 1e-4. */
+const TIE = 2 ** -68;
+
+/** In GPUs: fetching a GiB is little against fragmentation, and a large image is still fetched once. */
+const COST_PER_MISSING_GIB = 0.002;
+const MOST_COST_OF_LAYERS = 0.05;
+
+/** A spread pool prefers its emptiest node: a full one costs so many GPUs more. */
+const SPREAD_COST = 1;
+
+/** Ranks nodes for the requests of one pass; what looks at the whole cluster is done when the first node is ranked. */
+export function createNodeRanker(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): (request: Request) => NodeRank {
+  const worthOf = rememberWorth(snapshot, shapes);
+  return (request) => {
+    const { gpus, cpuMillis } = request.resources;
+    return (entry) => {
+      const cost = spreads(snapshot, entry.node) ? gpus + spreadCost(entry) : placeCost(worthOf(entry), gpus, cpuMillis, 0);
+      return cost + layerCost(request, entry.node) + rankOf(entry) * TIE;
+    };
+  };
+}
+
+function spreads({ placement }: ClusterSnapshot, { labels }: NodeCapacity): boolean {
+  if (placement === undefined) return false;
+  return (placement.byPool?.[labels?.[POOL_LABEL] ?? ""] ?? placement.kind) === "spread";
+}
+
+function spreadCost({ node, gpus, cpuMillis }: FreeNode): number {
+  const left = node.gpus.length > 0 ? gpus.length / node.gpus.length : cpuMillis / Math.max(1, node.cpuMillis);
+  return SPREAD_COST * (1 - left);
+}
+
+function layerCost({ job }: Request, node: NodeCapacity): number {
+  if (job.imageLayers === undefined) return 0;
+  return Math.min(MOST_COST_OF_LAYERS, (missingBytes(job.imageLayers, node.imageLayers) / 2 ** 30) * COST_PER_MISSING_GIB);
+}
+
+/** A queue of many different requests asks for each node's worth again and again between two bookings. */
+function rememberWorth(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): (entry: FreeNode) => NodeWorth {
+  let outlookFor: ((node: NodeCapacity) => ShapeOutlook) | null = null;
+  const known: ({ entry: FreeNode; version: number; worth: NodeWorth } | undefined)[] = [];
+  return (entry) => {
+    const before = known[entry.position];
+    if (before !== undefined && before.entry === entry && before.version === entry.version) return before.worth;
+    outlookFor ??= clusterOutlook(shapes(), snapshot);
+    const shape = before?.entry === entry ? before.worth.shape : outlookFor(entry.node);
+    const worth = nodeWorth(shape, entry.cpuMillis, entry.gpus.length, entry.gpus.length);
+    known[entry.position] = { entry, version: entry.version, worth };
+    return worth;
+  };
+}
+
+function clusterOutlook({ shapes, models, placeOf }: ClusterShapes, snapshot: ClusterSnapshot): (node: NodeCapacity) => ShapeOutlook {
+  const outlooks = shapeOutlooks(shapes, expectedFrom(snapshot, models));
+  return (node) => outlooks[placeOf(node)] ?? NOTHING_EXPECTED;
+}

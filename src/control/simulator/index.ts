@@ -1,0 +1,18 @@
+export { lineChart } from "./chart/line-chart.ts";
+export { simulationChart } from "./chart/simulation-chart.ts";
+export { type MuriJob, muriJobs } from "./muri/muri-trace.ts";
+export { MURI_POLICIES, type MuriPolicyName, type MuriResult, runMuri } from "./muri/run-muri.ts";
+export { openbNodes, openbPods, type Pod } from "./placement/openb.ts";
+export { runPlacement } from "./placement/run-placement.ts";
+export { PLACEMENT_POLICIES, type PlacementPolicyName } from "./policies/placement-policies.ts";
+export { type JobRun, type QueueReport, reportOf } from "./queueing/partition-report.ts";
+export { type PartitionJob, partitionJobs, partitionNodes } from "./queueing/partition-trace.ts";
+export { QUEUE_PEERS, type QueuePeer, runPeer } from "./queueing/peers.ts";
+export { runPartition } from "./queueing/run-partition.ts";
+export { historyJobs, historyNodes } from "./replay/cluster-history.ts";
+export { readReplayNodes } from "./replay/read-cluster.ts";
+export { readReplayJobs } from "./replay/read-jobs.ts";
+export type { ReplayJob, ReplayNode } from "./replay/replay-job.ts";
+export type { ReplayReport } from "./replay/replay-report.ts";
+export type { ReplaySample } from "./replay/sampler.ts";
+export { QUEUEING_NAMES, type Simulation, type SimulationInput, simulate, simulateReplay } from "./simulate.ts";

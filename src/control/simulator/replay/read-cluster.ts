@@ -1,0 +1,49 @@
+import { BerthError } from "../../../shared/domain/index.ts";
+import { type CsvRow, csvColumns, readCsv } from "../trace/csv.ts";
+import type { ReplayNode } from "./replay-job.ts";
+
+const MIB = 2 ** 20;
+const LARGE = Number.MAX_SAFE_INTEGER / 2 ** 12;
+
+/**
+ * Machines of a cluster file: Berth's CSV (name,gpus and any of gpu_model,cpu_milli,memory_mib,partition), an openb node
+ * list (sn,cpu_milli,memory_mib,gpu,model), nodes by partition (vc,nodes or vc,nodes_half: 8 GPUs each), or "8x4" for eight
+ * machines of four GPUs. What a file does not limit is not limited.
+ * @throws BerthError invalid_trace
+ */
+export function readReplayNodes(text: string): ReplayNode[] {
+  const plain = /^\s*(\d+)x(\d+)\s*$/.exec(text);
+  if (plain !== null) return machines("node", Number(plain[1]), Number(plain[2]), null);
+  const columns = csvColumns(text);
+  const has = (...names: string[]) => names.every((name) => columns.includes(name));
+  if (has("sn", "gpu", "model")) return readCsv(text, ["cpu_milli", "memory_mib"]).map(openbNode);
+  if (has("name", "gpus")) return readCsv(text, []).map(berthNode);
+  const size = ["nodes", "nodes_half", "nodes_full"].find((name) => has("vc", name));
+  if (size !== undefined) return readCsv(text, []).flatMap((row) => machines(row.text("vc"), row.number(size), 8, row.text("vc")));
+  throw new BerthError("invalid_trace", `the cluster file has the columns ${columns.join(",")}; see berth simulate --help`);
+}
+
+function machines(name: string, count: number, gpus: number, partition: string | null): ReplayNode[] {
+  return Array.from({ length: count }, (_, place) => ({
+    ...{ name: `${name}-${String(place).padStart(4, "0")}`, gpus, gpuModel: "GPU", cpuMillis: LARGE, memoryBytes: LARGE, partition },
+  }));
+}
+
+function openbNode(row: CsvRow): ReplayNode {
+  const memoryBytes = row.number("memory_mib") * MIB;
+  return {
+    ...{ name: row.text("sn"), gpus: row.number("gpu"), gpuModel: row.text("model"), cpuMillis: row.number("cpu_milli") },
+    ...{ memoryBytes, partition: null },
+  };
+}
+
+function berthNode(row: CsvRow): ReplayNode {
+  return {
+    name: row.text("name"),
+    gpus: row.number("gpus"),
+    gpuModel: row.text("gpu_model") || "GPU",
+    cpuMillis: row.text("cpu_milli") === "" ? LARGE : row.number("cpu_milli"),
+    memoryBytes: row.text("memory_mib") === "" ? LARGE : row.number("memory_mib") * MIB,
+    partition: row.text("partition") || null,
+  };
+}

@@ -1,0 +1,31 @@
+import { type Static, Type } from "typebox";
+import { nullable } from "./api-common.ts";
+
+const PlacesSchema = Type.Array(
+  Type.Object({ rank: Type.Integer(), nodeId: Type.String(), nodeAddress: Type.String(), gpuUuids: Type.Array(Type.String()) }),
+);
+
+const ChangeSchema = Type.Object({
+  field: Type.String({ description: "resources.gpus, replicas, rules.nodeSelector, ..." }),
+  value: nullable(Type.Number({ description: "null: without it" })),
+  words: Type.String({ description: "as a person would write it: --gpus 3" }),
+});
+
+/** Answer of GET /v1/jobs/:id/explain and POST /v1/plan. */
+export const ExplanationSchema = Type.Object(
+  {
+    jobId: nullable(Type.String({ description: "null for a plan" })),
+    state: Type.String({ description: "of the job; planned for a plan" }),
+    assignments: nullable(PlacesSchema),
+    reason: nullable(Type.String({ description: "why it waits, in one line; null when it starts or has started" })),
+    proof: nullable(Type.String({ description: "every node, by what it lacks" })),
+    nodes: Type.Integer(),
+    roomForReplicas: Type.Integer(),
+    blocked: Type.Array(
+      Type.Object({ kind: Type.String(), nodes: Type.Integer(), detail: Type.String(), examples: Type.Array(Type.String()) }),
+    ),
+    changes: Type.Array(ChangeSchema, { description: "single changes that start it now, each verified; the cheapest first" }),
+  },
+  { $id: "Explanation", title: "Explanation", description: "why a job waits, or where it starts" },
+);
+export type ExplanationView = Static<typeof ExplanationSchema>;

@@ -1,0 +1,239 @@
+import type { ClusterCase } from "./cluster-case.ts";
+
+const T4 = { model: "Tesla T4", memoryBytes: 16 * 2 ** 30, computeCapability: "7.5" };
+const A10 = { model: "NVIDIA A10", memoryBytes: 24 * 2 ** 30, computeCapability: "8.6" };
+
+export const RULE_CASES: ClusterCase[] = [
+  {
+    name: "a memory range takes neither too small nor too large a GPU",
+    nodes: { a: { gpus: 1 }, b: { gpus: 1, gpu: T4 }, c: { gpus: 1, gpu: A10 } },
+    queue: { 1: { gpus: 1, gpuMemoryGi: 20, gpuMemoryMaxGi: 40 } },
+    placed: { 1: ["c:0"] },
+  },
+  {
+    name: "a memory range that nobody has names what there is",
+    nodes: { a: { gpus: 1 }, b: { gpus: 1, gpu: T4 } },
+    queue: { 1: { gpus: 1, gpuMemoryGi: 20, gpuMemoryMaxGi: 40 } },
+    waits: { 1: "no node has a GPU with 20.0 GiB to 40.0 GiB of memory (there are: 16.0 GiB, 80.0 GiB)" },
+  },
+  {
+    name: "an old GPU is passed over for its compute capability",
+    nodes: { a: { gpus: 2, gpu: T4 }, b: { gpus: 2 } },
+    queue: { 1: { gpus: 1, conditions: ["compute-capability >= 8.0"] } },
+    placed: { 1: ["b:0"] },
+  },
+  {
+    name: "compute capability 8.10 is above 8.9",
+    nodes: { a: { gpus: 1, gpu: { computeCapability: "8.10" } } },
+    queue: { 1: { gpus: 1, conditions: ["compute-capability > 8.9"] } },
+    placed: { 1: ["a:0"] },
+  },
+  {
+    name: "no GPU is new enough",
+    nodes: { a: { gpus: 1, gpu: T4 }, b: { gpus: 1 } },
+    queue: { 1: { gpus: 1, conditions: ["compute-capability >= 9.0"] } },
+    waits: { 1: "no GPU will do: 1 compute capability 7.5 < 9.0, 1 compute capability 8.0 < 9.0" },
+  },
+  {
+    name: "no driver is new enough: counted in GPUs",
+    nodes: { a: { gpus: 2, driver: "535.104" }, b: { gpus: 1, driver: "470.57" } },
+    queue: { 1: { gpus: 1, conditions: ["driver >= 550"] } },
+    waits: { 1: "no GPU will do: 2 driver 535.104 < 550, 1 driver 470.57 < 550" },
+  },
+  {
+    name: "a node whose driver is unknown does not meet a condition on it",
+    nodes: { a: { gpus: 1 } },
+    queue: { 1: { gpus: 1, conditions: ["cuda >= 12.4"] } },
+    waits: { 1: "no GPU will do: 1 CUDA unknown, >= 12.4 asked" },
+  },
+  {
+    name: "what the image requires is one alternative of each requirement",
+    nodes: { a: { gpus: 1, driver: "535.104", cuda: "12.2" }, b: { gpus: 1, driver: "550.54", cuda: "12.4", gpu: T4 } },
+    queue: { 1: { gpus: 1, image: [[["cuda >= 12.4"], ["brand = A100", "driver >= 535"]]] } },
+    placed: { 1: ["a:0"] },
+  },
+  {
+    name: "an image that asks for more than any driver has",
+    nodes: { a: { gpus: 1, driver: "535.104", cuda: "12.2" } },
+    queue: { 1: { gpus: 1, image: [[["cuda >= 12.4"]]] } },
+    waits: { 1: "no GPU will do: 1 CUDA 12.2 < 12.4" },
+  },
+  {
+    name: "CPU architecture",
+    nodes: { a: { architecture: "amd64" }, b: { architecture: "arm64" } },
+    queue: { 1: { rules: { architecture: "arm64" } } },
+    placed: { 1: ["b"] },
+  },
+  {
+    name: "free disk",
+    nodes: { a: { diskFreeGi: 10 }, b: { diskFreeGi: 200 } },
+    queue: { 1: { rules: { diskBytes: 100 * 2 ** 30 } }, 2: { rules: { diskBytes: 500 * 2 ** 30 } } },
+    placed: { 1: ["b"] },
+    waits: { 2: "can never fit: 2 less than 500.0 GiB of disk free" },
+  },
+  {
+    name: "a node selector asks for every label",
+    nodes: { a: { labels: { zone: "x" } }, b: { labels: { zone: "x", disk: "nvme" } } },
+    queue: { 1: { rules: { nodeSelector: { zone: "x", disk: "nvme" } } } },
+    placed: { 1: ["b"] },
+  },
+  {
+    name: "nobody has the label",
+    nodes: { a: {}, b: { labels: { zone: "y" } } },
+    queue: { 1: { rules: { nodeSelector: { zone: "x" } } } },
+    waits: { 1: "can never fit: 2 without label zone=x" },
+  },
+  {
+    name: "a label named like what every object has by birth is not there",
+    nodes: { a: {} },
+    queue: { 1: { rules: { nodeSelector: { constructor: "x" } } } },
+    waits: { 1: "can never fit: 1 without label constructor=x" },
+  },
+  {
+    name: "a taint keeps jobs away unless they tolerate it",
+    nodes: { a: { taints: { team: "vision" } } },
+    queue: { 1: {}, 2: { rules: { tolerations: [{ key: "team", value: "vision" }] } } },
+    placed: { 2: ["a"] },
+    waits: { 1: "can never fit: 1 tainted team=vision" },
+  },
+  {
+    name: "a toleration without a value tolerates every value, another value does not",
+    nodes: { a: { taints: { team: "vision" } } },
+    queue: {
+      1: { rules: { tolerations: [{ key: "team", value: null }] } },
+      2: { rules: { tolerations: [{ key: "team", value: "speech" }] } },
+    },
+    placed: { 1: ["a"] },
+    waits: { 2: "can never fit: 1 tainted team=vision" },
+  },
+  {
+    name: "excluded nodes are not used",
+    nodes: { a: {}, b: {} },
+    queue: { 1: { rules: { excludedNodes: ["a"] } } },
+    placed: { 1: ["b"] },
+  },
+  {
+    name: "nothing is placed on a cordoned node",
+    nodes: { a: { gpus: 8, closed: "cordoned" }, b: { gpus: 2 } },
+    queue: { 1: { gpus: 1 }, 2: { gpus: 4 } },
+    placed: { 1: ["b:0"] },
+    waits: { 2: "waiting for a to be opened (cordoned)" },
+  },
+  {
+    name: "a quarantined GPU is left out, its node goes on",
+    nodes: { a: { gpus: 2, sick: { 0: "quarantined: 3 failures of 2 jobs" } } },
+    queue: { 1: { gpus: 1 }, 2: { gpus: 2 } },
+    placed: { 1: ["a:1"] },
+    waits: { 2: "needs 2 GPUs on one node; a has 1 healthy of 2 (GPU 0: quarantined: 3 failures of 2 jobs)" },
+  },
+  {
+    name: "a quarantined node waits for its release",
+    nodes: { a: { gpus: 2, closed: "quarantined: 3 failures of 2 jobs" } },
+    queue: { 1: { gpus: 1 } },
+    waits: { 1: "waiting for a to be opened (quarantined: 3 failures of 2 jobs)" },
+  },
+  {
+    name: "a job keeps away from the GPU that failed it",
+    nodes: { a: { gpus: 2 } },
+    queue: { 1: { gpus: 1, avoid: ["a:0"] } },
+    placed: { 1: ["a:1"] },
+  },
+  {
+    name: "a job keeps away from the node that failed it, and waits for the other",
+    nodes: { a: { gpus: 1 }, b: { gpus: 1 } },
+    running: { 1: { on: ["b:0"] } },
+    queue: { 2: { gpus: 1, avoid: ["a"] } },
+    waits: { 2: "needs 1 GPU on one node; b has 0 free of 1 (job 1 uses 1)" },
+  },
+  {
+    name: "where there is no other node, the one that failed it is tried again",
+    nodes: { a: { gpus: 1 } },
+    queue: { 1: { gpus: 1, avoid: ["a"] } },
+    placed: { 1: ["a:0"] },
+  },
+];
+
+export const GANG_CASES: ClusterCase[] = [
+  {
+    name: "at most so many replicas on a node",
+    nodes: { a: { gpus: 4 }, b: { gpus: 4 }, c: { gpus: 4 } },
+    queue: { 1: { gpus: 1, replicas: 3, rules: { maxPerNode: 1 } } },
+    placed: { 1: ["a:0", "b:0", "c:0"] },
+  },
+  {
+    name: "too few nodes for a limit on each",
+    nodes: { a: { gpus: 4 }, b: { gpus: 4 } },
+    queue: { 1: { gpus: 1, replicas: 3, rules: { maxPerNode: 1 } } },
+    waits: {
+      1: "can never fit: 3 replicas of 1 GPU, 1 CPU and 1.0 GiB, at most 1 on a node, asked, all nodes together have room for 2",
+    },
+  },
+  {
+    name: "a gang that must stay together takes the rack that has room for all of it",
+    nodes: {
+      a: { gpus: 4, labels: { rack: "r1" } },
+      b: { gpus: 4, labels: { rack: "r2" } },
+      c: { gpus: 4, labels: { rack: "r2" } },
+    },
+    queue: { 1: { gpus: 4, replicas: 2, rules: { sameLabel: "rack" } } },
+    placed: { 1: ["b:0,1,2,3", "c:0,1,2,3"] },
+  },
+  {
+    name: "the tightest rack that fits is taken, so that roomy ones stay whole",
+    nodes: {
+      a: { gpus: 8, labels: { rack: "r1" } },
+      b: { gpus: 8, labels: { rack: "r1" } },
+      c: { gpus: 4, labels: { rack: "r2" } },
+    },
+    queue: { 1: { gpus: 2, replicas: 2, rules: { sameLabel: "rack" } } },
+    placed: { 1: ["c:0,1", "c:2,3"] },
+  },
+  {
+    name: "room in two racks is no room for a gang that must stay together",
+    nodes: { a: { gpus: 4, labels: { rack: "r1" } }, b: { gpus: 4, labels: { rack: "r2" } } },
+    queue: { 1: { gpus: 4, replicas: 2, rules: { sameLabel: "rack" } } },
+    waits: {
+      1: "can never fit: 2 replicas of 4 GPUs, 1 CPU and 1.0 GiB on nodes of one 'rack' asked, all nodes together have room for 2",
+    },
+  },
+  {
+    name: "nodes without the label of a topology wish are not used",
+    nodes: { a: { gpus: 8 }, b: { gpus: 2, labels: { rack: "r1" } } },
+    queue: { 1: { gpus: 1, replicas: 2, rules: { sameLabel: "rack" } } },
+    placed: { 1: ["b:0", "b:1"] },
+  },
+  {
+    name: "replicas are spread evenly over the values of a label",
+    nodes: {
+      a: { gpus: 8, labels: { zone: "x" } },
+      b: { gpus: 8, labels: { zone: "y" } },
+    },
+    queue: { 1: { gpus: 1, replicas: 4, rules: { spreadLabel: "zone" } } },
+    placed: { 1: ["a:0", "a:1", "b:0", "b:1"] },
+  },
+  {
+    name: "an odd one goes where there is more room",
+    nodes: {
+      a: { gpus: 1, labels: { zone: "x" } },
+      b: { gpus: 8, labels: { zone: "y" } },
+    },
+    queue: { 1: { gpus: 1, replicas: 3, rules: { spreadLabel: "zone" } } },
+    placed: { 1: ["b:0", "b:1", "a:0"] },
+  },
+  {
+    name: "an elastic gang starts with as many replicas as fit",
+    nodes: { a: { gpus: 4 }, b: { gpus: 4 } },
+    running: { 1: { on: ["b:0,1"] } },
+    queue: { 2: { gpus: 2, replicas: 8, minReplicas: 2 } },
+    placed: { 2: ["b:2,3", "a:0,1", "a:2,3"] },
+  },
+  {
+    name: "an elastic gang waits for its least",
+    nodes: { a: { gpus: 4 }, b: { gpus: 4 } },
+    running: { 1: { on: ["a:0,1,2"] }, 2: { on: ["b:0,1,2"] } },
+    queue: { 3: { gpus: 2, replicas: 4, minReplicas: 2 } },
+    waits: {
+      3: "needs room for at least 2 replicas of 2 GPUs, there is room for 0; a has 1 free of 4 (job 1 uses 3), b has 1 free of 4 (job 2 uses 3)",
+    },
+  },
+];

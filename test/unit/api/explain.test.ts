@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createScheduleLoop } from "../../../src/control/jobs/index.ts";
+import { decide } from "../../../src/control/scheduler/index.ts";
+import { factsOf } from "../../support/control-samples.ts";
+import { SPEC, startTestApi, type TestApi } from "./api-under-test.ts";
+
+let api: TestApi;
+
+beforeEach(async () => {
+  api = await startTestApi();
+  for (const nodeId of ["a", "b"]) {
+    await api.deps.stores.nodes.join(nodeId, 1);
+    const report = { nodeId, incarnation: "i", bootId: "b", sentAt: 1, address: "10.0.0.1", facts: factsOf(nodeId, 4) };
+    await api.deps.stores.nodes.recordSync(report, api.deps.clock.now());
+  }
+});
+
+afterEach(() => api.close());
+
+async function schedule() {
+  const { stores, clock } = api.deps;
+  const queues = { nudgeNode: async () => {} };
+  await createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, decide, queues, clock }).pass();
+}
+
+const explain = async (job: string) => (await api.call({ method: "GET", url: `/v1/jobs/${job}/explain` })).json();
+
+describe("GET /v1/jobs/:id/explain", () => {
+  it("proves why a job waits, node by node, and names the change that starts it", async () => {
+    await api.submit({ ...SPEC, resources: { gpus: 2 } });
+    await schedule();
+    const { id } = await api.submit({ ...SPEC, resources: { gpus: 8 } });
+    const view = await explain(id);
+    expect(view).toMatchObject({ state: "pending", assignments: null, nodes: 2, proof: "2 nodes: 2 have 4 of the 8 GPUs asked" });
+    expect(view.changes).toEqual([{ field: "resources.gpus", value: 4, words: "--gpus 4" }]);
+  });
+
+  it("tells where a job that waits only for the next pass will start", async () => {
+    const { id } = await api.submit({ ...SPEC, resources: { gpus: 4 } });
+    expect((await explain(id)).assignments).toHaveLength(1);
+  });
+
+  it("says of a running job where it is", async () => {
+    const { id } = await api.submit();
+    await schedule();
+    expect(await explain(id)).toMatchObject({ state: "starting", reason: null, blocked: [] });
+  });
+
+  it("agrees with the next pass after a node was cordoned", async () => {
+    for (const node of ["a", "b"]) await api.call({ method: "PATCH", url: `/v1/nodes/${node}`, payload: { cordoned: true } });
+    const { id } = await api.submit();
+    expect(await explain(id)).toMatchObject({ proof: "2 nodes: 2 cordoned", assignments: null });
+    await schedule();
+    expect((await api.deps.stores.jobs.get(id))?.pendingReason).toBe("waiting for a to be opened (cordoned), b to be opened (cordoned)");
+  });
+});
+
+describe("POST /v1/plan", () => {
+  it("answers as if the job were submitted and changes nothing", async () => {
+    const answer = await api.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, resources: { gpus: 3 } } });
+    expect(answer.json()).toMatchObject({ jobId: null, state: "planned", assignments: [{ nodeId: "a" }] });
+    expect((await api.deps.stores.jobs.queue(10)).pending).toEqual([]);
+  });
+
+  it("refuses what submitting refuses", async () => {
+    const answer = await api.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, replicas: { min: 3, max: 2 } } });
+    expect(answer.json()).toMatchObject({ code: "invalid_job_spec", errors: [{ field: "/replicas/min" }] });
+  });
+});
+
+describe("PATCH /v1/nodes/:id", () => {
+  it("survives the node's syncs, and labels and taints decide where jobs go", async () => {
+    const patch = { labels: { rack: "r1" }, addTaints: [{ key: "team", value: "vision" }] };
+    expect((await api.call({ method: "PATCH", url: "/v1/nodes/b", payload: patch })).statusCode).toBe(200);
+    const report = { nodeId: "b", incarnation: "i", bootId: "b", sentAt: 2, address: "10.0.0.1", facts: factsOf("b", 4) };
+    await api.deps.stores.nodes.recordSync(report, api.deps.clock.now());
+    const selecting = { placement: { nodeSelector: { rack: "r1" } } };
+    const tolerant = { placement: { ...selecting.placement, tolerations: [{ key: "team" }] } };
+    const plan = async (spec: object) => (await api.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, ...spec } })).json();
+    expect((await plan(selecting)).reason).toBe("can never fit: 1 tainted team=vision, 1 without label rack=r1");
+    expect((await plan(tolerant)).assignments).toMatchObject([{ nodeId: "b" }]);
+  });
+
+  it("is refused for a node that nobody knows", async () => {
+    expect((await api.call({ method: "PATCH", url: "/v1/nodes/zzz", payload: { cordoned: true } })).statusCode).toBe(404);
+  });
+});

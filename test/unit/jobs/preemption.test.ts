@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { applyChange, createMemoryStores, createScheduleLoop, desiredFor } from "../../../src/control/jobs/index.ts";
+import { decide } from "../../../src/control/scheduler/index.ts";
+import { type Job, type JobSpec, systemClock } from "../../../src/shared/domain/index.ts";
+import { factsOf, specOf } from "../../support/control-samples.ts";
+
+const T = 1_700_000_000_000;
+const MINUTE = 60_000;
+const UNLIMITED = { gpus: null, jobs: null, gpusPerUser: null, jobsPerUser: null };
+
+/** One node of two GPUs, project "owner" with a quota of both, and a clock that is moved by hand. */
+async function smallCluster() {
+  const stores = createMemoryStores();
+  let now = T;
+  let syncs = 0;
+  const clock = { ...systemClock(), now: () => now, monotonic: () => now };
+  await stores.nodes.join("a", T);
+  const sync = async () => {
+    syncs += 1;
+    const report = { nodeId: "a", incarnation: "i", bootId: "b", sentAt: syncs, address: "10.0.0.1", facts: factsOf("a", 2) };
+    await stores.nodes.recordSync(report, now);
+  };
+  await sync();
+  await stores.projects.put({ name: "owner", weight: 1, parent: null, quotaGpus: 2, limits: UNLIMITED });
+  const nudged: string[] = [];
+  const queues = { nudgeNode: async (nodeId: string) => void nudged.push(nodeId) };
+  const loop = createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, projects: stores.projects, decide, queues, clock });
+  const submit = async (project: string, spec: Partial<JobSpec> = {}) => {
+    const request = { spec: specOf({ project, resources: { gpus: 2 }, ...spec }), user: "ada", idempotencyKey: null };
+    return (await stores.jobs.submit(request, now)).job.id;
+  };
+  const pass = async (minutesLater = 0) => {
+    now += minutesLater * MINUTE;
+    await sync();
+    await loop.pass();
+  };
+  const report = async (id: string, state: "running" | "exited", exitCode: number | null = null) => {
+    const { epoch } = (await stores.jobs.get(id)) as Job;
+    const cause = state === "exited" ? ("exited" as const) : null;
+    const ended = { startedAt: now, finishedAt: state === "exited" ? now : null };
+    const told = { jobId: id, epoch, rank: 0, state, message: null, cause, exitCode, usage: null, ...ended };
+    return applyChange(stores.jobs, id, { type: "replica-report", nodeId: "a", report: told }, now);
+  };
+  const get = async (id: string) => (await stores.jobs.get(id)) as Job;
+  return { stores, nudged, submit, pass, report, get };
+}
+
+describe("a borrower that must make room", () => {
+  test("is stopped with its grace, queued again in its old place, and charged nothing", async () => {
+    const { stores, nudged, submit, pass, report, get } = await smallCluster();
+    const guest = await submit("guest", { retries: 1 });
+    await pass();
+    await report(guest, "running");
+    const before = await get(guest);
+    const owner = await submit("owner");
+    await pass(5);
+    expect((await get(guest)).state).toBe("running");
+    await pass(6);
+    const stopping = await get(guest);
+    expect([stopping.state, stopping.attempt?.stopReason]).toEqual(["stopping", "preempted"]);
+    expect(desiredFor({ id: "a", state: "ready" }, [stopping])[0]?.action).toBe("stop");
+    expect(nudged).toContain("a");
+
+    await report(guest, "exited", 143);
+    const waiting = await get(guest);
+    expect(waiting).toMatchObject({ state: "pending", queuedAt: before.queuedAt, retriesUsed: 0, preemptions: 1, attempt: null });
+    expect(waiting.serviceMs).toBe(11 * MINUTE);
+    await pass();
+    expect([(await get(owner)).state, (await get(guest)).state]).toEqual(["starting", "pending"]);
+
+    await report(owner, "running");
+    await pass(60);
+    expect((await get(owner)).state).toBe("running");
+    await report(owner, "exited", 0);
+    await pass();
+    expect(await get(guest)).toMatchObject({ state: "starting", epoch: 2 });
+    const types = (await stores.jobs.events(guest, null)).map(({ type }) => type);
+    expect(types).toEqual(expect.arrayContaining(["preempted", "requeued"]));
+  });
+
+  test("has succeeded when it ended well while it was being stopped", async () => {
+    const { submit, pass, report, get } = await smallCluster();
+    const guest = await submit("guest");
+    await pass();
+    await report(guest, "running");
+    await submit("owner");
+    await pass(11);
+    await report(guest, "exited", 0);
+    expect((await get(guest)).state).toBe("succeeded");
+  });
+
+  test("stays cancelled when it is cancelled while it is being stopped", async () => {
+    const { stores, submit, pass, report, get } = await smallCluster();
+    const guest = await submit("guest");
+    await pass();
+    await report(guest, "running");
+    await submit("owner");
+    await pass(11);
+    await applyChange(stores.jobs, guest, { type: "cancel-requested", by: "ada" }, T + 11 * MINUTE);
+    await report(guest, "exited", 143);
+    expect((await get(guest)).state).toBe("cancelled");
+  });
+
+  test("a plan made for an attempt that is over stops nothing", async () => {
+    const { stores, submit, pass, get } = await smallCluster();
+    const guest = await submit("guest");
+    await pass();
+    const same = await applyChange(stores.jobs, guest, { type: "preempted", epoch: 7, why: "x" }, T);
+    expect(same).toEqual(await get(guest));
+  });
+});
+
+test("what projects hold is counted as they use it", async () => {
+  const { stores, submit, pass } = await smallCluster();
+  await submit("guest");
+  await pass();
+  await pass(30);
+  await pass(30);
+  const usages = await stores.projects.usages();
+  expect(usages.get("guest")?.value).toBeCloseTo(1, 1);
+  expect(usages.get("owner")?.value).toBe(0);
+});

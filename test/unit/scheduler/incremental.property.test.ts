@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  type ActiveJob,
+  type ClusterSnapshot,
+  createIncrementalDecide,
+  decide,
+  type NodeCapacity,
+  type PendingJob,
+} from "../../../src/control/scheduler/index.ts";
+import { NO_RULES } from "../../../src/shared/domain/index.ts";
+import { GIB, gpuOf, resourcesOf } from "../../support/control-samples.ts";
+
+const NOW = 1_700_000_000_000;
+
+const jobArbitrary = fc.record({
+  gpus: fc.integer({ min: 0, max: 4 }),
+  gpuModel: fc.constantFrom(null, null, "h100"),
+  cpuMillis: fc.constantFrom(1000, 4000),
+  replicas: fc.constantFrom(1, 1, 1, 2, 3),
+  elastic: fc.boolean(),
+  priority: fc.integer({ min: 0, max: 2 }),
+  waitedSeconds: fc.constantFrom(5, 60, 3600),
+  together: fc.constantFrom(null, null, "rack"),
+  timeLimitSeconds: fc.constantFrom(undefined, 600),
+});
+
+type Step =
+  | { type: "submit"; job: typeof jobArbitrary extends fc.Arbitrary<infer J> ? J : never }
+  | { type: "cancel" | "end" | "node"; pick: number }
+  | { type: "place" };
+
+const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ type: fc.constant("submit" as const), job: jobArbitrary }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constantFrom("cancel" as const, "end" as const, "node" as const), pick: fc.nat(1000) }) },
+  { weight: 3, arbitrary: fc.constant({ type: "place" as const }) },
+);
+
+function nodeOf(place: number): NodeCapacity {
+  const model = place % 2 === 0 ? "NVIDIA H100 80GB HBM3" : "Tesla T4";
+  const gpus = Array.from({ length: 4 }, (_, index) => gpuOf(`n${place}`, index, { model }));
+  const common = { address: "10.0.0.1", state: "ready" as const, lastSeenAt: NOW, cpuMillis: 16_000, memoryBytes: 64 * GIB };
+  return { id: `n${place}`, name: `n${place}`, ...common, gpus, labels: { rack: place < 3 ? "r1" : "r2" } };
+}
+
+function pendingOf(id: number, asked: Extract<Step, { type: "submit" }>["job"]): PendingJob {
+  return {
+    id: String(id),
+    priority: asked.priority,
+    queuedAt: NOW - asked.waitedSeconds * 1000,
+    replicas: asked.replicas,
+    ...(asked.elastic && asked.replicas > 1 ? { minReplicas: 1 } : {}),
+    resources: resourcesOf({ gpus: asked.gpus, gpuModel: asked.gpuModel, cpuMillis: asked.cpuMillis }),
+    ...(asked.together === null ? {} : { rules: { ...NO_RULES, sameLabel: asked.together } }),
+    ...(asked.timeLimitSeconds === undefined ? {} : { timeLimitMs: asked.timeLimitSeconds * 1000 }),
+  };
+}
+
+function without<T>(items: readonly T[], pick: number): T[] {
+  return items.filter((_, place) => items.length === 0 || place !== pick % items.length);
+}
+
+/** The snapshot after the step; what has not changed stays the same object. */
+function after(snapshot: ClusterSnapshot, step: Step, place: number): ClusterSnapshot {
+  const { nodes, pending, active } = snapshot;
+  switch (step.type) {
+    case "submit":
+      return { ...snapshot, pending: [...pending, pendingOf(100 + place, step.job)] };
+    case "cancel":
+      return { ...snapshot, pending: without(pending, step.pick) };
+    case "end":
+      return { ...snapshot, active: without(active, step.pick) };
+    case "node":
+      return { ...snapshot, nodes: nodes.map((node, at) => (at === step.pick % nodes.length ? toggled(node) : node)) };
+    case "place": {
+      const { placements } = decide(snapshot, NOW);
+      const started = new Map(placements.map(({ jobId, assignments }) => [jobId, assignments]));
+      const running = pending.flatMap((job): ActiveJob[] => {
+        const assignments = started.get(job.id);
+        const ends = job.timeLimitMs === undefined ? {} : { endsAt: NOW + job.timeLimitMs };
+        return assignments === undefined ? [] : [{ id: job.id, resources: job.resources, assignments, ...ends }];
+      });
+      return { ...snapshot, active: [...active, ...running], pending: pending.filter(({ id }) => !started.has(id)) };
+    }
+  }
+}
+
+function toggled(node: NodeCapacity): NodeCapacity {
+  return { ...node, state: node.state === "ready" ? "suspect" : "ready" };
+}
+
+test("deciding again from what is remembered gives the plan that deciding from nothing gives", () => {
+  fc.assert(
+    fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 25 }), (steps) => {
+      const incremental = createIncrementalDecide();
+      let snapshot: ClusterSnapshot = { nodes: Array.from({ length: 6 }, (_, place) => nodeOf(place)), pending: [], active: [] };
+      for (const [place, step] of steps.entries()) {
+        snapshot = after(snapshot, step, place);
+        expect(incremental(snapshot, NOW)).toEqual(decide(snapshot, NOW));
+      }
+    }),
+    { numRuns: 200 },
+  );
+});

@@ -1,0 +1,182 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type ActiveJob,
+  type ClusterSnapshot,
+  decide,
+  NO_LIMITS,
+  type PendingJob,
+  type ProjectShare,
+  SERVICE_POLICY,
+} from "../../../src/control/scheduler/index.ts";
+import { activeOf, HOUR, NOW, nodeOf, pendingOf } from "./queue-samples.ts";
+
+const team = (name: string, guaranteedGpus = 0): ProjectShare => ({
+  name,
+  parent: null,
+  weight: 1,
+  guaranteedGpus,
+  limits: NO_LIMITS,
+  usage: 0,
+});
+const stopped = (snapshot: ClusterSnapshot) => decide(snapshot, NOW).preemptions.map(({ jobId }) => jobId);
+
+describe("guaranteed work reclaims borrowed GPUs", () => {
+  const nodes = [nodeOf("a", 8)];
+  const projects = [team("owner", 4), team("guest")];
+
+  test("the borrower that loses least since its checkpoint makes room", () => {
+    const active = [
+      activeOf("1", "a", [0, 1, 2, 3], { project: "guest", startedAt: NOW - 5 * HOUR }),
+      activeOf("2", "a", [4, 5, 6, 7], { project: "guest", startedAt: NOW - 9 * HOUR, checkpointAt: NOW - HOUR }),
+    ];
+    expect(stopped({ nodes, projects, active, pending: [pendingOf("9", 4, { project: "owner" })] })).toEqual(["2"]);
+  });
+
+  test("nobody makes room for a job beyond its own project's quota", () => {
+    const active = [activeOf("1", "a", [0, 1, 2, 3, 4, 5, 6, 7], { project: "guest", startedAt: NOW - HOUR })];
+    expect(stopped({ nodes, projects, active, pending: [pendingOf("9", 5, { project: "owner" })] })).toEqual([]);
+  });
+
+  test("what a project's own quota covers is never taken", () => {
+    const both = [team("owner", 4), team("guest", 8)];
+    const active = [activeOf("1", "a", [0, 1, 2, 3, 4, 5, 6, 7], { project: "guest", startedAt: NOW - HOUR })];
+    expect(stopped({ nodes, projects: both, active, pending: [pendingOf("9", 4, { project: "owner" })] })).toEqual([]);
+  });
+
+  test("a job that ran less than the guaranteed ten minutes is left alone", () => {
+    const active = [activeOf("1", "a", [0, 1, 2, 3, 4, 5, 6, 7], { project: "guest", startedAt: NOW - 9 * 60_000 })];
+    expect(stopped({ nodes, projects, active, pending: [pendingOf("9", 4, { project: "owner" })] })).toEqual([]);
+  });
+
+  test("while victims stop, no more are asked and nobody else takes what comes free", () => {
+    const active = [
+      activeOf("1", "a", [0, 1, 2, 3], { project: "guest", startedAt: NOW - HOUR, stopping: true }),
+      activeOf("2", "a", [4, 5, 6], { project: "guest", startedAt: NOW - HOUR }),
+    ];
+    const pending = [pendingOf("9", 4, { project: "owner" }), pendingOf("10", 1, { project: "guest" })];
+    const plan = decide({ nodes, projects, active, pending }, NOW);
+    expect({ placed: plan.placements, stopped: plan.preemptions }).toEqual({ placed: [], stopped: [] });
+  });
+
+  test("only as many GPUs as the job lacks are taken back", () => {
+    const active = [0, 2, 4, 6].map((gpu, place) =>
+      activeOf(String(place + 1), "a", [gpu, gpu + 1], { project: "guest", startedAt: NOW - HOUR }),
+    );
+    expect(stopped({ nodes, projects, active, pending: [pendingOf("9", 4, { project: "owner" })] })).toHaveLength(2);
+  });
+});
+
+describe("the service policy", () => {
+  const queueing = SERVICE_POLICY;
+  const nodes = [nodeOf("a", 8), nodeOf("b", 8)];
+  const hog = (id: string, node: string, serviceIndex: number) =>
+    activeOf(id, node, [0, 1, 2, 3, 4, 5, 6, 7], { startedAt: NOW - HOUR, serviceIndex });
+
+  test("a job pushes out another only when it is likelier to end by the whole hysteresis", () => {
+    const run = (serviceIndex: number) =>
+      stopped({ nodes: nodes.slice(0, 1), queueing, active: [hog("1", "a", 0.01)], pending: [pendingOf("9", 1, { serviceIndex })] });
+    expect(run(0.01 * queueing.hysteresis * 0.99)).toEqual([]);
+    expect(run(0.01 * queueing.hysteresis * 1.01)).toEqual(["1"]);
+  });
+
+  test("a job of lower priority pushes nobody out", () => {
+    const active = [{ ...hog("1", "a", 1e-9), priority: 5 }];
+    expect(stopped({ nodes: nodes.slice(0, 1), queueing, active, pending: [pendingOf("9", 1, { serviceIndex: 1 })] })).toEqual([]);
+  });
+
+  test("a gang over two nodes empties both", () => {
+    const active = [hog("1", "a", 1e-6), hog("2", "b", 1e-6)];
+    const gang = { ...pendingOf("9", 8, { serviceIndex: 1 }), replicas: 2 };
+    expect(stopped({ nodes, queueing, active, pending: [gang] }).sort()).toEqual(["1", "2"]);
+  });
+
+  test("a job that waited long for its first run gets it, whatever its index", () => {
+    const waited = pendingOf("9", 1, { serviceIndex: 0, queuedAt: NOW - queueing.firstRunAfterMs });
+    expect(stopped({ nodes: nodes.slice(0, 1), queueing, active: [hog("1", "a", 1)], pending: [waited] })).toEqual(["1"]);
+    expect(stopped({ nodes: nodes.slice(0, 1), queueing, active: [hog("1", "a", 1)], pending: [{ ...waited, hasRun: true }] })).toEqual([]);
+  });
+});
+
+describe("over random clusters", () => {
+  const clusters = fc.record({
+    sizes: fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 12 }),
+    asks: fc.array(fc.record({ gpus: fc.integer({ min: 1, max: 8 }), owner: fc.boolean() }), { minLength: 1, maxLength: 8 }),
+    quota: fc.integer({ min: 1, max: 24 }),
+    guestQuota: fc.integer({ min: 0, max: 8 }),
+    minutes: fc.array(fc.integer({ min: 0, max: 600 }), { minLength: 12, maxLength: 12 }),
+  });
+
+  type Cluster = typeof clusters extends fc.Arbitrary<infer Value> ? Value : never;
+
+  function snapshotOf({ sizes, asks, quota, guestQuota, minutes }: Cluster): ClusterSnapshot {
+    const nodes = ["a", "b", "c"].map((id) => nodeOf(id, 8));
+    const free = new Map(nodes.map((node) => [node.id, 0]));
+    const active: ActiveJob[] = [];
+    for (const [place, size] of sizes.entries()) {
+      const node = [...free].find(([, used]) => used + size <= 8);
+      if (node === undefined) continue;
+      const gpus = Array.from({ length: size }, (_, index) => node[1] + index);
+      free.set(node[0], node[1] + size);
+      active.push(activeOf(String(place), node[0], gpus, { project: "guest", startedAt: NOW - (minutes[place] ?? 0) * 60_000 }));
+    }
+    const pending = asks.map(
+      ({ gpus, owner }, place): PendingJob => pendingOf(String(100 + place), gpus, { project: owner ? "owner" : "guest" }),
+    );
+    return { nodes, active, pending, projects: [team("owner", quota), team("guest", guestQuota)] };
+  }
+
+  test("what is stopped lets a job of the project that takes back start in the next pass, so nothing is stopped for nothing", () => {
+    fc.assert(
+      fc.property(clusters, (cluster) => {
+        const snapshot = snapshotOf(cluster);
+        const plan = decide(snapshot, NOW);
+        if (plan.preemptions.length === 0) return;
+        const gone = new Set(plan.preemptions.map(({ jobId }) => jobId));
+        const placed = new Set(plan.placements.map(({ jobId }) => jobId));
+        const started = plan.placements.map(({ jobId, assignments }): ActiveJob => {
+          const job = snapshot.pending.find(({ id }) => id === jobId) as PendingJob;
+          return { id: jobId, resources: job.resources, assignments, project: job.project ?? "", startedAt: NOW };
+        });
+        const active = [...snapshot.active.filter(({ id }) => !gone.has(id)), ...started];
+        const next = decide({ ...snapshot, active, pending: snapshot.pending.filter(({ id }) => !placed.has(id)) }, NOW);
+        const owners = new Set(snapshot.pending.filter(({ project }) => project === "owner").map(({ id }) => id));
+        expect(next.placements.filter(({ jobId }) => owners.has(jobId)).length).toBeGreaterThan(0);
+        expect(next.preemptions.filter(({ jobId }) => started.some(({ id }) => id === jobId))).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("a guaranteed project never waits while others run borrowed GPUs long enough to be taken", () => {
+    fc.assert(
+      fc.property(clusters, (cluster) => {
+        const snapshot = snapshotOf({ ...cluster, guestQuota: 0, quota: 24, minutes: cluster.minutes.map(() => 60) });
+        snapshot.pending = [pendingOf("100", 8, { project: "owner" })];
+        const plan = decide(snapshot, NOW);
+        expect(plan.placements.length + plan.preemptions.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("only borrowers that ran their ten minutes are stopped, each once", () => {
+    fc.assert(
+      fc.property(clusters, (cluster) => {
+        const snapshot = snapshotOf(cluster);
+        const { preemptions } = decide(snapshot, NOW);
+        expect(new Set(preemptions.map(({ jobId }) => jobId)).size).toBe(preemptions.length);
+        for (const { jobId } of preemptions) {
+          const victim = snapshot.active.find(({ id }) => id === jobId);
+          expect(NOW - (victim?.startedAt ?? NOW)).toBeGreaterThanOrEqual(600_000);
+        }
+        const kept = snapshot.active.filter(({ id }) => !preemptions.some(({ jobId }) => jobId === id));
+        const held = kept.reduce((sum, { assignments }) => sum + (assignments[0]?.gpuUuids.length ?? 0), 0);
+        const before = snapshot.active.reduce((sum, { assignments }) => sum + (assignments[0]?.gpuUuids.length ?? 0), 0);
+        // Jobs are covered whole: the largest may straddle the quota.
+        if (preemptions.length > 0) expect(held).toBeGreaterThanOrEqual(Math.min(before, cluster.guestQuota) - 7);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});

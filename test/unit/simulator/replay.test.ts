@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import {
+  historyJobs,
+  historyNodes,
+  readReplayJobs,
+  readReplayNodes,
+  type Simulation,
+  type SimulationInput,
+  simulate,
+  simulationChart,
+} from "../../../src/control/simulator/index.ts";
+import type { Job } from "../../../src/shared/domain/index.ts";
+import { factsOf, specOf } from "../../support/control-samples.ts";
+import { traceText } from "../../support/traces.ts";
+
+function run(trace: string, changes: Partial<SimulationInput> = {}): Simulation {
+  return simulate({ trace, cluster: "1x2", policy: "fair", seed: 1, restartSeconds: 0, passSeconds: 300, ...changes });
+}
+
+function reportOf(simulation: Simulation) {
+  if (simulation.kind !== "replay") throw new Error(`not a replay: ${simulation.kind}`);
+  return simulation.report;
+}
+
+const HEADER = "id,submit_s,duration_s,gpus";
+
+describe("replaying a trace", () => {
+  test("two jobs of two GPUs run one after the other on one machine", () => {
+    const report = reportOf(run(`${HEADER}\na,0,100,2\nb,10,50,2\n`));
+    expect(report.jct).toMatchObject({ average: (100 + 140) / 2 });
+    expect(report.queueing).toMatchObject({ average: 45, p50: 90 });
+    expect(report).toMatchObject({ jobs: 2, makespan: 150, utilisationPercent: 100, preemptions: 0 });
+  });
+
+  test("a job larger than the cluster never starts, and the others do", () => {
+    const report = reportOf(run(`${HEADER}\nbig,0,100,3\nsmall,0,50,1\n`));
+    expect(report.neverStarted).toEqual(["big"]);
+    expect(report.jobs).toBe(1);
+  });
+
+  test("a cluster without machines runs nothing, and an empty trace is an empty report", () => {
+    expect(reportOf(run(`${HEADER}\na,0,100,1\n`, { cluster: "name,gpus\n" }))).toMatchObject({
+      jobs: 0,
+      neverStarted: ["a"],
+      utilisationPercent: 0,
+    });
+    expect(reportOf(run(`${HEADER}\n`))).toMatchObject({ jobs: 0, makespan: 0 });
+  });
+
+  test("JSON and CSV of the same jobs give the same result", () => {
+    const jobs = [
+      { id: "a", submit_s: 0, duration_s: 100, gpus: 1, project: "p" },
+      { id: "b", submit_s: 5, duration_s: 10, gpus: 2, project: "q" },
+    ];
+    const csv = `${HEADER},project\na,0,100,1,p\nb,5,10,2,q\n`;
+    expect(run(JSON.stringify(jobs))).toEqual(run(csv));
+  });
+
+  test("jobs of a partition stay on its machines", () => {
+    const cluster = "vc,nodes\nx,1\ny,1\n";
+    const trace = "job_id,vc,submit_s,gpus,duration_s\n1,x,0,8,100\n2,x,0,8,100\n3,y,0,8,100\n";
+    expect(reportOf(run(trace, { cluster }))).toMatchObject({ makespan: 200, jobs: 3 });
+  });
+
+  test("a Muri trace runs under the scheduler's own policies, the same each time", () => {
+    const trace = traceText("muri_trace3.csv.gz").split("\n").slice(0, 100).join("\n");
+    const simulation = run(trace, { cluster: "8x8", policy: "service", passSeconds: 86_400 });
+    expect(reportOf(simulation).jobs).toBe(99);
+    expect(run(trace, { cluster: "8x8", policy: '{"queueing": "service"}', passSeconds: 86_400 })).toMatchObject({
+      report: reportOf(simulation),
+    });
+    expect(simulationChart(simulation)).toMatch(/^<svg [\s\S]*polyline[\s\S]*<\/svg>\n$/);
+  });
+});
+
+describe("replaying a cluster's own history", () => {
+  test("takes the jobs that ran to an end within the period, with the time they ran", () => {
+    const at = (submittedAt: number, startedAt: number | null, finishedAt: number | null, id: string) =>
+      ({ id, user: "ann", submittedAt, startedAt, finishedAt, spec: specOf({ resources: { gpus: 2 } }) }) as Job;
+    const jobs = [at(5000, 9000, 19_000, "2"), at(4000, 4000, 5000, "1"), at(100, 200, 300, "old"), at(6000, 7000, null, "running")];
+    expect(historyJobs(jobs, 1000)).toMatchObject([
+      { id: "1", submitSeconds: 0, durationSeconds: 1, gpus: 2, user: "ann" },
+      { id: "2", submitSeconds: 1, durationSeconds: 10 },
+    ]);
+    expect(historyNodes([{ name: "n", facts: factsOf("n", 4) }])).toMatchObject([{ name: "n", gpus: 4, partition: null }]);
+  });
+});
+
+describe("bad input", () => {
+  test.each([
+    ["id,submit_s,gpus\na,0,1\n", /the trace has the columns id,submit_s,gpus; known are/],
+    [`${HEADER}\na,0,soon,1\n`, /line 2 of the trace: 'duration_s' must be a number, is 'soon'/],
+    [`${HEADER}\na,0,10,-1\n`, /job a of the trace: counts must be whole/],
+    ["[{", /the trace is not JSON/],
+  ])("the trace %j is refused with what is wrong", (trace, message) => {
+    expect(() => readReplayJobs(trace)).toThrow(message);
+  });
+
+  test("an unknown policy, policy field or cluster file is refused by name", () => {
+    expect(() => run(`${HEADER}\na,0,1,1\n`, { policy: "best" })).toThrow(/no policy 'best' \(there are: fair, service, random/);
+    expect(() => run(`${HEADER}\na,0,1,1\n`, { policy: '{"queue": 1}' })).toThrow(/unknown field 'queue'/);
+    expect(() => readReplayNodes("host,gpus\n")).toThrow(/the cluster file has the columns host,gpus/);
+  });
+});

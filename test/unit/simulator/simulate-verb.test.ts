@@ -1,0 +1,62 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { CliIo } from "../../../src/cli/cli-io.ts";
+import { simulateVerb } from "../../../src/cli/verbs/simulate.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "berth-simulate-"));
+  await writeFile(join(folder, "jobs.csv"), "id,submit_s,duration_s,gpus,project\na,0,100,2,p\nb,10,50,2,q\nc,20,10,9,q\n");
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function simulated(...options: string[]): Promise<string> {
+  const stdout = new PassThrough();
+  const io: CliIo = {
+    ...{ stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: {}, colour: { stdout: false, stderr: false } },
+    ...{ interactive: false, clock: systemClock(), onSignal: () => () => {}, exitCode: 0 },
+  };
+  await simulateVerb(io).parseAsync(["--trace", join(folder, "jobs.csv"), "--cluster", "1x2", ...options], { from: "user" });
+  return String(stdout.read());
+}
+
+describe("berth simulate", () => {
+  test("prints what became of the jobs as a table", async () => {
+    const table = await simulated();
+    expect(table).toMatch(/jobs +2\n/);
+    expect(table).toMatch(/never started +1\n/);
+    expect(table).toMatch(/JCT average, s +120\n/);
+    expect(table).toMatch(/makespan, s +150\n/);
+  });
+
+  test("prints all of it as JSON, with the cluster over time", async () => {
+    const { kind, report } = JSON.parse(await simulated("-o", "json")) as {
+      kind: string;
+      report: { neverStarted: string[]; samples: unknown[] };
+    };
+    expect(kind).toBe("replay");
+    expect(report.neverStarted).toEqual(["c"]);
+    expect(report.samples.length).toBeGreaterThan(0);
+  });
+
+  test("draws a chart", async () => {
+    const chart = join(folder, "run.svg");
+    await simulated("--chart", chart);
+    expect(await readFile(chart, "utf8")).toContain(">allocated</text>");
+  });
+
+  test("takes a policy from a JSON file", async () => {
+    const policy = join(folder, "policy.json");
+    await writeFile(policy, JSON.stringify({ queueing: "service", placement: { kind: "spread" } }));
+    expect(await simulated("--policy", policy)).toMatch(/jobs +2\n/);
+  });
+
+  test("refuses numbers that are none, and files that are not there", async () => {
+    await expect(simulated("--restart", "soon")).rejects.toThrow("--restart must be a number not below 0, is 'soon'");
+    await expect(simulated("--cluster", join(folder, "none.csv"))).rejects.toThrow(/cannot read .*none\.csv/);
+  });
+});
