@@ -7,7 +7,8 @@ export default defineConfig({
     // Two cores: more workers only fight over them, and integration files share the machine's kernel.
     maxWorkers: 2,
     projects: [
-      { test: { ...common, name: "unit", include: ["test/unit/**/*.test.ts", "test/cluster/**/*.test.ts"] } },
+      // The bound ends a broken run; property tests and simulations take seconds on a busy machine.
+      { test: { ...common, name: "unit", include: ["test/unit/**/*.test.ts", "test/cluster/**/*.test.ts"], testTimeout: 60_000 } },
       { test: { ...common, name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 } },
       {
         test: {

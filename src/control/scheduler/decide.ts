@@ -2,6 +2,7 @@ import type { Assignment } from "../../shared/domain/index.ts";
 import { explainPending } from "./explain/explain-pending.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
 import { type OrderedQueue, orderQueue } from "./order/order-queue.ts";
+import { DEFAULT_PROJECT } from "./order/project-tree.ts";
 import { type Pass, type RequestClass, startPass } from "./pass.ts";
 import { indexCandidates } from "./place/candidate-index.ts";
 import { placeGang } from "./place/place-gang.ts";
@@ -37,6 +38,11 @@ export function decide(snapshot: ClusterSnapshot, now: number, memory?: CycleMem
     const over = queue.overLimit(job);
     if (over !== null) {
       plan.reasons.push({ jobId: job.id, kind: "over-limit", reason: over });
+      continue;
+    }
+    const promised = waitsForPromise(cycle, job);
+    if (promised !== null) {
+      plan.reasons.push({ jobId: job.id, kind: "held-back", reason: promised });
       continue;
     }
     const request = pass.classOf(job, position);
@@ -84,6 +90,8 @@ interface Cycle {
   roomMaker: RoomMaker | null;
   ends: readonly Ending[];
   reservations: number;
+  /** Project -> its job that others are being stopped for. */
+  promised: Map<string, string>;
   /** Request -> the shortest time limit that could not be backfilled: longer ones cannot either. */
   noGap: Map<string, number>;
 }
@@ -93,7 +101,7 @@ function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory 
   const pass = startPass(snapshot, memory);
   const rules = preemptionRules(snapshot, queue, now);
   const roomMaker = rules === null ? null : createRoomMaker(snapshot, rules, pass.free);
-  return { snapshot, now, queue, pass, roomMaker, ends: endings(snapshot.active), reservations: 0, noGap: new Map() };
+  return { snapshot, now, queue, pass, roomMaker, ends: endings(snapshot.active), reservations: 0, promised: new Map(), noGap: new Map() };
 }
 
 function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignment[] | null {
@@ -101,6 +109,16 @@ function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignm
   const assignments = placeGang(pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
   request.failed = assignments === null;
   return assignments;
+}
+
+/**
+ * What its project borrows beyond its guarantee would count against the guarantee once it runs: the promised job would then
+ * be a borrower itself, and others would have been stopped for nothing. So borrowing waits until the promise is kept.
+ */
+function waitsForPromise({ promised, queue }: Cycle, job: PendingJob): string | null {
+  const first = promised.get(job.project ?? DEFAULT_PROJECT);
+  if (first === undefined || queue.withinGuarantee(job)) return null;
+  return `waits until job ${first} of its project has started on the GPUs that are taken back for it`;
 }
 
 /** On reserved nodes too, when its time limit ends before the reservation begins. */
@@ -122,6 +140,7 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob) {
     pass.hold(job, room.nodeIds, now);
     // It counts as started: the next job of its project must not stop others for the same part of the quota.
     queue.placed(job);
+    if (snapshot.queueing?.kind !== "service") cycle.promised.set(job.project ?? DEFAULT_PROJECT, job.id);
     return room.preemptions;
   }
   // Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle.
