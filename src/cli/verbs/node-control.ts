@@ -9,24 +9,30 @@ import { action, examples } from "../verb.ts";
 export function nodeVerb(io: CliIo): Command {
   const command = new Command("node").description("Cordon, drain, label, taint or release machines.");
   const patching = (name: string, description: string, patch: NodePatch) =>
-    withHost(command.command(name))
-      .description(description)
-      .argument("<node...>", "names")
-      .action(action(io, (nodes: string[], _options: object, self: Command) => patchNodes(io, nodes, patch, self)));
+    examples(
+      withHost(command.command(name))
+        .description(description)
+        .argument("<node...>", "names")
+        .action(action(io, (nodes: string[], _options: object, self: Command) => patchNodes(io, nodes, patch, self))),
+      [`berth node ${name} gpu-07`],
+    );
   patching("cordon", "Place nothing new on the nodes.", { cordoned: true });
   patching("uncordon", "Place jobs on them again; ends a drain too.", { cordoned: false, draining: false });
   patching("drain", "As cordon, for maintenance: what runs may finish.", { draining: true });
   patching("release", "End the quarantine of the nodes and their GPUs.", { release: true });
-  const writing = (name: string, description: string, read: (changes: readonly string[]) => NodePatch) =>
-    withHost(command.command(name))
-      .description(description)
-      .argument("<node>", "name")
-      .argument("<change...>", "key=value sets, key- removes")
-      .action(
-        action(io, (node: string, changes: string[], _options: object, self: Command) => patchNodes(io, [node], read(changes), self)),
-      );
-  writing("label", "Set or remove labels that jobs choose nodes by.", labelPatch);
-  writing("taint", "Keep jobs away unless they tolerate it.", taintPatch);
+  const writing = (name: string, description: string, example: string, read: (changes: readonly string[]) => NodePatch) =>
+    examples(
+      withHost(command.command(name))
+        .description(description)
+        .argument("<node>", "name")
+        .argument("<change...>", "key=value sets, key- removes")
+        .action(
+          action(io, (node: string, changes: string[], _options: object, self: Command) => patchNodes(io, [node], read(changes), self)),
+        ),
+      [example],
+    );
+  writing("label", "Set or remove labels that jobs choose nodes by.", "berth node label gpu-07 rack=r12 zone-", labelPatch);
+  writing("taint", "Keep jobs away unless they tolerate it.", "berth node taint gpu-07 team=vision", taintPatch);
   return examples(command, ["berth node drain gpu-07", "berth node label gpu-07 rack=r12", "berth node taint gpu-07 team=vision"]);
 }
 
