@@ -20,7 +20,7 @@ interface SetOptions {
 /** `berth project set|ls|get`: who shares the cluster with whom. */
 export function projectVerb(io: CliIo): Command {
   const command = new Command("project").description("Set the shares, quotas and limits of projects.");
-  withHost(command.command("set"))
+  const set = withHost(command.command("set"))
     .description("Make a project or replace its settings; what is left out goes back to its default.")
     .argument("<name>")
     .option("--weight <number>", "its part among its siblings (default 1)", weight)
@@ -36,14 +36,14 @@ export function projectVerb(io: CliIo): Command {
         io.stdout.write(`project/${project.name}\n`);
       }),
     );
-  withFormats(withHost(command.command("ls")))
+  const ls = withFormats(withHost(command.command("ls")))
     .description("List the projects.")
     .action(
       action(io, async (options: FormatOptions, self: Command) =>
         printListing(io, options, projectListing(), await (await connectApi(io, self)).projects()),
       ),
     );
-  withHost(command.command("get"))
+  const get = withHost(command.command("get"))
     .description("Describe a project.")
     .argument("<name>")
     .action(
@@ -51,6 +51,9 @@ export function projectVerb(io: CliIo): Command {
         printValue(io, "yaml", await (await connectApi(io, self)).project(name)),
       ),
     );
+  examples(set, ["berth project set vision --weight 2 --quota-gpus 16 --max-gpus 32"]);
+  examples(ls, ["berth project ls -o json"]);
+  examples(get, ["berth project get vision"]);
   return examples(command, [
     "berth project set vision --weight 2 --quota-gpus 16",
     "berth project set vision-eval --parent vision",
