@@ -36,6 +36,7 @@ export { type DeviceSelector, parseDeviceSelector } from "./requests/device-sele
 export { type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./requests/driver-capabilities.ts";
 export type { PlanReason } from "./requests/explain-plan.ts";
 export { type AllowedExtra, type ExtraDevice, parseImexChannels, parseMigRight } from "./requests/extra-devices.ts";
+export { withExtraFiles } from "./requests/extra-files.ts";
 export { extraNodes } from "./requests/extra-nodes.ts";
 export { type CompatNote, type ReadAt, readCompatNote } from "./requests/forward-compatibility/compat-note.ts";
 export { type CompatDecision, type CompatLibraries, decideCompat } from "./requests/forward-compatibility/decide-compat.ts";

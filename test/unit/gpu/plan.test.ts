@@ -162,3 +162,24 @@ describe("planning an injection", () => {
     expect(() => plan(...request)).toThrow(expect.objectContaining({ code: "gpu_unavailable", message }));
   });
 });
+
+describe("planning GPUDirect Storage", () => {
+  const files: DriverFiles = {
+    ...FILES,
+    services: [{ service: "udev", kind: "folder", hostPath: "/run/udev" }],
+    fixedFiles: [{ hostPath: "/etc/cufile.json", path: "etc/cufile.json", place: "/etc/cufile.json" }],
+  };
+
+  it("binds udev's database read-only and names the machine's settings, unless the container has its own", () => {
+    const made = plan(["GPU-0"], { files });
+    expect(made.mounts.slice(-2)).toEqual([
+      { hostPath: "/etc/cufile.json", containerPath: "/usr/local/nvidia/etc/cufile.json", options: ["ro", "nosuid", "nodev", "bind"] },
+      { kind: "folder", hostPath: "/run/udev", containerPath: "/run/udev", options: ["ro", "nosuid", "nodev", "noexec", "bind"] },
+    ]);
+    expect(made.env["CUFILE_ENV_PATH_JSON"]).toBe("/usr/local/nvidia/etc/cufile.json");
+    expect(plan(["GPU-0"], { files, env: { CUFILE_ENV_PATH_JSON: "/job/cufile.json" } }).env["CUFILE_ENV_PATH_JSON"]).toBe(
+      "/job/cufile.json",
+    );
+    expect(plan(["GPU-0"]).env).not.toHaveProperty("CUFILE_ENV_PATH_JSON");
+  });
+});
