@@ -13,6 +13,7 @@ export { selectDriverFiles } from "./driver-files/select-driver-files.ts";
 export type { GpuGrant, GpuHost, GpuHostOptions } from "./gpu-host.ts";
 export { createGpuHost } from "./gpu-host.ts";
 export type { CapabilityPart, HostDevice, HostState, HostStateRequest } from "./host-state/host-state.ts";
+export { hostState } from "./host-state/host-state.ts";
 export type { HostStateOptions } from "./host-state/write-host-state.ts";
 export { writeHostState } from "./host-state/write-host-state.ts";
 export { createInventory, type GpuXid, type Inventory, type InventoryOptions } from "./inventory/create-inventory.ts";
