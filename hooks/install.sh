@@ -138,7 +138,7 @@ remove_all() {
   local path others
   others=$(other_engines | paste -sd' ')
   if [ -n "$others" ]; then echo "==> kept what $others uses"; return; fi
-  for path in "$settings" "$udev" "$libexec" "$run/gpu-host-state.json" "$run/gpu-plans"; do take_away "$path"; done
+  for path in "$settings" "$udev" "$libexec" "$run/gpu-host-state.json" "$run/gpu-plans" "$run/last-refusal"; do take_away "$path"; done
 }
 
 install_all() {

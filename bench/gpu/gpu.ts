@@ -105,7 +105,7 @@ async function runtimeEdit(): Promise<Row> {
 async function hookPeakMemory(): Promise<Row> {
   const folder = await mkdtemp(join(tmpdir(), "bench-hook-"));
   const meter = join(folder, "peak-memory");
-  await must("g++", ["-O1", "-static", "-o", meter, "bench/gpu/peak-memory.cc"]);
+  await must("g++", ["-O1", "-static", "-o", meter, "test/integration/gpu/support/peak-memory.cc"]);
   const rootfs = join(folder, "rootfs");
   for (const name of ["dev", "proc", "usr/local/nvidia"]) await mkdir(join(rootfs, name), { recursive: true });
   const holder = await holdNamespace(rootfs);

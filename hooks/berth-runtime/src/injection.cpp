@@ -25,6 +25,12 @@ json::const_iterator find_device(const json& devices, const std::string& name) {
   return std::count_if(devices.begin(), devices.end(), begins) == 1 ? first : devices.end();
 }
 
+/** MIG devices come and go without udev's notice, so that the state may be older than they are. */
+[[noreturn]] void refuse_unknown(const std::string& name) {
+  if (name.compare(0, 4, "mig-") != 0 && name.find(':') == std::string::npos) throw Failure("this machine has no GPU " + name);
+  throw Failure("this machine has no GPU or MIG device " + name + "; `nvidia-smi -L` names them, `berth gpu host-state` looks anew");
+}
+
 /** Positions in the state's list, which is in PCI bus order, so that CUDA's device 0 is the first. */
 std::set<std::size_t> positions(const json& devices, const Request& request) {
   std::set<std::size_t> chosen;
@@ -32,7 +38,7 @@ std::set<std::size_t> positions(const json& devices, const Request& request) {
     if (devices[at].at("inAll") == true && devices[at].at("problem").is_null()) chosen.insert(at);
   for (const std::string& name : request.devices) {
     const auto found = find_device(devices, name);
-    if (found == devices.end()) throw Failure("this machine has no GPU " + name);
+    if (found == devices.end()) refuse_unknown(name);
     if (!found->at("problem").is_null())
       throw Failure("GPU " + name + " is not handed out: " + found->at("problem").get<std::string>());
     chosen.insert(static_cast<std::size_t>(found - devices.begin()));

@@ -11,6 +11,7 @@
 #include "edit-spec.hpp"
 #include "failure.hpp"
 #include "fd.hpp"
+#include "last-refusal.hpp"
 #include "read-file.hpp"
 #include "settings.hpp"
 #include "trusted-file.hpp"
@@ -65,6 +66,18 @@ void filter_spec(const Settings& settings) {
   if (std::fwrite(edited.data(), 1, edited.size(), stdout) != edited.size() || std::fflush(stdout) != 0) fail_errno("write", "stdout");
 }
 
+/** Engines throw stderr away, so the reason of a refusal goes where each of them, or its people, will look. */
+template <typename Act>
+void or_explain(const Settings& settings, int argc, char** argv, Act act) {
+  try {
+    act();
+  } catch (const std::exception& error) {
+    leave_refusal(settings.state, error.what());
+    log_refusal(argc, argv, error.what());
+    throw;
+  }
+}
+
 /** Every argument but ours goes on to the runtime. */
 void become_runtime(const Settings& settings, char** argv) {
   argv[0] = const_cast<char*>(settings.runtime.c_str());
@@ -81,8 +94,9 @@ void run(int argc, char** argv) {
     argc -= 2;
   }
   const Settings settings = read_settings(settings_path);
-  if (argc == 2 && std::string(argv[1]) == "--precreate") return filter_spec(settings);
-  if (const auto bundle = bundle_to_edit(argc, argv)) edit_bundle(settings, absolute(*bundle));
+  if (argc == 2 && std::string(argv[1]) == "--precreate") return or_explain(settings, argc, argv, [&] { filter_spec(settings); });
+  if (const auto bundle = bundle_to_edit(argc, argv))
+    or_explain(settings, argc, argv, [&] { edit_bundle(settings, absolute(*bundle)); });
   become_runtime(settings, argv);
 }
 

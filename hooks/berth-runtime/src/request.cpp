@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "failure.hpp"
 
@@ -60,6 +61,21 @@ void refuse_mig_rights(const json& spec) {
     if (!words(spec_env(spec, name)).empty() && !is_privileged(spec)) throw Failure(std::string(name) + " needs a privileged container");
 }
 
+/** In place of a start that looks right and lacks what was asked: engines do not show a runtime's warnings. */
+void refuse_extras(const json& spec) {
+  const std::pair<const char*, const char*> extras[] = {
+      {"NVIDIA_GDS", "--device /dev/nvidia-fs0 (and its like) -v /run/udev:/run/udev:ro -v /etc/cufile.json:/etc/cufile.json:ro"},
+      {"NVIDIA_MOFED", "--device /dev/infiniband/rdma_cm --device /dev/infiniband/uverbs0 (and its like)"},
+      {"NVIDIA_GDRCOPY", "--device /dev/gdrdrv"},
+      {"NVIDIA_NVSWITCH", "--device /dev/nvidia-nvswitchctl --device /dev/nvidia-nvswitch0 (and its like)"}};
+  for (const auto& [name, instead] : extras)
+    if (spec_env(spec, name) == "enabled")
+      throw Failure(std::string(name) + "=enabled is given to jobs of Berth only; unset it and use " + instead);
+  for (const std::string& channel : words(spec_env(spec, "NVIDIA_IMEX_CHANNELS")))
+    if (channel != "all")
+      throw Failure("NVIDIA_IMEX_CHANNELS is given to jobs of Berth only; unset it and use --device /dev/nvidia-caps-imex-channels/channel" + channel);
+}
+
 }  // namespace
 
 std::string spec_env(const json& spec, const std::string& name, const std::string& absent) {
@@ -88,5 +104,6 @@ Request read_request(const json& spec) {
   request.capabilities = request.every_capability ? kCapabilities : capabilities_of(capabilities);
   request.requirements = read_requirements(spec);
   refuse_mig_rights(spec);
+  refuse_extras(spec);
   return request;
 }

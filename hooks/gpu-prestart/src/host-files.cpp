@@ -35,7 +35,7 @@ Fd clone_file(const FileMount& mount) {
   Fd tree = clone(mount.host_path, st);
   const auto [type, name, attributes] = wanted(mount.kind);
   if ((st.st_mode & S_IFMT) != type) throw Failure("host file " + mount.host_path + " is not a " + name);
-  if (sys::mount_setattr(tree.get(), attributes) != 0) fail_errno("mount_setattr", mount.host_path);
+  if (sys::mount_setattr(tree.get(), attributes | (mount.read_only ? MOUNT_ATTR_RDONLY : 0)) != 0) fail_errno("mount_setattr", mount.host_path);
   return tree;
 }
 

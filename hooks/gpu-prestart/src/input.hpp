@@ -13,13 +13,14 @@ struct DeviceNode {
   gid_t gid;
 };
 
-/** A file is bound read-only; a socket, and a folder of pipes (MPS), must stay writable. */
+/** A file is bound read-only; a socket, and a folder of pipes (MPS), must stay writable; a folder of data (udev's) need not. */
 enum class MountKind { file, socket, folder };
 
 struct FileMount {
   std::string host_path;
   std::string path;  // below the driver folder: "lib64/libcuda.so.550.163.01"; in Plan::run_mounts below the rootfs
   MountKind kind;
+  bool read_only = false;  // of a socket or folder; a file always is
 };
 
 struct Symlink {

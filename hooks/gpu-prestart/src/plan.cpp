@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "failure.hpp"
@@ -70,14 +71,19 @@ MountKind kind_of(const json& entry) {
   throw Failure("plan: mount kind " + kind + " is not file, socket or folder");
 }
 
+bool is_read_only(const json& entry) {
+  const json options = entry.value("options", json::array());
+  return std::find(options.begin(), options.end(), "ro") != options.end();
+}
+
 /** Into the driver folder, or below /run for what programs look for there alone. */
 void add_mount(Plan& plan, const std::string& folder, const json& entry) {
   const std::string path = entry.at("containerPath").get<std::string>();
   const MountKind kind = kind_of(entry);
   if (kind != MountKind::file && path.compare(0, 5, "/run/") == 0)
-    plan.run_mounts.push_back({host_path(entry), "run/" + below("/run", path), kind});
+    plan.run_mounts.push_back({host_path(entry), "run/" + below("/run", path), kind, is_read_only(entry)});
   else
-    plan.mounts.push_back({host_path(entry), below(folder, path), kind});
+    plan.mounts.push_back({host_path(entry), below(folder, path), kind, is_read_only(entry)});
 }
 
 void add_proc_view(Plan& plan, const json& view) {

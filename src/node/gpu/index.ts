@@ -13,6 +13,7 @@ export { selectDriverFiles } from "./driver-files/select-driver-files.ts";
 export type { GpuGrant, GpuHost, GpuHostOptions } from "./gpu-host.ts";
 export { createGpuHost } from "./gpu-host.ts";
 export type { CapabilityPart, HostDevice, HostState, HostStateRequest } from "./host-state/host-state.ts";
+export { hostState } from "./host-state/host-state.ts";
 export type { HostStateOptions } from "./host-state/write-host-state.ts";
 export { writeHostState } from "./host-state/write-host-state.ts";
 export { createInventory, type GpuXid, type Inventory, type InventoryOptions } from "./inventory/create-inventory.ts";
@@ -36,6 +37,7 @@ export { type DeviceSelector, parseDeviceSelector } from "./requests/device-sele
 export { type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./requests/driver-capabilities.ts";
 export type { PlanReason } from "./requests/explain-plan.ts";
 export { type AllowedExtra, type ExtraDevice, parseImexChannels, parseMigRight } from "./requests/extra-devices.ts";
+export { withExtraFiles } from "./requests/extra-files.ts";
 export { extraNodes } from "./requests/extra-nodes.ts";
 export { type CompatNote, type ReadAt, readCompatNote } from "./requests/forward-compatibility/compat-note.ts";
 export { type CompatDecision, type CompatLibraries, decideCompat } from "./requests/forward-compatibility/decide-compat.ts";

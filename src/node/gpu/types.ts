@@ -47,7 +47,7 @@ export interface DeviceNode {
 
 /**
  * A regular file, bound read-only below the driver folder; or a daemon's socket or folder of pipes (`kind`), bound
- * nosuid, nodev, noexec below the driver folder or /run.
+ * nosuid, nodev, noexec below the driver folder or /run, and writable unless `options` has "ro".
  */
 export interface FileMount {
   kind?: "file" | "socket" | "folder";
@@ -125,7 +125,7 @@ export interface FixedFile {
 
 /** A socket or a folder of pipes, through which programs reach a service of the host. */
 export interface ServiceEndpoint {
-  service: "persistenced" | "fabricmanager" | "mps";
+  service: "persistenced" | "fabricmanager" | "mps" | "udev";
   kind: "socket" | "folder";
   hostPath: string;
 }

@@ -9,6 +9,9 @@ import { loadNative } from "../../../src/node/platform/index.ts";
 import { must } from "./support/exec.ts";
 import { tree } from "./support/rootfs.ts";
 
+/** The built one: what the test is about needs a process of fewer capabilities. */
+const LAYERS_MODULE = new URL("../../../dist/node/gpu/layer/remove-unused-layers.js", import.meta.url).href;
+
 let folder: string;
 let root: string;
 
@@ -146,6 +149,29 @@ describe("driver layers of earlier runs", () => {
     holder.stdin.end();
     await new Promise((resolve) => holder.once("exit", resolve));
     expect((await removeUnusedLayers(folder)).sort()).toEqual([used, "image"]);
+  });
+
+  it("are told apart as well where a process with more capabilities than ours hides its mount namespace", async () => {
+    const layers = join(folder, "gpu-layers");
+    for (const name of [used, unused, "image"]) await mkdir(join(layers, name), { recursive: true });
+    const target = await made(join(folder, "target"));
+    const script = `mount -t overlay overlay -o lowerdir=${layers}/${used}:${layers}/image ${target} && echo mounted && exec cat`;
+    const holder = spawn("unshare", ["-m", "--propagation", "private", "sh", "-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+    const ended = new Promise((resolve) => holder.once("exit", resolve));
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    const program = `
+      import { readlinkSync } from "node:fs";
+      import { removeUnusedLayers } from ${JSON.stringify(LAYERS_MODULE)};
+      let code = null;
+      try { readlinkSync("/proc/${holder.pid}/ns/mnt"); } catch (error) { code = error.code; }
+      console.log(JSON.stringify([code, (await removeUnusedLayers(${JSON.stringify(folder)})).sort()]));`;
+    try {
+      const weaker = ["--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace", process.execPath, "--input-type=module", "-e", program];
+      expect(JSON.parse(await must("setpriv", weaker))).toEqual(["EACCES", [unused]]);
+    } finally {
+      holder.stdin.end();
+      await ended;
+    }
   });
 
   it("are nothing to speak of on a fresh machine", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,7 +58,7 @@ function seen({ stdout }: Finished): { nodes: string[]; uuids: string[] } {
 describe.each([
   ["podman run", startPodman],
   ["docker run --runtime berth", startDocker],
-])("%s", (_name, start) => {
+])("%s", (name, start) => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await start(machine.folder, prefix, imageTar);
@@ -101,7 +101,9 @@ describe.each([
     ["a newer driver", env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_REQUIRE_CUDA=cuda>=99")],
     ["a capability that does not exist", env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=bogus")],
   ])("does not start a container that asks for %s", async (_what, variables) => {
-    expect((await engine.run("--rm", ...variables, "tiny", "ls")).code).not.toBe(0);
+    const { code, stderr } = await engine.run("--rm", ...variables, "tiny", "ls");
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(name.startsWith("docker") ? /berth-runtime: \S/ : /hook/);
   });
 
   it("opens an assigned device and no other, even one that the container makes itself", async () => {
@@ -122,6 +124,21 @@ describe.each([
     await engine.command("rm", "again");
   });
 });
+
+it("podman's refusals, whose reason podman itself drops, are told in a file of root's beside the host state", async () => {
+  const engine = await startPodman(join(machine.folder, "refusing"), prefix, imageTar);
+  try {
+    const refused = await engine.run("--rm", ...env("NVIDIA_VISIBLE_DEVICES=9"), "tiny", "ls");
+    expect(refused.code).not.toBe(0);
+    const path = join(prefix, "run/berth/last-refusal");
+    expect(await readFile(path, "utf8")).toMatch(/^\d{4}-\d\d-\d\dT[\d:]{8}Z this machine has no GPU 9\n$/);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    await engine.run("--rm", ...env("NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_DRIVER_CAPABILITIES=a\u001b[2J\nb"), "tiny", "ls");
+    expect(await readFile(path, "utf8")).toMatch(/unknown capability a\?\[2J\?b\n$/);
+  } finally {
+    await engine.stop();
+  }
+}, 60_000);
 
 const LIST = ["sh", "-c", "ls /dev /usr/local/nvidia/*"];
 

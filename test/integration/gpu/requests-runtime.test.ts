@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { brandsOfModel, evaluateRequirement, imageRequirements, writeHostState } from "../../../src/node/gpu/index.ts";
+import { brandsOfModel, evaluateRequirement, type HostState, imageRequirements, writeHostState } from "../../../src/node/gpu/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { isBerthError, systemClock } from "../../../src/shared/domain/index.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
@@ -125,4 +125,43 @@ it("says in one line which requirement is not met, and refuses MIG rights to wha
     "berth-runtime: NVIDIA_MIG_CONFIG_DEVICES needs a privileged container\n",
   );
   expect((await start({ NVIDIA_MIG_CONFIG_DEVICES: "all" }, ["CAP_SYS_ADMIN"])).code).toBe(0);
+});
+
+it.each([
+  [
+    { NVIDIA_GDS: "enabled" },
+    /^berth-runtime: NVIDIA_GDS=enabled is given to jobs of Berth only; unset it and use --device \/dev\/nvidia-fs0/,
+  ],
+  [{ NVIDIA_MOFED: "enabled" }, /NVIDIA_MOFED=enabled .* use --device \/dev\/infiniband\/rdma_cm/],
+  [{ NVIDIA_GDRCOPY: "enabled" }, /NVIDIA_GDRCOPY=enabled .* use --device \/dev\/gdrdrv\n$/],
+  [{ NVIDIA_NVSWITCH: "enabled" }, /NVIDIA_NVSWITCH=enabled .* use --device \/dev\/nvidia-nvswitchctl/],
+  [{ NVIDIA_IMEX_CHANNELS: "all, 3" }, /NVIDIA_IMEX_CHANNELS .* use --device \/dev\/nvidia-caps-imex-channels\/channel3\n$/],
+])("refuses %j, which would be half done, and names what to use", async (env, expected) => {
+  const { code, stderr } = await start(env);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(expected);
+});
+
+it("starts with values that ask for nothing beside GPUs", async () => {
+  expect((await start({ NVIDIA_GDS: "disabled", NVIDIA_MOFED: "", NVIDIA_IMEX_CHANNELS: "all" })).stderr).toBe("");
+});
+
+it("gives a MIG device by its UUID or GPU:MIG, and says where the names are of one that is not there", async () => {
+  const state = join(machine.folder, "state.json");
+  const text = await readFile(state, "utf8");
+  const whole = JSON.parse(text) as HostState;
+  const [gpu] = whole.devices as [HostState["devices"][number]];
+  const uuid = "MIG-5c89852c-d268-c3f3-1b07-005d5ae1dc3f";
+  await writeFile(state, JSON.stringify({ ...whole, devices: [gpu, { ...gpu, names: ["0:0", uuid.toLowerCase()], uuid, inAll: false }] }));
+  try {
+    for (const name of [uuid, "0:0"]) {
+      expect((await start({ NVIDIA_VISIBLE_DEVICES: name })).stderr).toBe("");
+      expect(JSON.parse(await readFile(join(bundle, "config.json"), "utf8")).process.env).toContain(`NVIDIA_VISIBLE_DEVICES=${uuid}`);
+    }
+    expect((await start({ NVIDIA_VISIBLE_DEVICES: "MIG-0" })).stderr).toBe(
+      "berth-runtime: this machine has no GPU or MIG device mig-0; `nvidia-smi -L` names them, `berth gpu host-state` looks anew\n",
+    );
+  } finally {
+    await writeFile(state, text);
+  }
 });

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type DeviceNode, type DriverFiles, deviceRules, type GpuInventory, planInjection } from "../../../src/node/gpu/index.ts";
+import {
+  type DeviceNode,
+  type DriverFiles,
+  deviceRules,
+  type GpuInventory,
+  hostState,
+  planInjection,
+} from "../../../src/node/gpu/index.ts";
 import type { Gpu } from "../../../src/shared/domain/index.ts";
 
 function gpu(index: number, changes: Partial<Gpu> = {}): Gpu {
@@ -74,6 +81,30 @@ describe("planning MIG devices", () => {
     expect(paths).toEqual(["/dev/nvidia1", "/dev/nvidia-caps/nvidia-cap12", "/dev/nvidia-caps/nvidia-cap13"]);
     expect(made.env.NVIDIA_VISIBLE_DEVICES).toBe("MIG-b");
     expect(made.procDriver?.shown?.slice(1)).toEqual(["capabilities/gpu1/mig/gi8/", "capabilities/gpu1/mig/gi8/0"]);
+  });
+
+  it("are in the host state by UUID and GPU:MIG with their own nodes, and one whose nodes are missing is not handed out", () => {
+    const inventory: GpuInventory = {
+      driverVersion: "550.1",
+      cudaVersion: null,
+      simulated: false,
+      gpus: [gpu(0), partitioned],
+      problem: null,
+    };
+    const half = { ...files, migNodes: files.migNodes.filter(({ gpuInstance }) => gpuInstance === 7) };
+    const { devices } = hostState({ inventory, driver: { file: "", text: "" }, driverFilesFor: () => half });
+    expect(devices.map(({ names, inAll }) => [names.slice(0, 2), inAll])).toEqual([
+      [["0", "gpu-0"], true],
+      [["1", "gpu-1"], true],
+      [["1:0", "mig-a"], false],
+      [["1:1", "mig-b"], false],
+    ]);
+    expect(devices[2]?.deviceNodes.compute?.map(({ path }) => path)).toEqual([
+      "/dev/nvidia1",
+      "/dev/nvidia-caps/nvidia-cap3",
+      "/dev/nvidia-caps/nvidia-cap4",
+    ]);
+    expect([devices[2]?.problem, devices[3]?.problem]).toEqual([null, expect.stringMatching(/MIG device MIG-b are missing/)]);
   });
 
   it("gives all devices of a whole GPU in MIG mode, and none of a GPU that left it", () => {
@@ -160,5 +191,26 @@ describe("planning an injection", () => {
     ],
   ])("refuses %s", (_what, request, message) => {
     expect(() => plan(...request)).toThrow(expect.objectContaining({ code: "gpu_unavailable", message }));
+  });
+});
+
+describe("planning GPUDirect Storage", () => {
+  const files: DriverFiles = {
+    ...FILES,
+    services: [{ service: "udev", kind: "folder", hostPath: "/run/udev" }],
+    fixedFiles: [{ hostPath: "/etc/cufile.json", path: "etc/cufile.json", place: "/etc/cufile.json" }],
+  };
+
+  it("binds udev's database read-only and names the machine's settings, unless the container has its own", () => {
+    const made = plan(["GPU-0"], { files });
+    expect(made.mounts.slice(-2)).toEqual([
+      { hostPath: "/etc/cufile.json", containerPath: "/usr/local/nvidia/etc/cufile.json", options: ["ro", "nosuid", "nodev", "bind"] },
+      { kind: "folder", hostPath: "/run/udev", containerPath: "/run/udev", options: ["ro", "nosuid", "nodev", "noexec", "bind"] },
+    ]);
+    expect(made.env["CUFILE_ENV_PATH_JSON"]).toBe("/usr/local/nvidia/etc/cufile.json");
+    expect(plan(["GPU-0"], { files, env: { CUFILE_ENV_PATH_JSON: "/job/cufile.json" } }).env["CUFILE_ENV_PATH_JSON"]).toBe(
+      "/job/cufile.json",
+    );
+    expect(plan(["GPU-0"]).env).not.toHaveProperty("CUFILE_ENV_PATH_JSON");
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { extraNodes } from "../../../src/node/gpu/index.ts";
+import { type DriverFiles, extraNodes, withExtraFiles } from "../../../src/node/gpu/index.ts";
 
 const NODES: Record<string, [number, number]> = {
   "nvidia-fs0": [508, 0],
@@ -59,5 +59,23 @@ describe("device nodes beside the GPUs", () => {
       code: "gpu_unavailable",
       message: "/dev/nvidia-caps-imex-channels/channel1 is missing: this machine has no IMEX channel 1",
     });
+  });
+});
+
+describe("files beside the GPUs", () => {
+  const none = { services: [], fixedFiles: [] } as unknown as DriverFiles;
+
+  it("are udev's database and cufile.json for GDS, as far as the machine has them", async () => {
+    const own = await mkdtemp(join(root, "gds-"));
+    expect(await withExtraFiles(none, own, ["gds"])).toEqual(none);
+    await mkdir(join(own, "run/udev/data"), { recursive: true });
+    await mkdir(join(own, "etc"));
+    await writeFile(join(own, "etc/settings.json"), "{}");
+    await symlink("/etc/settings.json", join(own, "etc/cufile.json"));
+    expect(await withExtraFiles(none, own, ["gds"])).toEqual({
+      services: [{ service: "udev", kind: "folder", hostPath: join(own, "run/udev") }],
+      fixedFiles: [{ hostPath: join(own, "etc/settings.json"), path: "etc/cufile.json", place: "/etc/cufile.json" }],
+    });
+    expect(await withExtraFiles(none, own, ["mofed", "gdrcopy", "nvswitch"])).toEqual(none);
   });
 });

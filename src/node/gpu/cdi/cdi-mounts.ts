@@ -16,6 +16,7 @@ const SERVICE_PLACES: Readonly<Record<ServiceEndpoint["service"], string>> = {
   persistenced: "/run/nvidia-persistenced/socket",
   fabricmanager: "/run/nvidia-fabricmanager/socket",
   mps: "/tmp/nvidia-mps",
+  udev: "/run/udev",
 };
 
 /**

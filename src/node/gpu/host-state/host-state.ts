@@ -26,7 +26,7 @@ export interface HostState {
 }
 
 export interface HostDevice {
-  /** Lower case: index, UUID (always the second), PCI bus id in its three lengths. */
+  /** Lower case: index, UUID (always the second), PCI bus id in its three lengths; of a MIG device "0:1" and its UUID. */
   names: string[];
   uuid: string;
   minor: number;
@@ -61,7 +61,10 @@ export interface HostStateRequest {
 /** Pure: the same planner as for Berth's own containers, asked once for every GPU and capability. */
 export function hostState(request: HostStateRequest): HostState {
   const { inventory } = request;
-  const plans = inventory.gpus.map((gpu) => ({ gpu, plans: CAPABILITIES.map((name) => attempt(request, gpu.uuid, name)) }));
+  const plans = inventory.gpus.flatMap(targetsOf).map((target) => ({
+    ...target,
+    plans: CAPABILITIES.map((name) => attempt(request, target.uuid, name)),
+  }));
   const parts = CAPABILITIES.map((name, at) => [name, capabilityPart(plans.map((entry) => entry.plans[at]))] as const);
   const capabilities = Object.fromEntries(parts);
   return {
@@ -70,21 +73,40 @@ export function hostState(request: HostStateRequest): HostState {
     driver: request.driver,
     cudaVersion: inventory.cudaVersion,
     driverVersion: inventory.driverVersion,
-    devices: plans.map(({ gpu, plans }) => ({
-      names: namesOf(gpu),
-      uuid: gpu.uuid,
+    devices: plans.map(({ gpu, uuid, names, inAll, plans }) => ({
+      names,
+      uuid,
       minor: gpu.minor,
       model: gpu.model,
       computeCapability: gpu.computeCapability,
       brands: brandsOfModel(gpu.model),
-      problem: gpu.healthy ? null : (gpu.problem ?? "not healthy"),
-      inAll: true,
+      problem: gpu.healthy ? everyProblem(plans) : (gpu.problem ?? "not healthy"),
+      inAll,
       deviceNodes: Object.fromEntries(CAPABILITIES.map((name, at) => [name, ownNodes(plans[at]?.plan ?? null, parts[at]?.[1])])),
       procShown: plans.find(({ plan }) => plan !== null)?.plan?.procDriver?.shown ?? [],
     })),
     capabilities,
     params: plans.flatMap((entry) => entry.plans).find(({ plan }) => plan !== null)?.plan?.procDriver?.params ?? null,
   };
+}
+
+interface Target {
+  gpu: GpuInventory["gpus"][number];
+  uuid: string;
+  names: string[];
+  inAll: boolean;
+}
+
+/** A GPU, then its MIG devices; "all" names the GPU, which brings them. */
+function targetsOf(gpu: Target["gpu"]): Target[] {
+  const mig = gpu.mig?.enabled === true ? gpu.mig.devices : [];
+  const parts = mig.map(({ uuid }, at) => ({ gpu, uuid, names: [`${gpu.index}:${at}`, uuid.toLowerCase()], inAll: false }));
+  return [{ gpu, uuid: gpu.uuid, names: namesOf(gpu), inAll: true }, ...parts];
+}
+
+/** Of a device that no capability can be planned for ("nodes of MIG device ... are missing"): without this it would come without nodes. */
+function everyProblem(plans: readonly Attempt[]): string | null {
+  return plans.every(({ plan }) => plan === null) ? (plans[0]?.problem ?? null) : null;
 }
 
 type Attempt = { plan: InjectionPlan; problem: null } | { plan: null; problem: string };

@@ -16,7 +16,11 @@ const SERVICE_PLACES: Readonly<Record<ServiceEndpoint["service"], string>> = {
   persistenced: "/run/nvidia-persistenced/socket",
   fabricmanager: "/run/nvidia-fabricmanager/socket",
   mps: MPS_FOLDER,
+  udev: "/run/udev",
 };
+const CUFILE_SETTINGS = `${DRIVER_FOLDER}/etc/cufile.json`;
+/** What a request beside GPUs brings, not a capability. */
+export const EXTRA_MOUNTS: readonly string[] = [SERVICE_PLACES.udev, CUFILE_SETTINGS];
 
 /** Each path once: the hook makes a mount point for every mount. */
 export function driverMounts(files: DriverFiles): FileMount[] {
@@ -44,6 +48,12 @@ export function serviceEnvironment(files: DriverFiles): Record<string, string> {
   return files.services.some(({ service }) => service === "mps") ? { CUDA_MPS_PIPE_DIRECTORY: MPS_FOLDER } : {};
 }
 
+/** The machine's settings for GDS count even where the image brings a cufile.json, unless the container names another file. */
+export function gdsEnvironment({ fixedFiles }: DriverFiles, env: Readonly<Record<string, string>>): Record<string, string> {
+  const isThere = fixedFiles.some(({ path }) => `${DRIVER_FOLDER}/${path}` === CUFILE_SETTINGS);
+  return isThere ? { CUFILE_ENV_PATH_JSON: env["CUFILE_ENV_PATH_JSON"] || CUFILE_SETTINGS } : {};
+}
+
 /** A GPU's card and render node, each also under its PCI address, where programs look for the card of one GPU. */
 export function renderNodes(files: DriverFiles, pciBusId: string): DeviceNode[] {
   const address = pciAddressOf(pciBusId);
@@ -62,5 +72,7 @@ function mount(hostPath: string, containerPath: string): FileMount {
 }
 
 function serviceMount({ service, kind, hostPath }: ServiceEndpoint): FileMount {
-  return { kind, hostPath, containerPath: SERVICE_PLACES[service], options: SERVICE_OPTIONS };
+  // udev's database is the host's, and read only; pipes and sockets are written to.
+  const options = service === "udev" ? ["ro", ...SERVICE_OPTIONS] : SERVICE_OPTIONS;
+  return { kind, hostPath, containerPath: SERVICE_PLACES[service], options };
 }

@@ -6,6 +6,7 @@ import {
   DRIVER_FOLDER,
   driverLinks,
   driverMounts,
+  gdsEnvironment,
   libraryFolders,
   pciAddressOf,
   renderNodes,
@@ -78,6 +79,7 @@ function environment(assigned: AssignedGpu[], files: DriverFiles, request: PlanR
     PATH: appendToPath(env.PATH, BINARY_FOLDER),
     LD_LIBRARY_PATH: libraryFolders(files).reduce((path, folder) => appendFolder(path, folder), env.LD_LIBRARY_PATH ?? ""),
     ...serviceEnvironment(files),
+    ...gdsEnvironment(files, env),
   };
 }
 

@@ -1,6 +1,7 @@
 import { closeCapabilities } from "../driver-files/capability-files.ts";
 import type { DriverRootListing } from "../driver-files/listing.ts";
 import { selectDriverFiles } from "../driver-files/select-driver-files.ts";
+import { EXTRA_MOUNTS } from "../plan/driver-mounts.ts";
 import type { Capability, DriverFiles, GpuInventory, InjectionPlan } from "../types.ts";
 
 /** Why something of a plan is there: a capability, "assignment" (a GPU's own), "environment" (NVIDIA_GDS and its kin), or "always". */
@@ -20,7 +21,10 @@ export function explainPlan(
   const origins = originsOf(listing, capabilities, inventory.driverVersion);
   const nodes = plan.deviceNodes.map(({ path }): PlanReason => ({ path, because: nodeOrigin(path, origins) }));
   const mounts = plan.mounts.map(
-    ({ containerPath, hostPath }): PlanReason => ({ path: containerPath, because: originOf(hostPath, origins) }),
+    ({ containerPath, hostPath }): PlanReason => ({
+      path: containerPath,
+      because: EXTRA_MOUNTS.includes(containerPath) ? "environment" : originOf(hostPath, origins),
+    }),
   );
   return [...nodes, ...mounts];
 }

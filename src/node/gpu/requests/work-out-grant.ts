@@ -4,6 +4,7 @@ import { planInjection } from "../plan/plan-injection.ts";
 import type { Capability, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "../types.ts";
 import type { CapabilityWord } from "./driver-capabilities.ts";
 import type { AllowedExtra } from "./extra-devices.ts";
+import { withExtraFiles } from "./extra-files.ts";
 import { extraNodes } from "./extra-nodes.ts";
 import { type GpuRequest, readGpuRequest } from "./gpu-request.ts";
 import { type ForwardCompatibility, forwardCompatibility, grantedCapabilities, judgeRequirements, withCompatFirst } from "./grant-terms.ts";
@@ -43,7 +44,8 @@ export async function workOutGrant(host: GrantingHost, { gpuUuids, rootfs, capab
   const { inventory, listing, driverRoot, allowedExtras } = host;
   const request = readGpuRequest(rootfs.env, { source: "assignment", privileged: false, allowedExtras }, named);
   const capabilities = grantedCapabilities(request, listing);
-  const driverFiles = selectDriverFiles(listing, capabilities, inventory.driverVersion);
+  const selected = selectDriverFiles(listing, capabilities, inventory.driverVersion);
+  const driverFiles = await withExtraFiles(selected, driverRoot, request.extras);
   const planned = planInjection({ inventory, driverFiles, gpuUuids, capabilities, rootfs });
   const [compat, extras] = await Promise.all([
     forwardCompatibility(capabilities, rootfs, inventory.driverVersion),
