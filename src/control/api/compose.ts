@@ -90,6 +90,7 @@ export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, queuei
     stores,
     sync,
     decide,
+    ...(queueing === undefined ? {} : { queueing }),
     queues: hints,
     logs,
     wake,

@@ -20,6 +20,5 @@ export type { RedisStores } from "./redis/redis-stores.ts";
 export { createRedisStores } from "./redis/redis-stores.ts";
 export type { ScheduleLoop } from "./schedule-loop.ts";
 export { createScheduleLoop } from "./schedule-loop.ts";
-export { pendingJob } from "./snapshot-of.ts";
 export type { Stores } from "./stores.ts";
 export { applyEvent } from "./transition.ts";

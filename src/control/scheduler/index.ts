@@ -30,6 +30,7 @@ export type {
   Placement,
   Plan,
   Preemption,
+  Remaining,
 } from "./snapshot.ts";
 export type { DecayedUsage } from "./time/decayed-usage.ts";
 export { accrue } from "./time/decayed-usage.ts";

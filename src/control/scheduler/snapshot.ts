@@ -52,6 +52,13 @@ export interface PendingJob {
   serviceIndex?: number;
   /** True when an attempt of it has run before. */
   hasRun?: boolean;
+  remainingMs?: Remaining;
+}
+
+/** How long a job still runs, by the history of like jobs, milliseconds; absent where it is unknown. Only for estimates. */
+export interface Remaining {
+  p50: number;
+  p90: number;
 }
 
 /** `gpuUuid` null avoids the whole node. */
@@ -78,6 +85,7 @@ export interface ActiveJob {
   serviceIndex?: number;
   /** It is being stopped: what it holds comes free within its grace period. */
   stopping?: boolean;
+  remainingMs?: Remaining;
 }
 
 /** Everything a decision is made from. Plain data. */

@@ -4,6 +4,7 @@ import type { BlockerKind } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import { requestOf } from "../feasible/request.ts";
 import type { ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
+import { estimateStart, type StartOutlook } from "./estimate-start.ts";
 import { nodeVerdict } from "./node-verdict.ts";
 import { type StartingChange, startingChanges } from "./starting-changes.ts";
 import { count, listed } from "./words.ts";
@@ -20,7 +21,7 @@ export interface BlockedNodes {
 }
 
 /** The complete proof: every node either has room (for so many replicas) or stands in `blocked`. */
-export interface Explanation {
+export interface Explanation extends StartOutlook {
   jobId: string;
   /** Where the next pass places it; null when it waits. */
   assignments: Assignment[] | null;
@@ -57,6 +58,7 @@ export function explainJob(decide: Decide, snapshot: ClusterSnapshot, now: numbe
     nodes: entries.length,
     roomForReplicas: room.replicas,
     blocked,
+    ...estimateStart(decide, snapshot, now, jobId, plan),
     changes: placement === null ? startingChanges(decide, snapshot, now, job, entries) : [],
   };
 }
