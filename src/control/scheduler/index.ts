@@ -36,3 +36,4 @@ export type { DecayedUsage } from "./time/decayed-usage.ts";
 export { accrue } from "./time/decayed-usage.ts";
 export type { ServiceHistory, SubmittedRun } from "./time/service-history.ts";
 export { createServiceHistory } from "./time/service-history.ts";
+export type { ReservedWindow } from "./time/windows.ts";

@@ -62,6 +62,15 @@ describe("the start estimate", () => {
     expect(outlook(snapshot, "2")).toEqual({ start: null, why: "no state of the nodes could run it" });
   });
 
+  it("is the end of a maintenance window that the job would run into, with the proof", () => {
+    const reservations = [{ name: "disks", nodes: ["n0"], from: NOW + 60 * MINUTE, to: NOW + 90 * MINUTE, projects: [] }];
+    const snapshot = { nodes: nodes(1), active: [], pending: [waiting("1")], reservations };
+    expect(outlook(snapshot, "1")?.start?.p90).toBe(NOW + 90 * MINUTE);
+    expect(explainJob(decide, snapshot, NOW, "1")?.proof).toBe(
+      "1 node: 1 reserved from 2023-11-14 23:13 UTC to 2023-11-14 23:43 UTC (disks)",
+    );
+  });
+
   it("takes a bounded number of passes however many jobs run and wait", () => {
     const active = nodes(200).map(({ id }, index) => running(`r${index}`, id, { endsAt: NOW + (index + 1) * MINUTE }));
     const pending = Array.from({ length: 300 }, (_, index) => waiting(`p${index}`, { timeLimitMs: 60 * MINUTE, priority: 1 }));

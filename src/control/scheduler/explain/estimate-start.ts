@@ -34,9 +34,12 @@ const JOBS_NAMED = 3;
 export function estimateStart(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: string, first: Plan): StartOutlook {
   const kind = first.reasons.find((one) => one.jobId === jobId)?.kind;
   if (kind === "never-fits") return unknown("no state of the nodes could run it");
-  if (kind === "nodes-absent") return unknown("nothing tells when the nodes it needs come back");
+  const windows = (snapshot.reservations ?? []).some(({ to }) => to > now);
+  if (kind === "nodes-absent" && !windows) return unknown("nothing tells when the nodes it needs come back");
   const p90 = play(decide, snapshot, now, jobId, first, "p90");
   if (typeof p90 === "string") return unknown(p90);
+  const limitsOnly = ![...snapshot.active, ...snapshot.pending].some(({ remainingMs }) => remainingMs !== undefined);
+  if (limitsOnly || p90 === now) return { start: { p50: p90, p90 }, startUnknown: null };
   const p50 = play(decide, snapshot, now, jobId, first, "p50");
   // Shorter runs of others can let more of them in before it.
   return { start: { p50: typeof p50 === "string" ? p90 : Math.min(p50, p90), p90 }, startUnknown: null };
@@ -50,6 +53,7 @@ function unknown(startUnknown: string): StartOutlook {
 function play(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: string, first: Plan, quantile: Quantile): number | string {
   const passes = passesFor(snapshot);
   const ends = new Map(snapshot.active.flatMap((job) => entryOf(job.id, endOf(job, now, quantile))));
+  for (const { name, to } of snapshot.reservations ?? []) if (to > now) ends.set(`window ${name}`, to);
   let { pending, active } = snapshot;
   let [time, plan] = [now, first];
   for (let pass = 0; pass < passes; pass += 1) {

@@ -4,6 +4,7 @@ import type { BlockerKind } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import { requestOf } from "../feasible/request.ts";
 import type { ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
+import { withWindows } from "../time/windows.ts";
 import { estimateStart, type StartOutlook } from "./estimate-start.ts";
 import { nodeVerdict } from "./node-verdict.ts";
 import { type StartingChange, startingChanges } from "./starting-changes.ts";
@@ -43,7 +44,8 @@ const EXAMPLES = 5;
  * Explains one pending job of the snapshot from the same decision that the scheduler makes. Pure.
  * Returns null when the job is not pending in the snapshot.
  */
-export function explainJob(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: string): Explanation | null {
+export function explainJob(decide: Decide, asked: ClusterSnapshot, now: number, jobId: string): Explanation | null {
+  const snapshot = withWindows(asked, now);
   const job = snapshot.pending.find(({ id }) => id === jobId);
   if (job === undefined) return null;
   const plan = decide(snapshot, now);
@@ -58,7 +60,7 @@ export function explainJob(decide: Decide, snapshot: ClusterSnapshot, now: numbe
     nodes: entries.length,
     roomForReplicas: room.replicas,
     blocked,
-    ...estimateStart(decide, snapshot, now, jobId, plan),
+    ...estimateStart(decide, asked, now, jobId, plan),
     changes: placement === null ? startingChanges(decide, snapshot, now, job, entries) : [],
   };
 }
