@@ -67,6 +67,7 @@ export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, queuei
     store: stores.jobs,
     nodes: stores.nodes,
     projects: stores.projects,
+    reservations: stores.reservations,
     ...(queueing === undefined ? {} : { queueing }),
     decide: timedDecide(metrics, clock),
     leader,

@@ -14,15 +14,15 @@ export type AskedJob = TrackedJob & Parameters<typeof pendingJob>[0];
  * @throws BerthError redis_unavailable
  */
 export async function currentSnapshot(
-  { nodes, jobs, projects }: Pick<Stores, "nodes" | "jobs" | "projects">,
+  { nodes, jobs, projects, reservations }: Pick<Stores, "nodes" | "jobs" | "projects" | "reservations">,
   asked: AskedJob,
   { mostPending, now, queueing }: { mostPending: number; now: number; queueing: "fair" | "service" | undefined },
 ): Promise<ClusterSnapshot> {
-  const [records, view] = await Promise.all([nodes.list(), jobs.queue(mostPending)]);
+  const [records, view, windows] = await Promise.all([nodes.list(), jobs.queue(mostPending), reservations.list()]);
   const saving = new Proxy(projects, {
     get: (target, name) => (name === "saveUsages" ? async () => {} : Reflect.get(target, name)),
   });
-  const read = snapshotOf(records, view, await createQueueStanding(saving).look(records, view.active, now));
+  const read = snapshotOf(records, view, await createQueueStanding(saving).look(records, view.active, now), windows);
   const missing = [...read.pending, ...read.active].every(({ id }) => id !== asked.id);
   const rows = missing ? { ...read, pending: [...read.pending, pendingJob(asked)] } : read;
   const tracker = createServiceTracker(jobs);

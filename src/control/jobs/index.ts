@@ -18,6 +18,7 @@ export type { RedisAddress } from "./redis/connection.ts";
 export { connectRedis } from "./redis/connection.ts";
 export type { RedisStores } from "./redis/redis-stores.ts";
 export { createRedisStores } from "./redis/redis-stores.ts";
+export { reservedNodes } from "./reserved-nodes.ts";
 export type { ScheduleLoop } from "./schedule-loop.ts";
 export { createScheduleLoop } from "./schedule-loop.ts";
 export type { Stores } from "./stores.ts";
