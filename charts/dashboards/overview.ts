@@ -59,10 +59,22 @@ function jobsRow(dashboard: DashboardBuilder): void {
     )
     .withPanel(
       lines({
+        title: "Pending jobs by what keeps them waiting",
+        description: "Of the last scheduling pass; `berth explain JOB` proves it node by node",
+        unit: "short",
+        width: 8,
+        // Nobody waits most of the time: then there is no series, and a panel without one looks broken.
+        queries: [
+          { expr: 'sum by (reason) (berth_jobs_pending) or label_replace(vector(0), "reason", "none", "", "")', legend: "{{reason}}" },
+        ],
+      }),
+    )
+    .withPanel(
+      lines({
         title: "Queue wait",
         description: "From submission to the first replica's start",
         unit: "s",
-        width: 12,
+        width: 8,
         queries: [
           { expr: "histogram_quantile(0.5, sum by (le) (rate(berth_job_queue_wait_seconds_bucket[15m])))", legend: "median" },
           { expr: "histogram_quantile(0.9, sum by (le) (rate(berth_job_queue_wait_seconds_bucket[15m])))", legend: "90th percentile" },
@@ -74,7 +86,7 @@ function jobsRow(dashboard: DashboardBuilder): void {
         title: "Run time",
         description: "How long attempts ran",
         unit: "s",
-        width: 12,
+        width: 8,
         queries: [
           { expr: "histogram_quantile(0.5, sum by (le) (rate(berth_job_run_seconds_bucket[1h])))", legend: "median" },
           { expr: "histogram_quantile(0.9, sum by (le) (rate(berth_job_run_seconds_bucket[1h])))", legend: "90th percentile" },

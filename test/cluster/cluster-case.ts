@@ -1,4 +1,4 @@
-import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob } from "../../src/control/scheduler/index.ts";
+import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, ReservedWindow } from "../../src/control/scheduler/index.ts";
 import {
   type Gpu,
   type GpuCondition,
@@ -57,6 +57,16 @@ interface CasePending extends CaseRequest {
   image?: string[][][];
   /** What failed it before: "a:0" a GPU, "a" a node. */
   avoid?: string[];
+  limitMinutes?: number;
+  project?: string;
+}
+
+/** Minutes from NOW; without projects it is a maintenance window. */
+interface CaseWindow {
+  nodes: string[];
+  fromMinutes: number;
+  toMinutes: number;
+  projects?: string[];
 }
 
 /** One whole cluster, the queue, and what must come out. Jobs are ordered by their ids where age and priority are equal. */
@@ -65,18 +75,24 @@ export interface ClusterCase {
   nodes: Record<string, CaseNode>;
   running?: Record<string, CaseRunning>;
   queue: Record<string, CasePending>;
+  reservations?: Record<string, CaseWindow>;
   /** Job -> its places by rank, written as in `on`. */
   placed?: Record<string, string[]>;
   /** Job -> its reason. */
   waits?: Record<string, string>;
 }
 
-export function snapshotOf({ nodes, running = {}, queue }: ClusterCase): ClusterSnapshot {
+export function snapshotOf({ nodes, running = {}, queue, reservations }: ClusterCase): ClusterSnapshot {
   return {
+    ...(reservations === undefined ? {} : { reservations: Object.entries(reservations).map(([name, window]) => windowOf(name, window)) }),
     nodes: Object.entries(nodes).map(([id, node]) => nodeOf(id, node)),
     active: Object.entries(running).map(([id, job]) => activeOf(id, job)),
     pending: Object.entries(queue).map(([id, job]) => pendingOf(id, job)),
   };
+}
+
+function windowOf(name: string, { nodes, fromMinutes, toMinutes, projects = [] }: CaseWindow): ReservedWindow {
+  return { name, nodes, from: NOW + fromMinutes * 60_000, to: NOW + toMinutes * 60_000, projects };
 }
 
 function nodeOf(id: string, node: CaseNode): NodeCapacity {
@@ -139,6 +155,8 @@ function pendingOf(id: string, job: CasePending): PendingJob {
     ...(job.minReplicas === undefined ? {} : { minReplicas: job.minReplicas }),
     ...(job.rules === undefined ? {} : { rules: { ...NO_RULES, ...job.rules } }),
     ...(job.image === undefined ? {} : { imageRequirements: job.image.map((any) => any.map((all) => all.map(conditionOf))) }),
+    ...(job.limitMinutes === undefined ? {} : { timeLimitMs: job.limitMinutes * 60_000 }),
+    ...(job.project === undefined ? {} : { project: job.project }),
     ...(job.avoid === undefined ? {} : { avoid: job.avoid.map(avoidedOf) }),
   };
 }

@@ -4,6 +4,7 @@ import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
 import { PLACEMENT_CASES } from "./placement-cases.ts";
 import { GANG_CASES, RULE_CASES } from "./rule-cases.ts";
 import { WAITING_CASES } from "./waiting-cases.ts";
+import { WINDOW_CASES } from "./window-cases.ts";
 
 function outcomeOf(cluster: ClusterCase) {
   const plan = decide(snapshotOf(cluster), NOW);
@@ -19,6 +20,7 @@ describe.each([
   { title: "who is placed where", cases: PLACEMENT_CASES },
   { title: "why a job waits", cases: WAITING_CASES },
   { title: "which nodes and GPUs a job may use", cases: RULE_CASES },
+  { title: "what an operator reserves", cases: WINDOW_CASES },
   { title: "how a gang lies on the nodes", cases: GANG_CASES },
 ])("$title", ({ cases }) => {
   test.each(cases)("$name", (cluster) => {

@@ -1,7 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { Job, JobEvent, NodeRecord } from "../../shared/domain/index.ts";
-import type { ExplanationView, JobSpecInput, LogEntry, NodePatch, ProjectInput, ProjectView } from "../../shared/wire/index.ts";
+import type {
+  ExplanationView,
+  JobSpecInput,
+  LogEntry,
+  NodePatch,
+  ProjectInput,
+  ProjectView,
+  ReservationInput,
+  ReservationView,
+} from "../../shared/wire/index.ts";
 import type { HttpClient, HttpRequest } from "./http.ts";
 
 /** A node and how much of it is taken. */
@@ -59,6 +68,9 @@ export interface ApiClient {
   projects(): Promise<ProjectView[]>;
   project(name: string): Promise<ProjectView>;
   setProject(name: string, input: ProjectInput): Promise<ProjectView>;
+  reservations(): Promise<ReservationView[]>;
+  createReservation(input: ReservationInput): Promise<ReservationView>;
+  removeReservation(name: string): Promise<void>;
   version(signal?: AbortSignal): Promise<ServerVersion>;
   createToken(kind: "join" | "api", ttlSeconds: number): Promise<Token>;
 }
@@ -86,6 +98,11 @@ export function apiClient(http: HttpClient): ApiClient {
     projects: async () => (await http.json<{ items: ProjectView[] }>({ path: "/v1/projects" })).items,
     project: (name) => http.json<ProjectView>({ path: `/v1/projects/${encodeURIComponent(name)}` }),
     setProject: (name, input) => http.json<ProjectView>({ method: "PUT", path: `/v1/projects/${encodeURIComponent(name)}`, body: input }),
+    reservations: async () => (await http.json<{ items: ReservationView[] }>({ path: "/v1/reservations" })).items,
+    createReservation: (input) => http.json<ReservationView>({ method: "POST", path: "/v1/reservations", body: input }),
+    removeReservation: async (name) => {
+      await (await http.open({ method: "DELETE", path: `/v1/reservations/${encodeURIComponent(name)}` })).resume();
+    },
     version: (signal) => http.json<ServerVersion>({ path: "/v1/version", ...withSignal(signal) }),
     createToken: (kind, ttlSeconds) => http.json<Token>({ method: "POST", path: "/v1/tokens", body: { kind, ttlSeconds } }),
   };

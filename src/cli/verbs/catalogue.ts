@@ -41,6 +41,11 @@ export const VERBS: readonly VerbEntry[] = [
   { name: "build", summary: "build an image from a Dockerfile", load: async () => (await import("./build.ts")).buildVerb },
   { name: "token", summary: "make tokens for agents and clients", load: async () => (await import("./token.ts")).tokenVerb },
   { name: "project", summary: "set shares, quotas and limits", load: async () => (await import("./project.ts")).projectVerb },
+  {
+    name: "reservation",
+    summary: "keep nodes for projects or maintenance",
+    load: async () => (await import("./reservation.ts")).reservationVerb,
+  },
   { name: "agent", summary: "join this machine to a control plane", load: async () => (await import("./agent.ts")).agentVerb },
   { name: "version", summary: "show the versions of client and server", load: async () => (await import("./version.ts")).versionVerb },
   {

@@ -14,6 +14,8 @@ export interface ApiDeps {
   sync: NodeSync;
   /** The scheduler's own, with its policy: explanations agree with it. */
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
+  /** The scheduling loop's; absent is fair share. */
+  queueing?: "fair" | "service";
   queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;
   logs: LogStore;
   wake: WakeStreams;

@@ -10,6 +10,7 @@ import {
   NodeSchema,
   ProblemSchema,
   ProjectSchema,
+  ReservationSchema,
 } from "../../shared/wire/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { authenticate } from "./auth/authenticate.ts";
@@ -40,6 +41,7 @@ const SHARED_SCHEMAS = [
   NodeSchema,
   ExplanationSchema,
   ProjectSchema,
+  ReservationSchema,
   ProblemSchema,
 ];
 

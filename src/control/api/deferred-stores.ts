@@ -16,6 +16,7 @@ export function deferStores(): DeferredStores {
       tokens: room(held, "tokens"),
       leader: room(held, "leader"),
       projects: room(held, "projects"),
+      reservations: room(held, "reservations"),
       close: async () => held.real?.close(),
     },
     set: (real) => {
@@ -24,7 +25,7 @@ export function deferStores(): DeferredStores {
   };
 }
 
-type Room = "jobs" | "nodes" | "tokens" | "leader" | "projects";
+type Room = "jobs" | "nodes" | "tokens" | "leader" | "projects" | "reservations";
 type AsyncMethods = Record<string, (...args: unknown[]) => Promise<unknown>>;
 
 /** Every method of these ports is asynchronous, so a refusal is always a rejection. */

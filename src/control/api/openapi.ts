@@ -19,6 +19,7 @@ export async function serveOpenApi(app: FastifyInstance, version: string, shared
         { name: "jobs", description: "submit, watch and cancel training jobs" },
         { name: "nodes", description: "machines and their GPUs" },
         { name: "projects", description: "shares, quotas and limits" },
+        { name: "reservations", description: "nodes kept for projects or for maintenance" },
         { name: "tokens", description: "who may join and who may call" },
         { name: "service", description: "health, version, metrics, schemas" },
         { name: "agent", description: "what nodes say to the control plane" },

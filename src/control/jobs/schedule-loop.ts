@@ -15,6 +15,7 @@ import type { Leader } from "./leader.ts";
 import type { NodeStore } from "./node-store.ts";
 import type { ProjectStore } from "./project-store.ts";
 import { createQueueStanding } from "./queue-standing.ts";
+import type { ReservationStore } from "./reservation-store.ts";
 import { createServiceTracker } from "./service-tracker.ts";
 import { snapshotOf } from "./snapshot-of.ts";
 import { applyEvent } from "./transition.ts";
@@ -38,6 +39,8 @@ export interface ScheduleLoopOptions {
   queueing?: "fair" | "service";
   /** Absent: jobs go by priority and age. */
   projects?: ProjectStore;
+  /** Absent: nothing is reserved. */
+  reservations?: Pick<ReservationStore, "list">;
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
   /** Only the leader's passes do anything. Absent: this is the only control plane. */
   leader?: Pick<Leader, "fence">;
@@ -102,7 +105,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const now = clock.now();
     const view = await store.queue(PENDING_A_PASS);
     const projects = (await standing?.look(nodes, view.active, now)) ?? [];
-    const rows = snapshotOf(nodes, view, projects);
+    const rows = snapshotOf(nodes, view, projects, await options.reservations?.list());
     const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
     const plan = options.decide(snapshot, now);
     const { placed, overtaken } = await commitPlacements(store, view, plan.placements, now, log);

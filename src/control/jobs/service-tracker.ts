@@ -1,23 +1,31 @@
 import { isTerminal, type Job } from "../../shared/domain/index.ts";
-import { type ClusterSnapshot, createServiceHistory } from "../scheduler/index.ts";
+import { type ClusterSnapshot, createServiceHistory, type Remaining } from "../scheduler/index.ts";
 import type { JobStore } from "./job-store.ts";
 
 /** Ended jobs read at the start: what a new leader knows of the past. */
 const REMEMBERED = 2000;
 const PAGE = 200;
+/** Ended jobs of a user before anything is said of the length of the next. */
+const TELLING = 3;
 
 /** Keeps the service history up to date with the rows. */
 export interface ServiceTracker {
   /** Learns from what changed since the last call, and writes every job's service index into the snapshot's jobs. */
-  look(jobs: readonly Job[], snapshot: ClusterSnapshot, now: number): Promise<ClusterSnapshot>;
+  look(jobs: readonly TrackedJob[], snapshot: ClusterSnapshot, now: number): Promise<ClusterSnapshot>;
+  /** After `look`: how much longer the job runs; null when too few jobs of its user have ended. */
+  remaining(id: string): Remaining | null;
 }
+
+/** What the history needs of a row: a job that is only planned has it too. */
+export type TrackedJob = Pick<Job, "id" | "spec" | "user" | "submittedAt" | "attempt" | "preemptions" | "serviceMs">;
 
 export function createServiceTracker(store: Pick<JobStore, "get" | "list">): ServiceTracker {
   const history = createServiceHistory();
-  const tracked = new Set<string>();
+  const tracked = new Map<string, string>();
+  const endedOf = new Map<string, number>();
   let begun = false;
 
-  const enter = (job: Job) => {
+  const enter = (job: TrackedJob) => {
     const gpus = job.spec.resources.gpus * job.spec.replicas;
     history.submitted({ id: job.id, group: groupOf(job), gpus, submittedAt: job.submittedAt });
   };
@@ -25,7 +33,10 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
     history.attained(job.id, serviceMs(job, job.finishedAt ?? 0));
     // A cancelled job tells only that it ran so long.
     if (job.state === "cancelled") history.forget(job.id);
-    else history.ended(job.id);
+    else {
+      history.ended(job.id);
+      endedOf.set(userOf(job), (endedOf.get(userOf(job)) ?? 0) + 1);
+    }
   };
   const begin = async () => {
     const ended: Job[] = [];
@@ -45,7 +56,7 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
     look: async (jobs, snapshot, now) => {
       if (!begun) await begin();
       const present = new Map(jobs.map((job) => [job.id, job]));
-      for (const id of [...tracked].filter((known) => !present.has(known))) {
+      for (const id of [...tracked.keys()].filter((known) => !present.has(known))) {
         const job = await store.get(id);
         // Still waiting, but beyond what a pass looks at: it comes back.
         if (job !== null && !isTerminal(job.state)) continue;
@@ -55,7 +66,7 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
       }
       for (const job of [...jobs].sort((left, right) => left.submittedAt - right.submittedAt || Number(left.id) - Number(right.id))) {
         if (!tracked.has(job.id)) enter(job);
-        tracked.add(job.id);
+        tracked.set(job.id, userOf(job));
         history.attained(job.id, serviceMs(job, now));
       }
       const hasRun = (id: string) => (present.get(id)?.preemptions ?? 0) > 0;
@@ -65,14 +76,24 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
         active: snapshot.active.map((job) => ({ ...job, serviceIndex: history.index(job.id) })),
       };
     },
+    remaining: (id) => {
+      const user = tracked.get(id);
+      if (user === undefined || (endedOf.get(user) ?? 0) < TELLING) return null;
+      const [p50, p90] = [history.remaining(id, 0.5), history.remaining(id, 0.9)];
+      return p50 === null || p90 === null ? null : { p50, p90 };
+    },
   };
 }
 
-function serviceMs({ serviceMs: earlier = 0, attempt }: Job, until: number): number {
+function serviceMs({ serviceMs: earlier = 0, attempt }: Pick<TrackedJob, "serviceMs" | "attempt">, until: number): number {
   return earlier + (attempt?.startedAt == null ? 0 : Math.max(0, until - attempt.startedAt));
 }
 
 /** Jobs of one sweep differ only in the number at the end of their names. */
-function groupOf({ spec, user }: Job): string {
+function groupOf({ spec, user }: TrackedJob): string {
   return `${spec.project}/${user}/${spec.name.replace(/[-0-9]+$/, "")}`;
+}
+
+function userOf({ spec, user }: TrackedJob): string {
+  return `${spec.project}/${user}`;
 }

@@ -1,5 +1,12 @@
 import type { Job, NodeRecord } from "../../shared/domain/index.ts";
-import { type ActiveJob, type ClusterSnapshot, nodeCapacity, type PendingJob, type ProjectShare } from "../scheduler/index.ts";
+import {
+  type ActiveJob,
+  type ClusterSnapshot,
+  nodeCapacity,
+  type PendingJob,
+  type ProjectShare,
+  type ReservedWindow,
+} from "../scheduler/index.ts";
 import type { QueueView } from "./job-store.ts";
 
 /** The scheduler's view of the nodes and rows. */
@@ -7,9 +14,11 @@ export function snapshotOf(
   nodes: readonly NodeRecord[],
   view: Pick<QueueView, "pending" | "active">,
   projects: readonly ProjectShare[] = [],
+  reservations: readonly ReservedWindow[] = [],
 ): ClusterSnapshot {
   const shares = projects.length === 0 ? {} : { projects: [...projects] };
-  return { nodes: nodes.map(nodeCapacity), pending: view.pending.map(pendingJob), active: view.active.map(activeJob), ...shares };
+  const kept = reservations.length === 0 ? {} : { reservations: [...reservations] };
+  return { nodes: nodes.map(nodeCapacity), pending: view.pending.map(pendingJob), active: view.active.map(activeJob), ...shares, ...kept };
 }
 
 export function pendingJob({

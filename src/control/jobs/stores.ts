@@ -2,6 +2,7 @@ import type { JobStore } from "./job-store.ts";
 import type { LeaderStore } from "./leader-store.ts";
 import type { NodeStore, TokenStore } from "./node-store.ts";
 import type { ProjectStore } from "./project-store.ts";
+import type { ReservationStore } from "./reservation-store.ts";
 
 /** The control plane's whole memory. */
 export interface Stores {
@@ -10,5 +11,6 @@ export interface Stores {
   tokens: TokenStore;
   leader: LeaderStore;
   projects: ProjectStore;
+  reservations: ReservationStore;
   close(): Promise<void>;
 }

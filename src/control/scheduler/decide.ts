@@ -10,6 +10,7 @@ import { createRoomMaker, type RoomMaker } from "./preempt/make-room.ts";
 import { preemptionRules } from "./preempt/may-preempt.ts";
 import type { ClusterSnapshot, PendingJob, PendingReason, Plan } from "./snapshot.ts";
 import { type Ending, endings, reserve } from "./time/reserve.ts";
+import { withWindows } from "./time/windows.ts";
 
 /** A job that waited this long holds back those behind it. */
 export const HOLD_BACK_AFTER_MS = 10 * 60_000;
@@ -29,7 +30,8 @@ const MOST_RESERVATIONS = 16;
  * - where they do not, a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: the nodes drain
  *   and the gang starts. Known cost: held GPUs idle while the last jobs on them finish.
  */
-export function decide(snapshot: ClusterSnapshot, now: number, memory?: CycleMemory): Plan {
+export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory): Plan {
+  const snapshot = withWindows(asked, now);
   const plan: Plan = { placements: [], reasons: [], preemptions: [] };
   const cycle = startCycle(snapshot, now, memory);
   const { queue, pass } = cycle;

@@ -30,8 +30,10 @@ export type {
   Placement,
   Plan,
   Preemption,
+  Remaining,
 } from "./snapshot.ts";
 export type { DecayedUsage } from "./time/decayed-usage.ts";
 export { accrue } from "./time/decayed-usage.ts";
 export type { ServiceHistory, SubmittedRun } from "./time/service-history.ts";
 export { createServiceHistory } from "./time/service-history.ts";
+export type { ReservedWindow } from "./time/windows.ts";

@@ -1,7 +1,7 @@
 import { couldServe } from "./explain/no-room.ts";
 import { gangFits } from "./feasible/fit-gang.ts";
 import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
-import { nodeBlocker, ruleBlocker } from "./feasible/node-blocker.ts";
+import { nodeBlocker, ruleBlocker, windowBlocker } from "./feasible/node-blocker.ts";
 import { replicasThatFit } from "./feasible/replica-fit.ts";
 import { type Request, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
@@ -133,7 +133,9 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   };
   const emptyFor = ({ job, rules }: RequestClass, which: "ready" | "all") =>
     remembered(empties, `${which} ${rules}`, () =>
-      all().filter(({ node }) => (which === "all" || isOpen(node)) && ruleBlocker(node, job) === null),
+      all().filter(
+        ({ node }) => (which === "all" || (isOpen(node) && windowBlocker(node, job) === null)) && ruleBlocker(node, job) === null,
+      ),
     );
 
   const precise = Math.min(100, Math.max(10, Math.floor(PRECISE_NODES / Math.max(1, free.length))));

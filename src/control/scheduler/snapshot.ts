@@ -1,6 +1,7 @@
 import type { Assignment, Gpu, GpuCondition, NodeState, PlacementRules, ResourceRequest, Taint } from "../../shared/domain/index.ts";
 import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
 import type { ImageLayer } from "./score/missing-layers.ts";
+import type { ReservedWindow } from "./time/windows.ts";
 
 /** A node as the scheduler sees it: what it has in all, not what is left. */
 export interface NodeCapacity {
@@ -24,6 +25,8 @@ export interface NodeCapacity {
   imageLayers?: string[];
   /** Why nothing new may be placed here although it is ready: "cordoned", "draining", or a quarantine; absent when it may. */
   closed?: string;
+  /** Written by time/windows.ts. */
+  windows?: { name: string; words: string }[];
 }
 
 export interface PendingJob {
@@ -52,6 +55,15 @@ export interface PendingJob {
   serviceIndex?: number;
   /** True when an attempt of it has run before. */
   hasRun?: boolean;
+  /** Windows it would run into if it started now. Written by time/windows.ts. */
+  barredBy?: string[];
+  remainingMs?: Remaining;
+}
+
+/** How long a job still runs, by the history of like jobs, milliseconds; absent where it is unknown. Only for estimates. */
+export interface Remaining {
+  p50: number;
+  p90: number;
 }
 
 /** `gpuUuid` null avoids the whole node. */
@@ -78,6 +90,7 @@ export interface ActiveJob {
   serviceIndex?: number;
   /** It is being stopped: what it holds comes free within its grace period. */
   stopping?: boolean;
+  remainingMs?: Remaining;
 }
 
 /** Everything a decision is made from. Plain data. */
@@ -87,6 +100,8 @@ export interface ClusterSnapshot {
   active: ActiveJob[];
   /** Projects with a share, quota or limit of their own; without any, jobs go by priority and age. */
   projects?: ProjectShare[];
+  /** The operator's reservations and maintenance windows. */
+  reservations?: ReservedWindow[];
   /** Absent is fair share. */
   queueing?: QueueingPolicy;
   /** False leaves the reasons empty and holds no nodes back for jobs that waited long: for simulations under the service policy, a million passes. */

@@ -19,6 +19,7 @@ export const ERRORS = {
   job_not_found: kind(404, false, "`berth ps --all` lists the jobs"),
   node_not_found: kind(404, false, "`berth nodes` lists the nodes"),
   project_not_found: kind(404, false, "`berth project ls` lists the projects"),
+  reservation_not_found: kind(404, false, "`berth reservation ls` lists the reservations"),
   image_not_found: kind(404, false, "`berth images` lists what this node has; `berth build` or `berth image bootstrap` makes one"),
   container_not_found: kind(404, false, "`berth ps` lists what runs"),
   volume_not_found: kind(404, false, "name a volume that exists"),

@@ -24,6 +24,13 @@ export const ExplanationSchema = Type.Object(
     blocked: Type.Array(
       Type.Object({ kind: Type.String(), nodes: Type.Integer(), detail: Type.String(), examples: Type.Array(Type.String()) }),
     ),
+    start: nullable(
+      Type.Object(
+        { p50: Type.Number(), p90: Type.Number() },
+        { description: "when it starts with even chances, and nine times in ten; milliseconds since the Unix epoch" },
+      ),
+    ),
+    startUnknown: nullable(Type.String({ description: "why there is no estimate; null when there is one, or it does not wait" })),
     changes: Type.Array(ChangeSchema, { description: "single changes that start it now, each verified; the cheapest first" }),
   },
   { $id: "Explanation", title: "Explanation", description: "why a job waits, or where it starts" },

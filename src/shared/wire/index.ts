@@ -47,6 +47,8 @@ export {
   TokenResponseSchema,
   VersionSchema,
 } from "./api-requests.ts";
+export type { ReservationInput, ReservationParams, ReservationView } from "./api-reservation.ts";
+export { ReservationInputSchema, ReservationListSchema, ReservationParamsSchema, ReservationSchema } from "./api-reservation.ts";
 export type { JobSpecInput } from "./job-spec-schema.ts";
 export { JobSpecSchema } from "./job-spec-schema.ts";
 export { LIMITS } from "./limits.ts";

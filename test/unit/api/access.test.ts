@@ -110,6 +110,9 @@ describe("the OpenAPI document", () => {
       "GET /v1/projects/{name}",
       "PUT /v1/projects/{name}",
       "DELETE /v1/projects/{name}",
+      "GET /v1/reservations",
+      "POST /v1/reservations",
+      "DELETE /v1/reservations/{name}",
       "POST /v1/tokens",
       "GET /v1/version",
       "PATCH /v1/nodes/{id}",
@@ -148,6 +151,7 @@ describe("the OpenAPI document", () => {
       "Node",
       "Problem",
       "Project",
+      "Reservation",
     ]);
   });
 

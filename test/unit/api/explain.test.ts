@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createScheduleLoop } from "../../../src/control/jobs/index.ts";
-import { decide } from "../../../src/control/scheduler/index.ts";
+import { type ClusterSnapshot, decide, SERVICE_POLICY } from "../../../src/control/scheduler/index.ts";
 import { factsOf } from "../../support/control-samples.ts";
 import { SPEC, startTestApi, type TestApi } from "./api-under-test.ts";
 
@@ -65,6 +65,64 @@ describe("POST /v1/plan", () => {
   it("refuses what submitting refuses", async () => {
     const answer = await api.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, replicas: { min: 3, max: 2 } } });
     expect(answer.json()).toMatchObject({ code: "invalid_job_spec", errors: [{ field: "/replicas/min" }] });
+  });
+});
+
+describe("the start estimate", () => {
+  const run = async (spec: object, exit: boolean) => {
+    const { id } = await api.submit({ ...SPEC, resources: { gpus: 4 }, ...spec });
+    await schedule();
+    const nodeId = (await api.deps.stores.jobs.get(id))?.attempt?.assignments[0]?.nodeId ?? "";
+    await api.report(id, 0, nodeId, "running");
+    if (exit) await api.report(id, 0, nodeId, "exited");
+    return id;
+  };
+
+  it("tells that nothing is known while no job of the user has ended, and uses their history once some have", async () => {
+    for (const _ of [1, 2]) await run({}, false);
+    const { id } = await api.submit({ ...SPEC, resources: { gpus: 4 } });
+    expect(await explain(id)).toMatchObject({
+      start: null,
+      startUnknown: expect.stringMatching(/^nothing tells when job 1, job 2 will end/),
+    });
+    await api.call({ method: "POST", url: `/v1/jobs/${id}/cancel` });
+    for (const _ of [1, 2, 3]) {
+      const { id: short } = await api.submit({ ...SPEC });
+      await schedule();
+      await api.report(short, 0, "a", "running");
+      await api.report(short, 0, "a", "exited");
+    }
+    const answer = (await api.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, resources: { gpus: 4 } } })).json();
+    expect(answer).toMatchObject({ assignments: null, startUnknown: null });
+    expect(answer.start.p50).toBeGreaterThan(api.deps.clock.now());
+    expect(answer.start.p90).toBeGreaterThan(answer.start.p50);
+  });
+
+  it("is bounded by the time limits of what runs", async () => {
+    for (const _ of [1, 2]) await run({ timeLimit: "1h" }, false);
+    const answer = (await api.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, resources: { gpus: 4 } } })).json();
+    expect(answer.start.p90).toBeGreaterThan(api.deps.clock.now());
+    expect(answer.start.p90).toBeLessThanOrEqual(api.deps.clock.now() + 3_631_000);
+  });
+});
+
+describe("the queueing policy of explanations", () => {
+  it("is the scheduling loop's, with the planned job's own service index", async () => {
+    await api.close();
+    const seen: ClusterSnapshot[] = [];
+    const watched: typeof decide = (snapshot, now) => {
+      seen.push(snapshot);
+      return decide(snapshot, now);
+    };
+    api = await startTestApi({ queueing: "service", decide: watched });
+    const waiting = await api.submit();
+    await explain(waiting.id);
+    await api.call({ method: "POST", url: "/v1/plan", payload: SPEC });
+    expect(seen.length).toBeGreaterThanOrEqual(2);
+    for (const { queueing, pending } of seen) {
+      expect(queueing).toEqual(SERVICE_POLICY);
+      expect(pending.every(({ serviceIndex = 0 }) => serviceIndex > 0)).toBe(true);
+    }
   });
 });
 

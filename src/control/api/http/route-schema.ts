@@ -9,7 +9,7 @@ export type Access = "public" | "user" | "operator" | "node";
 
 export interface RouteDescription {
   access: Access;
-  tag: "jobs" | "nodes" | "projects" | "tokens" | "service" | "agent";
+  tag: "jobs" | "nodes" | "projects" | "reservations" | "tokens" | "service" | "agent";
   summary: string;
   description?: string;
   operationId: string;

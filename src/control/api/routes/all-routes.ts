@@ -19,6 +19,7 @@ import { nodes } from "./nodes.ts";
 import { patchNode } from "./nodes-patch.ts";
 import { plan } from "./plan.ts";
 import { projects } from "./projects.ts";
+import { reservations } from "./reservations.ts";
 import { submitJob } from "./submit-job.ts";
 import { version } from "./version.ts";
 
@@ -38,6 +39,7 @@ export async function addRoutes(app: FastifyInstance, deps: ApiDeps): Promise<vo
   nodes(app, deps);
   patchNode(app, deps);
   projects(app, deps);
+  reservations(app, deps);
   createToken(app, deps);
   version(app, deps);
   health(app, deps);

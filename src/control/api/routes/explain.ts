@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import type { Job } from "../../../shared/domain/index.ts";
 import { type ExplanationView, type JobParams, JobParamsSchema } from "../../../shared/wire/index.ts";
-import { currentSnapshot, pendingJob } from "../../jobs/index.ts";
+import { currentSnapshot } from "../../jobs/index.ts";
 import { explainJob } from "../../scheduler/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
@@ -27,9 +27,8 @@ export function explain(app: FastifyInstance, deps: ApiDeps): void {
       const job = await findJob(deps.stores.jobs, request.params.id);
       if (job.state !== "pending") return notPending(job);
       const now = deps.clock.now();
-      const snapshot = await currentSnapshot(deps.stores, PENDING_READ, now);
-      const pending = snapshot.pending.some(({ id }) => id === job.id) ? snapshot.pending : [...snapshot.pending, pendingJob(job)];
-      const explanation = explainJob(deps.decide, { ...snapshot, pending }, now, job.id);
+      const snapshot = await currentSnapshot(deps.stores, job, { mostPending: PENDING_READ, now, queueing: deps.queueing });
+      const explanation = explainJob(deps.decide, snapshot, now, job.id);
       return explanation === null ? notPending(job) : { ...explanation, state: job.state };
     },
   );
@@ -46,6 +45,8 @@ function notPending(job: Job): ExplanationView {
     nodes: 0,
     roomForReplicas: 0,
     blocked: [],
+    start: null,
+    startUnknown: null,
     changes: [],
   };
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { type ExplanationView, type JobSpecInput, resolveJobSpec } from "../../../shared/wire/index.ts";
-import { currentSnapshot, pendingJob } from "../../jobs/index.ts";
+import { currentSnapshot } from "../../jobs/index.ts";
 import { explainJob } from "../../scheduler/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { userOf } from "../auth/identity.ts";
@@ -32,9 +32,9 @@ export function plan(scope: FastifyInstance, deps: ApiDeps): void {
     async (request): Promise<ExplanationView> => {
       const spec = resolveJobSpec(request.body);
       const now = deps.clock.now();
-      const snapshot = await currentSnapshot(deps.stores, PENDING_READ, now);
-      const planned = pendingJob({ id: PLANNED, spec, queuedAt: now, user: userOf(request.identity) });
-      const explanation = explainJob(deps.decide, { ...snapshot, pending: [...snapshot.pending, planned] }, now, PLANNED);
+      const planned = { id: PLANNED, spec, queuedAt: now, submittedAt: now, user: userOf(request.identity), attempt: null };
+      const snapshot = await currentSnapshot(deps.stores, planned, { mostPending: PENDING_READ, now, queueing: deps.queueing });
+      const explanation = explainJob(deps.decide, snapshot, now, PLANNED);
       if (explanation === null) throw new BerthError("internal", "the planned job is missing in its own snapshot");
       return { ...explanation, jobId: null, state: "planned" };
     },

@@ -3,6 +3,7 @@ import { createMemoryJobStore } from "./job-store.ts";
 import { createMemoryLeaderStore } from "./leader-store.ts";
 import { createMemoryNodeStore, createMemoryTokenStore } from "./node-store.ts";
 import { createMemoryProjectStore } from "./project-store.ts";
+import { createMemoryReservationStore } from "./reservation-store.ts";
 
 /** The same ports in memory: for tests, the simulator and `berth plan`. */
 export function createMemoryStores(): Stores {
@@ -14,6 +15,7 @@ export function createMemoryStores(): Stores {
     tokens: createMemoryTokenStore(),
     leader: createMemoryLeaderStore(fence),
     projects: createMemoryProjectStore(),
+    reservations: createMemoryReservationStore(),
     close: () => jobs.close(),
   };
 }

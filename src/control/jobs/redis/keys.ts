@@ -25,6 +25,7 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:token:<kind>:<sha256>        string  expiresAt; expires
  *   {berth}:projects                     hash    project -> its settings (JSON)
  *   {berth}:project-usage                hash    project -> value, at (JSON)
+ *   {berth}:reservations                 hash    reservation -> its window (JSON)
  *   {berth}:job-changed                  channel id of every job that changes
  */
 const PREFIX = "{berth}:";
@@ -52,5 +53,6 @@ export const KEYS = {
   token: (kind: string, hash: string) => `${PREFIX}token:${kind}:${hash}`,
   projects: `${PREFIX}projects`,
   projectUsage: `${PREFIX}project-usage`,
+  reservations: `${PREFIX}reservations`,
   changedChannel: `${PREFIX}job-changed`,
 } as const;

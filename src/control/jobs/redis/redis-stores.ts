@@ -7,6 +7,7 @@ import { KEYS } from "./keys.ts";
 import { createRedisLeaderStore } from "./leader-store.ts";
 import { createRedisNodeStore } from "./node-store.ts";
 import { createRedisProjectStore } from "./project-store.ts";
+import { createRedisReservationStore } from "./reservation-store.ts";
 import { createRedisTokenStore } from "./token-store.ts";
 
 export interface RedisStoresOptions {
@@ -47,6 +48,7 @@ export async function createRedisStores({ address, onError, readyTimeoutMs = 10_
     tokens: createRedisTokenStore(redis),
     leader: createRedisLeaderStore(redis),
     projects: createRedisProjectStore(redis),
+    reservations: createRedisReservationStore(redis),
     close,
   };
 }

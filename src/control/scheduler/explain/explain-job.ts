@@ -4,6 +4,8 @@ import type { BlockerKind } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import { requestOf } from "../feasible/request.ts";
 import type { ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
+import { withWindows } from "../time/windows.ts";
+import { estimateStart, type StartOutlook } from "./estimate-start.ts";
 import { nodeVerdict } from "./node-verdict.ts";
 import { type StartingChange, startingChanges } from "./starting-changes.ts";
 import { count, listed } from "./words.ts";
@@ -20,7 +22,7 @@ export interface BlockedNodes {
 }
 
 /** The complete proof: every node either has room (for so many replicas) or stands in `blocked`. */
-export interface Explanation {
+export interface Explanation extends StartOutlook {
   jobId: string;
   /** Where the next pass places it; null when it waits. */
   assignments: Assignment[] | null;
@@ -42,7 +44,8 @@ const EXAMPLES = 5;
  * Explains one pending job of the snapshot from the same decision that the scheduler makes. Pure.
  * Returns null when the job is not pending in the snapshot.
  */
-export function explainJob(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: string): Explanation | null {
+export function explainJob(decide: Decide, asked: ClusterSnapshot, now: number, jobId: string): Explanation | null {
+  const snapshot = withWindows(asked, now);
   const job = snapshot.pending.find(({ id }) => id === jobId);
   if (job === undefined) return null;
   const plan = decide(snapshot, now);
@@ -57,6 +60,7 @@ export function explainJob(decide: Decide, snapshot: ClusterSnapshot, now: numbe
     nodes: entries.length,
     roomForReplicas: room.replicas,
     blocked,
+    ...estimateStart(decide, asked, now, jobId, plan),
     changes: placement === null ? startingChanges(decide, snapshot, now, job, entries) : [],
   };
 }

@@ -1,5 +1,6 @@
 import type { ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
+import { nodeBlocker } from "../feasible/node-blocker.ts";
 import { countFittingGpus, fittingGpus, gpuFits, replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { PendingJob } from "../snapshot.ts";
@@ -10,12 +11,12 @@ const JOBS_NAMED = 3;
 
 /** The ready, open nodes are not enough, even empty; with those that are away or closed it would fit. */
 export function explainAbsentNodes(admitted: readonly FreeNode[], request: Request): string {
-  const absent = admitted.filter(({ node }) => node.state !== "ready" || node.closed !== undefined);
+  const absent = admitted.filter(({ node }) => node.state !== "ready" || nodeBlocker(node, request.job) !== null);
   const useful = absent.filter((entry) => replicasThatFit(entry, request, 1) === 1);
   return `waiting for ${listed(
     useful.map(({ node }) =>
       node.state === "ready"
-        ? `${node.name} to be opened (${node.closed})`
+        ? `${node.name} to be opened (${nodeBlocker(node, request.job)?.detail})`
         : `${node.name} to return (${node.state}, not heard of since ${clockTime(node.lastSeenAt)})`,
     ),
     NODES_NAMED,

@@ -5,6 +5,7 @@ import type { NodeCapacity, PendingJob } from "../snapshot.ts";
 export type BlockerKind =
   | "away"
   | "closed"
+  | "reserved"
   | "excluded"
   | "failed-before"
   | "architecture"
@@ -39,7 +40,14 @@ type Rule = (node: NodeCapacity, rules: PlacementRules, job: PendingJob) => Bloc
  */
 export function nodeBlocker(node: NodeCapacity, job: PendingJob): Blocker | null {
   if (node.closed !== undefined) return { kind: "closed", detail: node.closed };
-  return ruleBlocker(node, job);
+  return windowBlocker(node, job) ?? ruleBlocker(node, job);
+}
+
+/** The operator keeps the node for others, or for maintenance, while the job might run. */
+export function windowBlocker({ windows }: NodeCapacity, { barredBy }: PendingJob): Blocker | null {
+  if (windows === undefined || barredBy === undefined) return null;
+  const window = windows.find(({ name }) => barredBy.includes(name));
+  return window === undefined ? null : { kind: "reserved", detail: window.words };
 }
 
 /** As `nodeBlocker`, for a node that an operator may open again. */

@@ -1,5 +1,6 @@
 import { decide } from "../decide.ts";
 import type { ClusterSnapshot, Plan } from "../snapshot.ts";
+import { withWindows } from "../time/windows.ts";
 import { createCycleMemory } from "./cycle-memory.ts";
 
 /**
@@ -8,7 +9,8 @@ import { createCycleMemory } from "./cycle-memory.ts";
  */
 export function createIncrementalDecide(): (snapshot: ClusterSnapshot, now: number) => Plan {
   const memory = createCycleMemory();
-  return (snapshot, now) => {
+  return (asked, now) => {
+    const snapshot = withWindows(asked, now);
     memory.look(snapshot);
     return decide(snapshot, now, memory);
   };

@@ -1,0 +1,130 @@
+import type { ActiveJob, ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
+import { listed } from "./words.ts";
+
+type Decide = (snapshot: ClusterSnapshot, now: number) => Plan;
+type Quantile = "p50" | "p90";
+
+/** When a waiting job starts, milliseconds since the Unix epoch: with even chances by `p50`, nine times in ten by `p90`. */
+export interface StartEstimate {
+  p50: number;
+  p90: number;
+}
+
+export interface StartOutlook {
+  /** Null when nothing known tells. */
+  start: StartEstimate | null;
+  /** Why there is no estimate; null when there is one. */
+  startUnknown: string | null;
+}
+
+/** Passes looked ahead, less on large clusters: each costs as much as a scheduling pass. */
+const MOST_PASSES = 48;
+const FEWEST_PASSES = 6;
+const ROWS_LOOKED_AT = 100_000;
+/** A job that is told to stop holds its place so long, in the forecast. */
+const STOPPING_MS = 30_000;
+const JOBS_NAMED = 3;
+
+/**
+ * Plays the coming passes with the scheduler's own decision: running jobs end when like ones of their user did (`remaining`),
+ * at their time limits at the latest; those that start in between run as long. Pure, and bounded in cost: where more jobs
+ * end than passes are played, several end between two passes, which can only make the answer later. Jobs yet to be
+ * submitted are not foreseen.
+ */
+export function estimateStart(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: string, first: Plan): StartOutlook {
+  const kind = first.reasons.find((one) => one.jobId === jobId)?.kind;
+  if (kind === "never-fits") return unknown("no state of the nodes could run it");
+  const windows = (snapshot.reservations ?? []).some(({ to }) => to > now);
+  if (kind === "nodes-absent" && !windows) return unknown("nothing tells when the nodes it needs come back");
+  const p90 = play(decide, snapshot, now, jobId, first, "p90");
+  if (typeof p90 === "string") return unknown(p90);
+  const limitsOnly = ![...snapshot.active, ...snapshot.pending].some(({ remainingMs }) => remainingMs !== undefined);
+  if (limitsOnly || p90 === now) return { start: { p50: p90, p90 }, startUnknown: null };
+  const p50 = play(decide, snapshot, now, jobId, first, "p50");
+  // Shorter runs of others can let more of them in before it.
+  return { start: { p50: typeof p50 === "string" ? p90 : Math.min(p50, p90), p90 }, startUnknown: null };
+}
+
+function unknown(startUnknown: string): StartOutlook {
+  return { start: null, startUnknown };
+}
+
+/** The moment it starts, or why that cannot be told. */
+function play(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: string, first: Plan, quantile: Quantile): number | string {
+  const passes = passesFor(snapshot);
+  const ends = new Map(snapshot.active.flatMap((job) => entryOf(job.id, endOf(job, now, quantile))));
+  for (const { name, to } of snapshot.reservations ?? []) if (to > now) ends.set(`window ${name}`, to);
+  let { pending, active } = snapshot;
+  let [time, plan] = [now, first];
+  for (let pass = 0; pass < passes; pass += 1) {
+    if (plan.placements.some((one) => one.jobId === jobId)) return time;
+    const started = startedBy(plan, pending, time);
+    for (const job of started.jobs) for (const [id, end] of entryOf(job.id, endOfStarted(job, time, quantile))) ends.set(id, end);
+    for (const { jobId: id } of plan.preemptions) ends.set(id, Math.min(ends.get(id) ?? Number.POSITIVE_INFINITY, time + STOPPING_MS));
+    const next = nextPass(ends, passes - pass);
+    if (next === null) return noEnds([...active, ...started.active]);
+    const stopping = new Set(plan.preemptions.map((one) => one.jobId));
+    active = [...active, ...started.active]
+      .filter(({ id }) => (ends.get(id) ?? Number.POSITIVE_INFINITY) > next)
+      .map((job) => (stopping.has(job.id) ? { ...job, stopping: true } : job));
+    for (const [id, end] of ends) if (end <= next) ends.delete(id);
+    const gone = new Set(started.jobs.map(({ id }) => id));
+    pending = pending.filter(({ id }) => !gone.has(id));
+    time = next;
+    plan = decide({ ...snapshot, pending, active }, time);
+  }
+  return "too many jobs end or start before it";
+}
+
+function passesFor({ nodes, pending, active }: ClusterSnapshot): number {
+  const rows = Math.max(1, nodes.length + pending.length + active.length);
+  return Math.min(MOST_PASSES, Math.max(FEWEST_PASSES, Math.floor(ROWS_LOOKED_AT / rows)));
+}
+
+function entryOf(id: string, end: number | null): [string, number][] {
+  return end === null ? [] : [[id, end]];
+}
+
+/** A job that is late ends any moment. */
+function endOf({ endsAt, remainingMs }: ActiveJob, now: number, quantile: Quantile): number | null {
+  const likely = remainingMs === undefined ? Number.POSITIVE_INFINITY : now + remainingMs[quantile];
+  const end = Math.min(likely, endsAt ?? Number.POSITIVE_INFINITY);
+  return end === Number.POSITIVE_INFINITY ? null : Math.max(now + 1000, end);
+}
+
+function endOfStarted({ timeLimitMs, remainingMs }: PendingJob, now: number, quantile: Quantile): number | null {
+  const length = Math.min(remainingMs?.[quantile] ?? Number.POSITIVE_INFINITY, timeLimitMs ?? Number.POSITIVE_INFINITY);
+  return length === Number.POSITIVE_INFINITY ? null : now + Math.max(1000, length);
+}
+
+function startedBy(plan: Plan, pending: readonly PendingJob[], time: number): { jobs: PendingJob[]; active: ActiveJob[] } {
+  const rows = new Map(pending.map((job) => [job.id, job]));
+  const jobs: PendingJob[] = [];
+  const active: ActiveJob[] = [];
+  for (const { jobId, assignments } of plan.placements) {
+    const job = rows.get(jobId);
+    if (job === undefined) continue;
+    const { id, resources, priority, project, user, serviceIndex, timeLimitMs } = job;
+    jobs.push(job);
+    active.push({
+      ...{ id, resources, assignments, priority, startedAt: time },
+      ...(project === undefined ? {} : { project }),
+      ...(user === undefined ? {} : { user }),
+      ...(serviceIndex === undefined ? {} : { serviceIndex }),
+      ...(timeLimitMs === undefined ? {} : { endsAt: time + timeLimitMs }),
+    });
+  }
+  return { jobs, active };
+}
+
+/** The moment of the next pass: after so many ends that the passes left cover all; null when nothing is known to end. */
+function nextPass(ends: ReadonlyMap<string, number>, passesLeft: number): number | null {
+  const sorted = [...ends.values()].sort((one, other) => one - other);
+  return sorted[Math.max(1, Math.ceil(sorted.length / passesLeft)) - 1] ?? null;
+}
+
+function noEnds(active: readonly ActiveJob[]): string {
+  if (active.length === 0) return "no running job's end would make room";
+  const endless = active.map(({ id }) => `job ${id}`);
+  return `nothing tells when ${listed(endless, JOBS_NAMED)} will end: no time limit, and too few ended jobs of the user`;
+}

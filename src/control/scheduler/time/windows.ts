@@ -1,0 +1,55 @@
+import { clockMinute } from "../explain/words.ts";
+import type { ClusterSnapshot, PendingJob } from "../snapshot.ts";
+
+/** Nodes that the operator keeps for a time; without projects it is a maintenance window. Times in milliseconds since the Unix epoch. */
+export interface ReservedWindow {
+  name: string;
+  /** Ids. */
+  nodes: string[];
+  from: number;
+  to: number;
+  /** Whose jobs may use the nodes all the same. */
+  projects: string[];
+}
+
+/**
+ * The snapshot with its windows written into what they concern: nodes carry those still to end, jobs the names of those they
+ * would run into if they started now. A job keeps away from a window's nodes unless its project is allowed there or its time
+ * limit ends before the window opens. What runs already is not stopped. Without windows it is the same object.
+ */
+export function withWindows(snapshot: ClusterSnapshot, now: number): ClusterSnapshot {
+  const { reservations = [], ...rest } = snapshot;
+  if (reservations.length === 0) return snapshot;
+  const open = reservations.filter(({ to }) => to > now).sort((one, other) => (one.name < other.name ? -1 : 1));
+  const byNode = new Map<string, { name: string; words: string }[]>();
+  for (const window of open) for (const id of window.nodes) byNode.set(id, [...(byNode.get(id) ?? []), wordsOf(window)]);
+  return {
+    ...rest,
+    nodes: snapshot.nodes.map((node) => {
+      const windows = byNode.get(node.id);
+      return windows === undefined ? node : { ...node, windows };
+    }),
+    pending: snapshot.pending.map((job) => {
+      const barredBy = open.filter((window) => runsInto(job, window, now)).map(({ name }) => name);
+      return barredBy.length === 0 ? job : { ...job, barredBy };
+    }),
+  };
+}
+
+function runsInto(
+  { project = "default", timeLimitMs = Number.POSITIVE_INFINITY }: PendingJob,
+  window: ReservedWindow,
+  now: number,
+): boolean {
+  return !window.projects.includes(project) && now + timeLimitMs > window.from;
+}
+
+/** Of moments, not of ages: the words must not change from pass to pass. */
+function wordsOf({ name, from, to, projects }: ReservedWindow): { name: string; words: string } {
+  const whose = projects.length === 0 ? "" : ` for ${projects.join(", ")}`;
+  return { name, words: `reserved${whose} from ${day(from)} to ${day(to)} (${name})` };
+}
+
+function day(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 10)} ${clockMinute(milliseconds)}`;
+}
