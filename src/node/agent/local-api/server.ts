@@ -11,6 +11,7 @@ import { gpuPlanRoute } from "./route-gpu-plan.ts";
 import { gpusRoute } from "./route-gpus.ts";
 import { imageListRoute } from "./route-image-list.ts";
 import { imageLoadRoute } from "./route-image-load.ts";
+import { imagePullRoute } from "./route-image-pull.ts";
 import { imageSaveRoute } from "./route-image-save.ts";
 import { metricsRoute } from "./route-metrics.ts";
 import { nodeRoute } from "./route-node.ts";
@@ -24,6 +25,7 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
     imageListRoute,
     imageLoadRoute,
     imageSaveRoute,
+    imagePullRoute,
     bootstrapRoute,
     buildRoute,
     nodeRoute,
