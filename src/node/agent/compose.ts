@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
+import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
 import { createGpuHost, type GpuHost, type GpuXid, prepareSimulatedGpus } from "../gpu/index.ts";
 import { createImageStore, createSnapshots, type ImageStore, type Snapshots } from "../images/index.ts";
@@ -19,7 +20,6 @@ import { createMembership, type Membership } from "./membership.ts";
 import { findNodeAddress } from "./node-address.ts";
 import { type NodeFactsSource, openNodeFacts } from "./node-facts.ts";
 import { agentPaths } from "./paths.ts";
-import { createRegistryAccess, type RegistryAccess } from "./registry-access.ts";
 import { openReplicaRecords } from "./replica-records.ts";
 
 const FACTS_MS = 30_000;

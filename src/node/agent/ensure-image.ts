@@ -1,7 +1,6 @@
 import { isBerthError } from "../../shared/domain/index.ts";
-import { namesRegistry, parseReference } from "../../shared/oci/index.ts";
+import { namesRegistry, parseReference, type RegistryAccess } from "../../shared/oci/index.ts";
 import type { Image, ImageStore, Progress } from "../images/index.ts";
-import type { RegistryAccess } from "./registry-access.ts";
 
 /** Gives an image with all its layers unpacked. @throws BerthError image_not_found, registry_*, layer_invalid, digest_mismatch */
 export type EnsureImage = (reference: string, progress: Progress, signal: AbortSignal) => Promise<Image>;

@@ -114,7 +114,7 @@ function readingVerbs(parts: StoreParts): Pick<ImageStore, "get" | "list" | "has
 }
 
 function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "prune"> {
-  const { records, readImage, paths, blobs, session, native } = parts;
+  const { records, readImage, paths, blobs, session } = parts;
   return {
     async tag(source, reference) {
       const name = taggable(reference);
@@ -140,7 +140,7 @@ function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "pr
       let freedBytes = 0;
       await records.update(async (known) => {
         freedBytes = await pruneStore(paths, blobs, session, await reachableFrom(parts, known, inUse));
-        freedBytes += await removeIdlePartials(paths, native);
+        freedBytes += await removeIdlePartials(parts);
         return known;
       });
       return { freedBytes };

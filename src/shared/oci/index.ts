@@ -14,6 +14,8 @@ export type { CredentialStore } from "./registry/credentials/credential-store.ts
 export { createCredentialStore } from "./registry/credentials/credential-store.ts";
 export type { BlobBody } from "./registry/fetch-blob.ts";
 export type { FetchedManifest } from "./registry/fetch-manifest.ts";
+export type { RegistryAccess } from "./registry/registry-access.ts";
+export { createRegistryAccess } from "./registry/registry-access.ts";
 export type { RegistryClient } from "./registry/registry-client.ts";
 export { createRegistryClient } from "./registry/registry-client.ts";
 export type { RegistryConfig } from "./registry/registry-config.ts";

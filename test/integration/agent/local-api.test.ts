@@ -8,12 +8,12 @@ import { Agent, request } from "undici";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LocalApiPort } from "../../../src/node/agent/local-api/port.ts";
 import { createLocalApi, listenOnSocket } from "../../../src/node/agent/local-api/server.ts";
-import { createRegistryAccess } from "../../../src/node/agent/registry-access.ts";
 import { createSlots } from "../../../src/node/agent/slots.ts";
 import type { PlanPreview } from "../../../src/node/gpu/index.ts";
 import type { Image, ImageStore } from "../../../src/node/images/types.ts";
 import { BerthError, type NodeFacts, systemClock } from "../../../src/shared/domain/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
+import { createRegistryAccess } from "../../../src/shared/oci/index.ts";
 import { until } from "../../support/poll.ts";
 
 const IMAGE = { digest: "sha256:1", references: ["docker.io/library/a:latest"], chainIds: ["sha256:c1"] } as Image;

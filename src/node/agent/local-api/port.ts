@@ -1,11 +1,11 @@
 import type { Readable } from "node:stream";
 import type { NodeFacts } from "../../../shared/domain/index.ts";
 import type { Logger } from "../../../shared/observe/index.ts";
+import type { RegistryAccess } from "../../../shared/oci/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { GpuStatusReport, PlanPreview } from "../../gpu/index.ts";
 import type { Image, ImageStore, Progress } from "../../images/index.ts";
 import type { GpuPlanCall } from "../preview-gpu-plan.ts";
-import type { RegistryAccess } from "../registry-access.ts";
 import type { Slots } from "../slots.ts";
 
 export interface BuildCall {

@@ -10,9 +10,9 @@ const CredentialSchema = Type.Union([
 ]);
 
 const Reference = Type.String({ minLength: 1, maxLength: 512 });
-const Credential = Type.Optional(Type.Union([CredentialSchema, Type.Null()]));
+const Credential = Type.Optional(CredentialSchema);
 const PullBody = Type.Object(
-  { reference: Reference, platform: Type.Optional(Type.Union([Type.String({ maxLength: 100 }), Type.Null()])), credential: Credential },
+  { reference: Reference, platform: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })), credential: Credential },
   { additionalProperties: false },
 );
 const PushBody = Type.Object({ reference: Reference, credential: Credential }, { additionalProperties: false });

@@ -53,15 +53,27 @@ export async function openPartial(
   }
 }
 
-/** Removes what nobody is fetching. Call under the store lock. */
-export async function removeIdlePartials(paths: StorePaths, native: Pick<Native, "tryLock">): Promise<number> {
+/** A pull that broke off is often tried again, and then goes on from there. */
+const KEPT_MS = 3600 * 1000;
+
+/** Removes what nobody has been fetching for an hour. Call under the store lock. Returns the bytes freed. */
+export async function removeIdlePartials({
+  paths,
+  native,
+  clock,
+}: {
+  paths: StorePaths;
+  native: Pick<Native, "tryLock">;
+  clock: Clock;
+}): Promise<number> {
   let freed = 0;
   for (const name of await readdir(paths.partials)) {
     if (!/^[a-f0-9]{64}$/.test(name)) continue;
     const path = join(paths.partials, name);
     const handle = await open(path, "r+");
-    if (native.tryLock(handle.fd)) {
-      freed += (await handle.stat()).blocks * 512;
+    const { blocks, mtimeMs } = await handle.stat();
+    if (clock.now() - mtimeMs > KEPT_MS && native.tryLock(handle.fd)) {
+      freed += blocks * 512;
       await removeFiles(path);
     }
     await handle.close();

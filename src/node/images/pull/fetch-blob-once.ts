@@ -82,6 +82,8 @@ async function fetchVerified(
       if ((await ports.blobs.size(source.digest)) === size) return await partial.discard();
       return await fetchInto(ports, source, partial, size, onTracker, signal);
     } catch (error) {
+      // A full disk is not helped by what is kept for later.
+      if (isBerthError(asStorageError(error), "insufficient_storage")) await partial.discard();
       if (!isBerthError(error, "digest_mismatch")) throw error;
       await partial.discard();
       if (left === 1) throw error;

@@ -1,21 +1,17 @@
 import { readFile } from "node:fs/promises";
-import type { Clock } from "../../shared/domain/index.ts";
-import {
-  type Credential,
-  createCredentialStore,
-  createRegistryClient,
-  createTransport,
-  parseReference,
-  parseRegistryConfig,
-  type RegistryClient,
-  type Transport,
-} from "../../shared/oci/index.ts";
+import type { Clock } from "../../domain/index.ts";
+import { parseReference } from "../reference.ts";
+import type { Credential } from "./authorizer.ts";
+import { createCredentialStore } from "./credentials/credential-store.ts";
+import { createRegistryClient, type RegistryClient } from "./registry-client.ts";
+import { parseRegistryConfig } from "./registry-config.ts";
+import { createTransport, type Transport } from "./transport.ts";
 
-/** How this node reaches registries. */
+/** How this machine reaches registries. */
 export interface RegistryAccess {
   /**
    * A client for the registry of a reference. With `credential`, it is what that registry itself is told; mirrors and
-   * everything else use what the agent's own user is logged in with.
+   * everything else use what the process's own user is logged in with.
    * @throws BerthError invalid_reference, invalid_request (registries.json, Docker's config.json)
    */
   clientFor(reference: string, credential: Credential | null): Promise<RegistryClient>;
