@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import type { FastifyInstance } from "fastify";
 import { type Clock, isBerthError, systemClock } from "../../shared/domain/index.ts";
 import { createLogger, type Logger } from "../../shared/observe/index.ts";
+import { createImageTools } from "../images/index.ts";
 import { builtFiles, type FileLock, loadNative, lockFile, type Native, packageRoot } from "../platform/index.ts";
 import { runNode } from "./agent.ts";
 import { type AgentOptions, parseListen } from "./agent-options.ts";
@@ -83,6 +84,13 @@ async function startServers(
   const { options, log } = ground;
   const api = createLocalApi({
     images: parts.images,
+    imageTools: createImageTools({
+      dataDir: options.dataDir,
+      native: ground.native,
+      clock: ground.clock,
+      store: parts.images,
+      snapshots: parts.snapshots,
+    }),
     registries: parts.registries,
     engine: parts.engine,
     ...composeBuilder(ground, parts),

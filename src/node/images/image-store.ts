@@ -20,6 +20,7 @@ import { type ImageRecords, withImage, withoutImages, withoutReference } from ".
 import { createImageReader, type ImageContent } from "./records/read-image.ts";
 import { createRecordFile, type RecordFile } from "./records/record-file.ts";
 import { resolveReference } from "./records/resolve-reference.ts";
+import { refuseQuarantined } from "./scrub/refuse-quarantined.ts";
 import type { Image, ImageStore } from "./types.ts";
 import { createUnpacker } from "./unpack/unpack-image.ts";
 
@@ -70,7 +71,10 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
       const manifest = makeManifest({ mediaType: MEDIA_TYPES.config, ...stored }, layers);
       return commitManifest(Buffer.from(canonicalJson(manifest)), reference === null ? [] : [reference]);
     },
-    unpack,
+    async unpack(image, progress, wanted) {
+      await refuseQuarantined(paths, image);
+      return unpack(image, progress, wanted);
+    },
     pull: createPuller({
       ...parts,
       unpack,
@@ -99,7 +103,7 @@ function readingVerbs(parts: StoreParts): Pick<ImageStore, "get" | "list" | "has
     get,
     async list() {
       const known = await records.read();
-      const contents = await Promise.all(Object.keys(known.images).sort().map(readImage));
+      const contents = await readable(Object.keys(known.images).sort(), readImage);
       return contents.map((content) => withReferences(content, known));
     },
     async has(digests) {
@@ -148,6 +152,19 @@ function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "pr
   };
 }
 
+/** One damaged image must not hide the others: `berth images scrub` names it. */
+async function readable(digests: readonly string[], read: (digest: string) => Promise<ImageContent>): Promise<ImageContent[]> {
+  const contents = await Promise.all(
+    digests.map((digest) =>
+      read(digest).catch((error: unknown) => {
+        if (isBerthError(error)) return null;
+        throw error;
+      }),
+    ),
+  );
+  return contents.filter((content) => content !== null);
+}
+
 async function danglingImages({ paths, clock }: StoreParts, records: ImageRecords, inUse: ReadonlySet<string>): Promise<Set<string>> {
   const pinned = await pinnedDigests(paths, clock);
   const unnamed = Object.keys(records.images).filter((digest) => records.images[digest]?.references.length === 0);
@@ -159,9 +176,9 @@ async function reachableFrom(
   records: ImageRecords,
   inUse: ReadonlySet<string>,
 ): Promise<Reachable> {
-  const images = await Promise.all(Object.keys(records.images).map(readImage));
+  const images = await readable(Object.keys(records.images), readImage);
   const named = images.flatMap((image) => [image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
-  const held = [...inUse, ...(await pinnedDigests(paths, clock))];
+  const held = [...Object.keys(records.images), ...inUse, ...(await pinnedDigests(paths, clock))];
   return { blobs: new Set([...named, ...held]), chainIds: new Set([...images.flatMap((image) => image.chainIds), ...held]) };
 }
 

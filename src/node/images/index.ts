@@ -3,6 +3,8 @@ export { bootstrapImage } from "./bootstrap/bootstrap-image.ts";
 export type { StoreLock } from "./content/store-lock.ts";
 export { createStoreLock } from "./content/store-lock.ts";
 export { createImageStore } from "./image-store.ts";
+export type { ImageTools } from "./image-tools.ts";
+export { createImageTools } from "./image-tools.ts";
 export type { StorePaths } from "./paths.ts";
 export { storePaths } from "./paths.ts";
 export { createSnapshots } from "./snapshots/snapshots.ts";

@@ -34,6 +34,7 @@ beforeEach(async () => {
   bootstrap = async () => IMAGE;
   app = createLocalApi({
     images: images(),
+    imageTools: {} as LocalApiPort["imageTools"],
     registries: createRegistryAccess({ env: {}, clock: systemClock() }),
     engine: { list: () => [{ imageDigest: "sha256:1" }] as ReturnType<LocalApiPort["engine"]["list"]> },
     build: (call, progress, signal) => build(call, progress, signal),

@@ -13,6 +13,7 @@ import { imageListRoute } from "./route-image-list.ts";
 import { imageLoadRoute } from "./route-image-load.ts";
 import { imagePullRoute } from "./route-image-pull.ts";
 import { imageSaveRoute } from "./route-image-save.ts";
+import { imageUpkeepRoute } from "./route-image-upkeep.ts";
 import { metricsRoute } from "./route-metrics.ts";
 import { nodeRoute } from "./route-node.ts";
 
@@ -26,6 +27,7 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
     imageLoadRoute,
     imageSaveRoute,
     imagePullRoute,
+    imageUpkeepRoute,
     bootstrapRoute,
     buildRoute,
     nodeRoute,

@@ -9,13 +9,13 @@ export interface Throttle {
 const SHORTEST_WAIT_MS = 5;
 
 export function createThrottle(bytesPerSecond: number | null, clock: Clock): Throttle {
-  const started = clock.now();
+  const started = clock.monotonic();
   let taken = 0;
   return {
     async take(bytes, signal) {
       taken += bytes;
       if (bytesPerSecond === null) return;
-      const early = started + (taken / bytesPerSecond) * 1000 - clock.now();
+      const early = started + (taken / bytesPerSecond) * 1000 - clock.monotonic();
       if (early >= SHORTEST_WAIT_MS) await clock.sleep(early, signal);
     },
   };
