@@ -43,13 +43,13 @@ export interface PullQuery extends PushQuery {
   platform?: string;
 }
 
-type OnProgress = (line: ProgressLine) => void;
+export type OnProgress = (line: ProgressLine) => void;
 
 /** The agent's local API: images and builds. */
 export interface NodeClient {
   images(): Promise<ImageView[]>;
   inspect(reference: string): Promise<ImageView>;
-  remove(reference: string): Promise<{ untagged: string[]; deleted: string[] }>;
+  remove(reference: string): Promise<{ untagged: string[]; deleted: string[]; freedBytes: number }>;
   tag(source: string, reference: string): Promise<ImageView>;
   prune(): Promise<{ freedBytes: number }>;
   bootstrap(reference: string, include: readonly string[], onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
@@ -84,7 +84,8 @@ export function nodeClient(http: HttpClient): NodeClient {
   };
 }
 
-async function readResult<T>(http: HttpClient, request: HttpRequest, onProgress: OnProgress): Promise<T> {
+/** The result at the end of a stream of progress lines. @throws BerthError of the problem that is there instead */
+export async function readResult<T>(http: HttpClient, request: HttpRequest, onProgress: OnProgress): Promise<T> {
   const stream = await http.open(request);
   for await (const line of readNdjson<StreamLine>(stream)) {
     if (line.error) throw errorOfProblem(line.error);
