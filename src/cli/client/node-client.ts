@@ -56,7 +56,7 @@ export interface NodeClient {
   load(archive: Readable, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView[]>;
   pull(query: PullQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   push(query: PushQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<{ digest: string; reference: string }>;
-  save(references: readonly string[], signal?: AbortSignal): Promise<Readable>;
+  save(references: readonly string[], format: string, signal?: AbortSignal): Promise<Readable>;
   build(context: Readable, query: BuildQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   gpuPlan(query: GpuPlanQuery): Promise<GpuPlanView>;
   gpus(): Promise<GpusView>;
@@ -77,7 +77,8 @@ export function nodeClient(http: HttpClient): NodeClient {
       listOf(await long<ImageView[] | { items: ImageView[] }>({ path: "/v1/images/load", stream: archive }, onProgress, signal)),
     pull: (query, onProgress, signal) => long({ path: "/v1/images/pull", body: query }, onProgress, signal),
     push: (query, onProgress, signal) => long({ path: "/v1/images/push", body: query }, onProgress, signal),
-    save: (references, signal) => http.open({ path: "/v1/images/save", query: { ref: references }, ...(signal ? { signal } : {}) }),
+    save: (references, format, signal) =>
+      http.open({ path: "/v1/images/save", query: { ref: references, format }, ...(signal ? { signal } : {}) }),
     build: (context, query, onProgress, signal) => long({ path: "/v1/build", query: { ...query }, stream: context }, onProgress, signal),
     gpuPlan: (query) => http.json({ method: "POST", path: "/v1/gpus/plan", body: query }),
     gpus: () => http.json({ path: "/v1/gpus" }),

@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { BerthError } from "../../shared/domain/index.ts";
 import { type CliIo, stopSignal } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
@@ -10,23 +10,35 @@ import { progressPrinter } from "../output/progress.ts";
 import { collect } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
 
-export function saveCommand(io: CliIo): Command {
-  const command = withNode(new Command("save"))
-    .description("Write images as an OCI archive (tar).")
-    .argument("<image...>")
-    .option("-o, --output <file>", "into a file instead of stdout")
-    .action(action(io, (images: string[], options: { output?: string }, self: Command) => saveImages(io, images, options, self)));
-  return examples(command, ["berth images save -o trainer.tar trainer:v2", "berth images save trainer:v2 | ssh gpu-02 berth images load"]);
+interface SaveOptions {
+  output?: string;
+  format: string;
 }
 
-async function saveImages(io: CliIo, images: readonly string[], options: { output?: string }, self: Command): Promise<void> {
+export function saveCommand(io: CliIo): Command {
+  const command = withNode(new Command("save"))
+    .description(
+      "Write images as one archive (tar) that `berth images load`, docker, podman and skopeo read; shared layers are in it once.",
+    )
+    .argument("<image...>")
+    .option("-o, --output <file>", "into a file instead of stdout")
+    .addOption(new Option("--format <format>", "kind of archive").choices(["oci-archive", "docker-archive"]).default("oci-archive"))
+    .action(action(io, (images: string[], options: SaveOptions, self: Command) => saveImages(io, images, options, self)));
+  return examples(command, [
+    "berth images save -o trainer.tar trainer:v2",
+    "berth images save trainer:v2 | ssh gpu-02 berth images load",
+    "berth images save --format docker-archive trainer:v2 | docker load",
+  ]);
+}
+
+async function saveImages(io: CliIo, images: readonly string[], options: SaveOptions, self: Command): Promise<void> {
   if (options.output === undefined && (io.stdout as { isTTY?: boolean }).isTTY) {
     throw new BerthError("invalid_request", "an archive is not for a terminal", {
       details: { hint: "name a file with -o, or redirect the output" },
     });
   }
   await interruptibly(io, async (signal) => {
-    const archive = await connectNode(io, self).save(images, signal);
+    const archive = await connectNode(io, self).save(images, options.format, signal);
     if (options.output === undefined) return pipeline(archive, io.stdout, { end: false });
     return pipeline(archive, createWriteStream(options.output));
   });

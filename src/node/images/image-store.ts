@@ -110,9 +110,9 @@ function readingVerbs(parts: StoreParts): Pick<ImageStore, "get" | "list" | "has
       const sizes = await Promise.all(digests.map((digest) => blobs.size(digest)));
       return sizes.every((size) => size !== null);
     },
-    async save(references, signal): Promise<Readable> {
+    async save(references, signal, format = "oci-archive"): Promise<Readable> {
       const images = await Promise.all(references.map(async (reference) => ({ reference, image: await get(reference) })));
-      return saveArchive(blobs, images, signal);
+      return saveArchive(blobs, images, format, signal);
     },
   };
 }

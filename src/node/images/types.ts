@@ -28,6 +28,8 @@ export interface StoredLayer {
 
 export type Progress = (line: { step: string; detail?: string; current?: number; total?: number }) => void;
 
+export type ArchiveFormat = "oci-archive" | "docker-archive";
+
 export interface ImageStore {
   /** @throws BerthError image_not_found, invalid_reference. Accepts name, name:tag, digest, or an unambiguous digest prefix. */
   get(reference: string): Promise<Image>;
@@ -43,8 +45,8 @@ export interface ImageStore {
   prune(inUse: ReadonlySet<string>): Promise<{ freedBytes: number }>;
   /** Unpacks every layer that is not there yet (once, by chain ID). */
   unpack(image: Image, progress: Progress, signal: AbortSignal): Promise<void>;
-  /** An oci-archive tar of the images. */
-  save(references: string[], signal: AbortSignal): Promise<Readable>;
+  /** A tar of the images, by default an oci-archive that is a docker-archive too. Same images, same bytes. */
+  save(references: string[], signal: AbortSignal, format?: ArchiveFormat): Promise<Readable>;
   /** Reads an oci-archive or docker-archive tar, gzipped or not. @throws image_invalid, layer_invalid, digest_mismatch */
   load(archive: Readable, progress: Progress, signal: AbortSignal): Promise<Image[]>;
   /**
