@@ -82,13 +82,20 @@ export async function removeIdlePartials({
 }
 
 function partialIn(path: string, handle: FileHandle, paths: StorePaths, digest: string, state: PartialState | null): PartialBlob {
+  // One after the other: several connections fetch segments of one blob.
+  let saved: Promise<void> = Promise.resolve();
+  const save = async (next: PartialState) => {
+    await writeFile(`${path}.json.tmp`, JSON.stringify(next), { mode: 0o600 });
+    await rename(`${path}.json.tmp`, `${path}.json`);
+  };
   return {
     handle,
     path,
     state,
-    async saveState(next) {
-      await writeFile(`${path}.json.tmp`, JSON.stringify(next), { mode: 0o600 });
-      await rename(`${path}.json.tmp`, `${path}.json`);
+    saveState(next) {
+      const saving = saved.then(() => save(next));
+      saved = saving.catch(() => undefined);
+      return saving;
     },
     async publish() {
       await handle.sync();
