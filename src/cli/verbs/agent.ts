@@ -21,6 +21,7 @@ interface Options {
   driverRoot?: string;
   allowBind?: string[];
   metricsListen?: string;
+  registryListen?: string;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
   exitWithStdin?: boolean;
@@ -40,6 +41,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie (default: /)")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .option("--metrics-listen <host:port>", "serve metrics here")
+    .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here (docs/registry.md)")
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
     .addOption(new Option("--exit-with-stdin").hideHelp())
@@ -70,6 +72,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     driverRoot: options.driverRoot ?? null,
     allowBind: options.allowBind ?? [],
     metricsListen: options.metricsListen ?? null,
+    registryListen: options.registryListen ?? null,
     runtime: options.runtime,
     logLevel: options.logLevel,
   };

@@ -24,6 +24,7 @@ interface Options {
   simulateGpus?: number;
   driverRoot?: string;
   metricsListen?: string;
+  registryListen?: string;
   allowBind?: string[];
   detach?: boolean;
   reportToParent?: boolean;
@@ -42,6 +43,7 @@ export function upVerb(io: CliIo): Command {
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie")
     .option("--metrics-listen <host:port>", "serve the agent's metrics here")
+    .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .option("-d, --detach", "go to the background when everything is ready")
     .addOption(new Option("--report-to-parent").hideHelp())
@@ -128,6 +130,7 @@ function agentArguments(options: Options): string[] {
     ["--simulate-gpus", options.simulateGpus],
     ["--driver-root", options.driverRoot],
     ["--metrics-listen", options.metricsListen],
+    ["--registry-listen", options.registryListen],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
   return [...single.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])), ...binds];

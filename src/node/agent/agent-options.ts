@@ -24,6 +24,8 @@ export interface AgentOptions {
   allowBind: readonly string[];
   /** host:port for /metrics over TCP; null serves it on node.sock only. */
   metricsListen: string | null;
+  /** host:port of the image registry; null serves none. */
+  registryListen: string | null;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
 }

@@ -1,9 +1,9 @@
 import { mkdir } from "node:fs/promises";
-import type { FastifyInstance } from "fastify";
 import { type Clock, isBerthError, systemClock } from "../../shared/domain/index.ts";
 import { createLogger, type Logger } from "../../shared/observe/index.ts";
 import { createImageTools } from "../images/index.ts";
 import { builtFiles, type FileLock, loadNative, lockFile, type Native, packageRoot } from "../platform/index.ts";
+import { startRegistry } from "../registry/index.ts";
 import { runNode } from "./agent.ts";
 import { type AgentOptions, parseListen } from "./agent-options.ts";
 import { backoffMs } from "./backoff.ts";
@@ -17,6 +17,10 @@ import { previewGpuPlan } from "./preview-gpu-plan.ts";
 import { createSlots, type Slots } from "./slots.ts";
 
 const BUILD_END_MS = 10_000;
+
+interface Closeable {
+  close(): Promise<unknown>;
+}
 
 /**
  * Runs this machine's agent until `signal` aborts, then stops cleanly: log pushes in flight end, containers go on under
@@ -59,7 +63,7 @@ async function takeLocks(native: Native, options: AgentOptions): Promise<FileLoc
 
 async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): Promise<void> {
   const node = await composeAgent(ground, parts);
-  const servers: FastifyInstance[] = [];
+  const servers: Closeable[] = [];
   const heavy = createSlots(1);
   try {
     await startServers(ground, parts, { ...node, heavy }, servers);
@@ -79,9 +83,9 @@ async function startServers(
   ground: Ground,
   parts: EngineParts,
   node: NodeParts & { heavy: Slots },
-  servers: FastifyInstance[],
+  servers: Closeable[],
 ): Promise<void> {
-  const { options, log } = ground;
+  const { options, log, native, clock } = ground;
   const api = createLocalApi({
     images: parts.images,
     imageTools: createImageTools({
@@ -109,10 +113,16 @@ async function startServers(
   });
   servers.push(api);
   await listenOnSocket(api, agentPaths(options.dataDir, options.runDir).socket);
-  if (options.metricsListen === null) return;
-  const metrics = createMetricsApi(node.metrics, log);
-  servers.push(metrics);
-  await metrics.listen(parseListen(options.metricsListen));
+  if (options.metricsListen !== null) {
+    const metrics = createMetricsApi(node.metrics, log);
+    servers.push(metrics);
+    await metrics.listen(parseListen(options.metricsListen));
+  }
+  if (options.registryListen !== null) {
+    const listen = parseListen(options.registryListen);
+    const registryLog = log.child({ room: "registry" });
+    servers.push(await startRegistry({ dataDir: options.dataDir, listen, native, clock, log: registryLog }));
+  }
 }
 
 /**

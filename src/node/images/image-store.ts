@@ -12,6 +12,7 @@ import { type IngestSession, openIngestSession, pinnedDigests } from "./content/
 import { removeIdlePartials } from "./content/partial-blobs.ts";
 import { pruneStore, type Reachable } from "./content/prune-store.ts";
 import { quarantineDamaged } from "./content/quarantine.ts";
+import { registryLinks } from "./content/registry-links.ts";
 import { createStoreLock } from "./content/store-lock.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 import { createPuller } from "./pull/pull-image.ts";
@@ -179,7 +180,10 @@ async function reachableFrom(
   const images = await readable(Object.keys(records.images), readImage);
   const named = images.flatMap((image) => [image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
   const held = [...Object.keys(records.images), ...inUse, ...(await pinnedDigests(paths, clock))];
-  return { blobs: new Set([...named, ...held]), chainIds: new Set([...images.flatMap((image) => image.chainIds), ...held]) };
+  return {
+    blobs: new Set([...named, ...held, ...(await registryLinks(paths))]),
+    chainIds: new Set([...images.flatMap((image) => image.chainIds), ...held]),
+  };
 }
 
 /** Writes a manifest whose config and layers are in the store, then the names; only then the pins go. */

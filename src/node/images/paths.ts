@@ -15,6 +15,7 @@ import { digestHex } from "../../shared/oci/index.ts";
  *   ingest/<session>/<n>            files and folders being written
  *   partials/<hex>[.json]           blobs being fetched, and which parts are there; flock: held by who fetches it
  *   quarantine/<hex>-<n>            blobs whose bytes were not what their name says: kept for a look, never used
+ *   registry/repositories/<name>/   what the node's registry holds (written by the registry room): prune keeps it
  *   builds/<id>, builds.lock        working folders of builds (written by the build room)
  *   cache/apt/archives/*.deb        packages that earlier bootstraps fetched
  *   bootstrap/{lock,runs/<id>}      flock of the one bootstrap that runs, and its chroot

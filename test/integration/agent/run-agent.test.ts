@@ -33,6 +33,7 @@ beforeEach(async () => {
     driverRoot: null,
     allowBind: [],
     metricsListen: `127.0.0.1:${await freePort()}`,
+    registryListen: null,
     runtime: "auto",
     logLevel: "error",
   };
