@@ -75,7 +75,7 @@ async function saved(references: string[], format: ArchiveFormat): Promise<strin
 /** One line for each file: all that a program can tell of it. */
 async function describeTree(root: string): Promise<string> {
   const script =
-    "cd \"$0\" && find . -mindepth 1 -type d -printf '%p %m %U %G %T@\\n' | sort && find . ! -type d -printf '%p %y %m %U %G %T@ %n %l\\n' | sort && find . -type f -exec sha256sum {} + | sort -k2 && getfattr -R -d -m 'user|security' --absolute-names . 2>/dev/null | grep -v '^#' | grep . ; true";
+    "cd \"$0\" && find . -mindepth 1 -type d -printf '%p %m %U %G %T@\\n' | sort && find . ! -type d -printf '%p %y %m %U %G %T@ %n %l\\n' | sort && find . -type f -exec sha256sum {} + | sort -k2 && getfattr -R -d -m 'user|security' --absolute-names . | sed '/^#/d'";
   return (await run("/bin/sh", ["-c", script, root])).stdout;
 }
 
