@@ -62,7 +62,7 @@ export async function openTestRegistry(
 export async function openDockerRegistry(): Promise<{ url: string; port: number; child: ChildProcess; remove(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "berth-docker-registry-"));
   const port = await freePort();
-  const config = `version: 0.1\nlog: {level: panic, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}, cache: {blobdescriptor: inmemory}}\nhttp: {addr: "127.0.0.1:${port}"}\n`;
+  const config = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}, cache: {blobdescriptor: inmemory}}\nhttp: {addr: "127.0.0.1:${port}"}\n`;
   await writeFile(join(folder, "config.yml"), config);
   const child = spawn("/usr/bin/docker-registry", ["serve", join(folder, "config.yml")], { stdio: "ignore" });
   const url = `http://127.0.0.1:${port}`;

@@ -71,7 +71,8 @@ export class Bench {
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
-    return this.send("GET", `/v2/${this.repository}/${path}`, { headers });
+    // Registries that know several kinds of manifests look for the kinds a client takes.
+    return this.send("GET", `/v2/${this.repository}/${path}`, { headers: { accept: `${OCI.manifest}, ${OCI.index}`, ...headers } });
   }
 
   /** An image manifest whose blobs are pushed. */
