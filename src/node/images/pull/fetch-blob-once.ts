@@ -118,6 +118,6 @@ async function fetchInto(
 
 async function hashOf(path: string, tracker: BlobTracker): Promise<string> {
   const digester = createDigester();
-  for await (const chunk of readGrowing([path], tracker)) digester.update(chunk);
+  for await (const chunk of readGrowing([path], tracker, true)) digester.update(chunk);
   return digester.digest();
 }

@@ -53,7 +53,7 @@ export type Pull = (request: PullRequest, progress: Progress, signal: AbortSigna
 
 const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 /** Layers at a time. Each may use several connections; more would only delay the ones that unpacking waits for. */
-const LAYERS_AT_ONCE = 4;
+const LAYERS_AT_ONCE = 3;
 
 /**
  * Pulls images: one lookup of the name, then everything by digest, verified; layers side by side and unpacked while they
