@@ -6,7 +6,7 @@ import type { Image, ImageStore, Progress } from "../images/index.ts";
 export type EnsureImage = (reference: string, progress: Progress, signal: AbortSignal) => Promise<Image>;
 
 interface Ports {
-  images: Pick<ImageStore, "get" | "unpack" | "pull" | "quarantine">;
+  images: Pick<ImageStore, "get" | "has" | "unpack" | "pull" | "quarantine">;
   registries: Pick<RegistryAccess, "clientFor">;
 }
 
@@ -29,12 +29,12 @@ export function createEnsureImage(ports: Ports): EnsureImage {
   };
 }
 
-/** Null when it is missing and may be pulled. */
+/** Null when it is missing, or its manifest or config is damaged, and it may be pulled. */
 async function present({ images }: Ports, reference: string): Promise<Image | null> {
   try {
     return await images.get(reference);
   } catch (error) {
-    if (isBerthError(error, "image_not_found") && namesRegistry(reference)) return null;
+    if ((isBerthError(error, "image_not_found") || isDamage(error)) && namesRegistry(reference)) return null;
     throw error;
   }
 }
@@ -44,11 +44,12 @@ async function pull({ images, registries }: Ports, reference: string, progress: 
   return images.pull({ reference, platform: null, client }, progress, signal);
 }
 
-/** True when damaged blobs were found and fetched again. */
+/** True when blobs were damaged, or in quarantine already, and were fetched again. */
 async function repair({ images, registries }: Ports, image: Image, progress: Progress, signal: AbortSignal): Promise<boolean> {
-  const damaged = await images.quarantine(image, signal);
+  await images.quarantine(image, signal);
+  const whole = await images.has([image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
   const origin = image.references.map(parseReference).find(({ registry, repository }) => namesRegistry(`${registry}/${repository}`));
-  if (damaged.length === 0 || origin === undefined) return false;
+  if (whole || origin === undefined) return false;
   const reference = `${origin.registry}/${origin.repository}@${image.digest}`;
   const client = await registries.clientFor(reference, null);
   await images.pull({ reference, platform: null, client, repair: true }, progress, signal);

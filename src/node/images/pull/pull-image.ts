@@ -14,6 +14,7 @@ import {
 import type { Native } from "../../platform/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
+import { quarantineDamaged } from "../content/quarantine.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image, Progress } from "../types.ts";
 import type { LayerSource, Unpack, UnpackableImage } from "../unpack/unpack-image.ts";
@@ -101,6 +102,8 @@ async function pullOne(work: PullWork): Promise<Image> {
     return current.image;
   }
   const { chainIds } = await takeContent(work, manifest);
+  // One that is here but damaged must not be taken for the one that just came.
+  await quarantineDamaged(ports.paths, ports.blobs, [manifest.digest], signal);
   const image = await ports.commitManifest(manifest.bytes, tags, aliases);
   // Those of the blobs went with the commit.
   await ports.session.release(chainIds);
@@ -151,6 +154,8 @@ async function takeConfig(work: PullWork, descriptor: Manifest["config"]): Promi
     throw new BerthError("image_invalid", `the image config has ${descriptor.size} bytes, at most ${MAX_CONFIG_BYTES} are allowed`);
   await pin(work, [descriptor.digest]);
   if ((await ports.blobs.size(descriptor.digest)) !== descriptor.size)
+    await fetchBlob(request, reference.repository, descriptor, signal).done;
+  if ((await quarantineDamaged(ports.paths, ports.blobs, [descriptor.digest], signal)).length > 0)
     await fetchBlob(request, reference.repository, descriptor, signal).done;
   return parseImageConfig(await ports.blobs.read(descriptor.digest, MAX_CONFIG_BYTES));
 }
