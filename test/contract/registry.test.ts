@@ -1,6 +1,7 @@
 import type { Pool } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openDockerRegistry, openTestRegistry, type TestRegistry } from "../support/registry-server.ts";
+import { startDockerRegistry } from "../support/docker-registry.ts";
+import { openTestRegistry, type TestRegistry } from "../support/registry-server.ts";
 import { CONTENT_CASES } from "./registry/content-cases.ts";
 import { Bench, type Case, openPool } from "./registry/harness.ts";
 import { PULL_CASES } from "./registry/pull-cases.ts";
@@ -27,13 +28,13 @@ describe("Berth's registry keeps the OCI distribution spec", () => {
 // For comparison, not a promise about docker-registry: BERTH_TEST_DOCKER_REGISTRY=1 npx vitest run test/contract/registry.test.ts
 describe.runIf(process.env["BERTH_TEST_DOCKER_REGISTRY"] === "1")("docker-registry in the same suite", () => {
   test("passes most of it", { timeout: 120_000 }, async () => {
-    const registry = await openDockerRegistry();
-    const pool = openPool(registry.url);
+    const registry = await startDockerRegistry();
+    const pool = openPool(`http://${registry.host}`);
     const failed: string[] = [];
     for (const [index, { section, title, run }] of CASES.entries())
       await run(new Bench(pool, index)).catch(() => failed.push(`${section}: ${title}`));
     await pool.close();
-    await registry.remove();
+    await registry.stop();
     process.stdout.write(`docker-registry fails ${failed.length} of ${CASES.length}:\n${failed.map((one) => `  ${one}\n`).join("")}`);
     expect(failed.length).toBeLessThan(CASES.length / 2);
   });

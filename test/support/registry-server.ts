@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,8 +7,6 @@ import { loadNative } from "../../src/node/platform/index.ts";
 import { type Registry, startRegistry } from "../../src/node/registry/index.ts";
 import { type Clock, systemClock } from "../../src/shared/domain/index.ts";
 import { silentLogger } from "../../src/shared/observe/index.ts";
-import { freePort } from "./free-port.ts";
-import { until } from "./poll.ts";
 
 export interface TestRegistry {
   url: string;
@@ -54,28 +51,6 @@ export async function openTestRegistry(
       await registry.close();
       await store.close();
       await rm(dataDir, { recursive: true, force: true });
-    },
-  };
-}
-
-/** The distribution's docker-registry in a folder of its own, with deletes allowed. */
-export async function openDockerRegistry(): Promise<{ url: string; port: number; child: ChildProcess; remove(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), "berth-docker-registry-"));
-  const port = await freePort();
-  const config = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}, cache: {blobdescriptor: inmemory}}\nhttp: {addr: "127.0.0.1:${port}"}\n`;
-  await writeFile(join(folder, "config.yml"), config);
-  const child = spawn("/usr/bin/docker-registry", ["serve", join(folder, "config.yml")], { stdio: "ignore" });
-  const url = `http://127.0.0.1:${port}`;
-  await until("docker-registry to answer", 20, async () => (await fetch(`${url}/v2/`).catch(() => null))?.ok === true);
-  return {
-    url,
-    port,
-    child,
-    async remove() {
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill("SIGTERM");
-      await ended;
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
