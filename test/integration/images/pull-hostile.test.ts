@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Image } from "../../../src/node/images/index.ts";
@@ -222,6 +222,23 @@ describe("lies", () => {
     registry.addManifest({ ...imageManifest(registry, [layer]), manifests: [] }, MEDIA_TYPES.manifest, "both");
     await expect(pull("header")).rejects.toMatchObject({ code: "image_invalid" });
     await expect(pull("both")).rejects.toMatchObject({ code: "image_invalid" });
+  });
+
+  test("a layer that climbs out of its root is refused, and the image gets no name", async () => {
+    registry.addImage("1", [await randomLayer(10), await randomLayer(10, "../../escaped")]);
+    await expect(pull()).rejects.toMatchObject({ code: "layer_invalid" });
+    expect(await store.store.list()).toEqual([]);
+    await store.store.prune(new Set());
+    expect(await readdir(join(store.dataDir, "blobs", "sha256"))).toEqual([]);
+    expect(await readdir(join(store.dataDir, "layers"))).toEqual([]);
+  });
+
+  test("a config that names other layers is refused", async () => {
+    const manifest = imageManifest(registry, [await randomLayer(10)]);
+    const other = imageManifest(registry, [await randomLayer(10, "other")]);
+    registry.addManifest({ ...manifest, config: other.config }, MEDIA_TYPES.manifest, "1");
+    await expect(pull()).rejects.toMatchObject({ code: "digest_mismatch" });
+    expect(await store.store.list()).toEqual([]);
   });
 
   test("indexes in indexes end somewhere", async () => {
