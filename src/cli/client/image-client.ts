@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { HttpClient } from "./http.ts";
+import type { HttpClient, HttpRequest } from "./http.ts";
 import { type ImageView, type OnProgress, readResult } from "./node-client.ts";
 
 export interface LayerUsageView {
@@ -56,25 +56,65 @@ export interface ScrubQuery {
   unpacked: boolean;
 }
 
+export interface FileChangeView {
+  kind: "A" | "C" | "D";
+  path: string;
+}
+
+export interface ContainerQuery {
+  container: string;
+  rank: number;
+}
+
+export interface CommitQuery extends ContainerQuery {
+  reference: string;
+  changes: readonly string[];
+  author?: string;
+  message?: string;
+}
+
+export interface ImportQuery {
+  reference?: string;
+  change: readonly string[];
+  message?: string;
+}
+
+export interface RebaseQuery {
+  image: string;
+  onto: string;
+  oldBase?: string;
+  reference?: string;
+}
+
+export interface RebaseView {
+  image: ImageView;
+  oldBase: { digest: string; references: string[] };
+  newBase: { digest: string; references: string[] };
+}
+
 /** The routes of node.sock about images that only `berth images` asks. */
 export interface ImageClient {
   usage(): Promise<StoreUsageView>;
   verify(reference: string, onProgress: OnProgress, signal: AbortSignal): Promise<VerifyView>;
+  diff(query: ContainerQuery): Promise<FileChangeView[]>;
+  exportContainer(query: ContainerQuery, signal: AbortSignal): Promise<Readable>;
+  commit(query: CommitQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ImageView>;
+  import(tar: Readable, query: ImportQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ImageView>;
+  rebase(query: RebaseQuery): Promise<RebaseView>;
   scrub(query: ScrubQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ScrubView>;
 }
 
 export function imageClient(http: HttpClient): ImageClient {
-  const long = <T>(
-    path: string,
-    more: { query?: Record<string, string>; body?: object; stream?: Readable },
-    onProgress: OnProgress,
-    signal: AbortSignal,
-  ) => readResult<T>(http, { method: "POST", path, ...more, signal }, onProgress);
+  const long = <T>(path: string, more: Partial<HttpRequest>, onProgress: OnProgress, signal: AbortSignal) =>
+    readResult<T>(http, { method: "POST", path, ...more, signal }, onProgress);
   return {
     usage: () => http.json({ path: "/v1/images/usage" }),
     verify: (ref, onProgress, signal) => long("/v1/images/verify", { query: { ref } }, onProgress, signal),
     scrub: (query, onProgress, signal) => long("/v1/images/scrub", { body: query }, onProgress, signal),
+    diff: async (query) => (await http.json<{ items: FileChangeView[] }>({ path: "/v1/containers/diff", query: { ...query } })).items,
+    exportContainer: (query, signal) => http.open({ path: "/v1/containers/export", query: { ...query }, signal }),
+    commit: (query, onProgress, signal) => long("/v1/containers/commit", { body: query }, onProgress, signal),
+    import: (tar, query, onProgress, signal) => long("/v1/images/import", { query: { ...query }, stream: tar }, onProgress, signal),
+    rebase: (query) => http.json({ method: "POST", path: "/v1/images/rebase", body: query }),
   };
 }
-
-export type { ImageView };

@@ -21,11 +21,13 @@ interface HistoryEntry {
 
 const COMMAND_WIDTH = 70;
 
-/** Newest first. Layers without an entry (an image without a history) get a row of their own. */
+/** Newest first. A history that is too short speaks of the upper layers: those below get a row of their own. */
 export function historyOf(image: ImageView): HistoryRow[] {
   const layers = [...(image["layers"] as { digest: string; size: number }[])];
-  const config = image["config"] as { history?: HistoryEntry[] };
-  const rows = (config.history ?? []).map((entry): HistoryRow => {
+  const history = (image["config"] as { history?: HistoryEntry[] }).history ?? [];
+  const made = history.filter(({ empty_layer }) => empty_layer !== true).length;
+  const silent = layers.splice(0, Math.max(0, layers.length - made));
+  const rows = history.map((entry): HistoryRow => {
     const layer = entry.empty_layer === true ? undefined : layers.shift();
     return {
       created: entry.created ?? null,
@@ -34,8 +36,8 @@ export function historyOf(image: ImageView): HistoryRow[] {
       layer: layer === undefined ? null : { digest: layer.digest, size: layer.size },
     };
   });
-  const rest = layers.map(({ digest, size }): HistoryRow => ({ created: null, createdBy: "", comment: "", layer: { digest, size } }));
-  return [...rows, ...rest].reverse();
+  const below = silent.map(({ digest, size }): HistoryRow => ({ created: null, createdBy: "", comment: "", layer: { digest, size } }));
+  return [...below, ...rows].reverse();
 }
 
 export function historyListing(now: number): Listing<HistoryRow> {

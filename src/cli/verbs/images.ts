@@ -1,11 +1,14 @@
 import { Command } from "commander";
 import type { CliIo } from "../cli-io.ts";
 import { examples } from "../verb.ts";
+import { imagesCopyCommand } from "./images-copy.ts";
 import { imagesDuCommand } from "./images-du.ts";
 import { imagesHistoryCommand } from "./images-history.ts";
+import { imagesImportCommand } from "./images-import.ts";
 import { imagesInspectCommand } from "./images-inspect.ts";
 import { imagesLsCommand } from "./images-ls.ts";
 import { imagesPruneCommand } from "./images-prune.ts";
+import { imagesRebaseCommand } from "./images-rebase.ts";
 import { imagesRmCommand } from "./images-rm.ts";
 import { imagesScrubCommand } from "./images-scrub.ts";
 import { imagesTagCommand } from "./images-tag.ts";
@@ -26,6 +29,9 @@ const PARTS = [
   imagesScrubCommand,
   saveCommand,
   loadCommand,
+  imagesImportCommand,
+  imagesCopyCommand,
+  imagesRebaseCommand,
   bootstrapCommand,
 ];
 

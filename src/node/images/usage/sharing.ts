@@ -60,9 +60,9 @@ function countUsers(sets: readonly (readonly string[])[]): Map<string, number> {
   return users;
 }
 
-/** What made each layer, by the entries of the history that are not empty. */
-export function layerHistory({ config }: Pick<Image, "config">): string[] {
-  return (config.history ?? [])
-    .filter(({ empty_layer }) => empty_layer !== true)
-    .map(({ created_by, comment }) => created_by ?? comment ?? "");
+/** What made each layer, by the entries of the history that are not empty. One that is too short speaks of the upper layers. */
+export function layerHistory({ config, layers }: Pick<Image, "config" | "layers">): string[] {
+  const made = (config.history ?? []).filter(({ empty_layer }) => empty_layer !== true);
+  const silent = Math.max(0, layers.length - made.length);
+  return [...Array.from({ length: silent }, () => ""), ...made.map(({ created_by, comment }) => created_by ?? comment ?? "")];
 }
