@@ -61,13 +61,16 @@ async function loadImages(io: CliIo, options: { input?: string }, self: Command)
 
 export function bootstrapCommand(io: CliIo): Command {
   const command = withNode(new Command("bootstrap"))
-    .description("Make a base image from the distribution's packages (mmdebstrap), reproducibly.")
+    .description(
+      "Make a base image from the distribution's packages: debian and ubuntu reproducibly (mmdebstrap), python and cuda-runtime as a layer on them.",
+    )
     .argument("<distribution:suite>", "as debian:bookworm")
     .option("--include <packages>", "further packages, separated by commas (repeatable)", collect)
     .action(action(io, (reference: string, options: { include?: string[] }, self: Command) => bootstrap(io, reference, options, self)));
   return examples(command, [
     "berth image bootstrap debian:bookworm",
     "berth image bootstrap debian:bookworm --include python3-numpy,python3-torch",
+    "berth image bootstrap cuda-runtime:bookworm",
   ]);
 }
 

@@ -1,5 +1,7 @@
 export { platformArchitecture } from "./archive/load-oci-layout.ts";
 export { bootstrapImage } from "./bootstrap/bootstrap-image.ts";
+export type { LayeredRecipe } from "./bootstrap/layered-recipes.ts";
+export { dockerfileOf as layeredDockerfile, layeredRecipe } from "./bootstrap/layered-recipes.ts";
 export type { StoreLock } from "./content/store-lock.ts";
 export { createStoreLock } from "./content/store-lock.ts";
 export { createImageStore } from "./image-store.ts";
