@@ -5,8 +5,10 @@ import { BerthError } from "../../shared/domain/index.ts";
 import { type CliIo, stopSignal } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
 import type { ImageView } from "../client/node-client.ts";
+import { printValue } from "../output/formats.ts";
 import { familiarName } from "../output/image-listing.ts";
 import { progressPrinter } from "../output/progress.ts";
+import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { collect } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
 
@@ -45,28 +47,33 @@ async function saveImages(io: CliIo, images: readonly string[], options: SaveOpt
 }
 
 export function loadCommand(io: CliIo): Command {
-  const command = withNode(new Command("load"))
+  const command = withTextOrJson(withNode(new Command("load")))
     .description("Read images from an OCI or Docker archive (tar).")
     .option("-i, --input <file>", "from a file instead of stdin")
-    .action(action(io, (options: { input?: string }, self: Command) => loadImages(io, options, self)));
+    .action(action(io, (options: LoadOptions, self: Command) => loadImages(io, options, self)));
   return examples(command, ["berth images load -i trainer.tar", "docker save trainer:v2 | berth images load"]);
 }
 
-async function loadImages(io: CliIo, options: { input?: string }, self: Command): Promise<void> {
+interface LoadOptions extends TextOptions {
+  input?: string;
+}
+
+async function loadImages(io: CliIo, options: LoadOptions, self: Command): Promise<void> {
   const archive = options.input === undefined ? io.stdin : createReadStream(options.input);
   const progress = progressPrinter(io);
   const images = await interruptibly(io, (signal) => connectNode(io, self).load(archive, progress.show, signal)).finally(progress.close);
+  if (options.output === "json") return printValue(io, "json", images);
   io.stdout.write(images.map((image) => `loaded ${nameOf(image)}\n`).join(""));
 }
 
 export function bootstrapCommand(io: CliIo): Command {
-  const command = withNode(new Command("bootstrap"))
+  const command = withTextOrJson(withNode(new Command("bootstrap")))
     .description(
       "Make a base image from the distribution's packages: debian and ubuntu reproducibly (mmdebstrap), python and cuda-runtime as a layer on them.",
     )
     .argument("<distribution:suite>", "as debian:bookworm")
     .option("--include <packages>", "further packages, separated by commas (repeatable)", collect)
-    .action(action(io, (reference: string, options: { include?: string[] }, self: Command) => bootstrap(io, reference, options, self)));
+    .action(action(io, (reference: string, options: BootstrapOptions, self: Command) => bootstrap(io, reference, options, self)));
   return examples(command, [
     "berth image bootstrap debian:bookworm",
     "berth image bootstrap debian:bookworm --include python3-numpy,python3-torch",
@@ -74,7 +81,11 @@ export function bootstrapCommand(io: CliIo): Command {
   ]);
 }
 
-async function bootstrap(io: CliIo, reference: string, options: { include?: string[] }, self: Command): Promise<void> {
+interface BootstrapOptions extends TextOptions {
+  include?: string[];
+}
+
+async function bootstrap(io: CliIo, reference: string, options: BootstrapOptions, self: Command): Promise<void> {
   const include = (options.include ?? [])
     .flatMap((names) => names.split(","))
     .map((name) => name.trim())
@@ -83,6 +94,7 @@ async function bootstrap(io: CliIo, reference: string, options: { include?: stri
   const image = await interruptibly(io, (signal) => connectNode(io, self).bootstrap(reference, include, progress.show, signal)).finally(
     progress.close,
   );
+  if (options.output === "json") return printValue(io, "json", image);
   io.stdout.write(`${nameOf(image)} ${image.digest}\n`);
 }
 
