@@ -3,9 +3,9 @@ import { parseRange } from "../http/parse-range.ts";
 import { RegistryError } from "../registry-error.ts";
 import type { BlobFiles } from "../repositories/blob-files.ts";
 import type { Call, RegistryParts } from "./context.ts";
+import { sendFile } from "./send-file.ts";
 
-const READ_BYTES = 1 << 18;
-/** Small ones are read at once: a stream costs more than they do. */
+/** Small ones are read at once. */
 const WHOLE_BYTES = 1 << 16;
 
 /** GET and HEAD: "Pulling blobs", "Checking if content exists in the registry". */
@@ -28,7 +28,6 @@ export async function sendBlob(
   const blob = await files.open(sha256);
   if (blob === null) throw unknownBlob(digest);
   const { handle, size } = blob;
-  let streaming = false;
   try {
     const etag = `"${digest}"`;
     reply.headers({
@@ -51,10 +50,13 @@ export async function sendBlob(
       if (bytesRead !== bytes.byteLength) throw unknownBlob(digest);
       return await reply.send(bytes);
     }
-    streaming = true;
-    return await reply.send(handle.createReadStream({ start, end, highWaterMark: READ_BYTES }));
+    reply.hijack();
+    reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string>);
+    // The headers are gone: there is nobody left to tell of an error but by the end of the connection.
+    await sendFile(handle, start, end, reply.raw).catch(() => undefined);
+    return reply;
   } finally {
-    if (!streaming) await handle.close();
+    await handle.close();
   }
 }
 
