@@ -79,12 +79,7 @@ async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): P
   }
 }
 
-async function startServers(
-  ground: Ground,
-  parts: EngineParts,
-  node: NodeParts & { heavy: Slots },
-  servers: Closeable[],
-): Promise<void> {
+async function startServers(ground: Ground, parts: EngineParts, node: NodeParts & { heavy: Slots }, servers: Closeable[]): Promise<void> {
   const { options, log, native, clock } = ground;
   const api = createLocalApi({
     images: parts.images,
