@@ -55,7 +55,9 @@ function realmOf(request: FastifyRequest, { publicUrl, tls }: ServerOptions): st
 
 function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, code, message, detail, headers } = describe(error);
-  if (status >= 500) log.error({ err: error, method: request.method, path: request.raw.url?.slice(0, 300) }, "registry request failed");
+  // A client that went away in the middle of its body is no failure of ours, and is told nothing any more.
+  if (status >= 500 && !request.socket.destroyed)
+    log.error({ err: error, method: request.method, path: request.raw.url?.slice(0, 300) }, "registry request failed");
   // What the route set for its own body does not fit this one.
   for (const name of ["content-length", "content-range", "etag", "cache-control", "content-type", "accept-ranges"])
     reply.removeHeader(name);
@@ -82,7 +84,6 @@ function describe(error: unknown) {
   const { statusCode, message } = error as { statusCode?: number; message?: string };
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return { ...unknown, code: "UNSUPPORTED", status: statusCode, message: message ?? "" };
-  // A client that went away in the middle of its body is told nothing any more.
   return { ...unknown, status: 500, message: "internal error" };
 }
 
