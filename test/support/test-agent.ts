@@ -82,9 +82,10 @@ async function run(agent: TestAgent, engine: FakeEngine, url: string, token: str
   await runNode(
     {
       engine,
-      images: {
-        get: async (reference) => ({ digest: reference }) as Image,
-        unpack: (image, progress, aborted) => agent.unpack(image, progress, aborted),
+      ensureImage: async (reference, progress, aborted) => {
+        const image = { digest: reference } as Image;
+        await agent.unpack(image, progress, aborted);
+        return image;
       },
       client,
       membership,

@@ -4,7 +4,8 @@ import { BerthError, errorText } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { type ApiClient, apiClient } from "./api-client.ts";
 import { parseEndpoint } from "./endpoint.ts";
-import { httpClient } from "./http.ts";
+import { type HttpClient, httpClient } from "./http.ts";
+import { type ImageClient, imageClient } from "./image-client.ts";
 import { type NodeClient, nodeClient } from "./node-client.ts";
 
 export const DEFAULT_HOST = "unix:///run/berth/api.sock";
@@ -37,9 +38,18 @@ export async function connectApi(io: CliIo, command: Command): Promise<ApiClient
 }
 
 export function connectNode(io: CliIo, command: Command): NodeClient {
+  return nodeClient(nodeHttp(io, command));
+}
+
+/** What `berth images` asks besides. */
+export function connectImages(io: CliIo, command: Command): ImageClient {
+  return imageClient(nodeHttp(io, command));
+}
+
+function nodeHttp(io: CliIo, command: Command): HttpClient {
   const options = command.optsWithGlobals<ConnectionOptions>();
   const endpoint = parseEndpoint(options.node ?? (io.env["BERTH_NODE"] || DEFAULT_NODE));
-  return nodeClient(httpClient(endpoint, null, "node_unavailable"));
+  return httpClient(endpoint, null, "node_unavailable");
 }
 
 /** --token, then --token-file, then BERTH_TOKEN, then BERTH_TOKEN_FILE; null when none is given. */

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { BerthError } from "../../shared/domain/index.ts";
+import type { Credential } from "../../shared/oci/index.ts";
 import type { GpuPlanQuery, GpuPlanView } from "./gpu-plan-view.ts";
 import type { GpusView } from "./gpu-view.ts";
 import type { HttpClient, HttpRequest } from "./http.ts";
@@ -32,18 +33,30 @@ export interface BuildQuery {
   noCache: boolean;
 }
 
-type OnProgress = (line: ProgressLine) => void;
+/** `credential`: what the user is logged in with; without one the agent's own is used. */
+export interface PushQuery {
+  reference: string;
+  credential?: Credential;
+}
+
+export interface PullQuery extends PushQuery {
+  platform?: string;
+}
+
+export type OnProgress = (line: ProgressLine) => void;
 
 /** The agent's local API: images and builds. */
 export interface NodeClient {
   images(): Promise<ImageView[]>;
   inspect(reference: string): Promise<ImageView>;
-  remove(reference: string): Promise<{ untagged: string[]; deleted: string[] }>;
+  remove(reference: string): Promise<{ untagged: string[]; deleted: string[]; freedBytes: number }>;
   tag(source: string, reference: string): Promise<ImageView>;
   prune(): Promise<{ freedBytes: number }>;
   bootstrap(reference: string, include: readonly string[], onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   load(archive: Readable, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView[]>;
-  save(references: readonly string[], signal?: AbortSignal): Promise<Readable>;
+  pull(query: PullQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
+  push(query: PushQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<{ digest: string; reference: string }>;
+  save(references: readonly string[], format: string, signal?: AbortSignal): Promise<Readable>;
   build(context: Readable, query: BuildQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   gpuPlan(query: GpuPlanQuery): Promise<GpuPlanView>;
   gpus(): Promise<GpusView>;
@@ -63,7 +76,10 @@ export function nodeClient(http: HttpClient): NodeClient {
       long({ path: "/v1/images/bootstrap", body: { reference, include } }, onProgress, signal),
     load: async (archive, onProgress, signal) =>
       listOf(await long<ImageView[] | { items: ImageView[] }>({ path: "/v1/images/load", stream: archive }, onProgress, signal)),
-    save: (references, signal) => http.open({ path: "/v1/images/save", query: { ref: references }, ...(signal ? { signal } : {}) }),
+    pull: (query, onProgress, signal) => long({ path: "/v1/images/pull", body: query }, onProgress, signal),
+    push: (query, onProgress, signal) => long({ path: "/v1/images/push", body: query }, onProgress, signal),
+    save: (references, format, signal) =>
+      http.open({ path: "/v1/images/save", query: { ref: references, format }, ...(signal ? { signal } : {}) }),
     build: (context, query, onProgress, signal) => long({ path: "/v1/build", query: { ...query }, stream: context }, onProgress, signal),
     gpuPlan: (query) => http.json({ method: "POST", path: "/v1/gpus/plan", body: query }),
     gpus: () => http.json({ path: "/v1/gpus" }),
@@ -71,7 +87,8 @@ export function nodeClient(http: HttpClient): NodeClient {
   };
 }
 
-async function readResult<T>(http: HttpClient, request: HttpRequest, onProgress: OnProgress): Promise<T> {
+/** The result at the end of a stream of progress lines. @throws BerthError of the problem that is there instead */
+export async function readResult<T>(http: HttpClient, request: HttpRequest, onProgress: OnProgress): Promise<T> {
   const stream = await http.open(request);
   for await (const line of readNdjson<StreamLine>(stream)) {
     if (line.error) throw errorOfProblem(line.error);

@@ -25,6 +25,7 @@ interface Options {
   cdiDir?: string;
   label?: string[];
   metricsListen?: string;
+  registryListen?: string;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
   exitWithStdin?: boolean;
@@ -47,6 +48,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
     .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
     .option("--metrics-listen <host:port>", "serve metrics here")
+    .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here (docs/registry.md)")
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
     .addOption(new Option("--exit-with-stdin").hideHelp())
@@ -80,6 +82,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     cdiDir: options.cdiDir ?? null,
     labels: nodeLabels(options.label ?? []),
     metricsListen: options.metricsListen ?? null,
+    registryListen: options.registryListen ?? null,
     runtime: options.runtime,
     logLevel: options.logLevel,
   };

@@ -1,65 +1,91 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { BerthError } from "../../shared/domain/index.ts";
 import { type CliIo, stopSignal } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
 import type { ImageView } from "../client/node-client.ts";
+import { printValue } from "../output/formats.ts";
 import { familiarName } from "../output/image-listing.ts";
 import { progressPrinter } from "../output/progress.ts";
+import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { collect } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
 
-export function saveCommand(io: CliIo): Command {
-  const command = withNode(new Command("save"))
-    .description("Write images as an OCI archive (tar).")
-    .argument("<image...>")
-    .option("-o, --output <file>", "into a file instead of stdout")
-    .action(action(io, (images: string[], options: { output?: string }, self: Command) => saveImages(io, images, options, self)));
-  return examples(command, ["berth images save -o trainer.tar trainer:v2", "berth images save trainer:v2 | ssh gpu-02 berth images load"]);
+interface SaveOptions {
+  output?: string;
+  format: string;
 }
 
-async function saveImages(io: CliIo, images: readonly string[], options: { output?: string }, self: Command): Promise<void> {
+export function saveCommand(io: CliIo): Command {
+  const command = withNode(new Command("save"))
+    .description(
+      "Write images as one archive (tar) that `berth images load`, docker, podman and skopeo read; shared layers are in it once.",
+    )
+    .argument("<image...>")
+    .option("-o, --output <file>", "into a file instead of stdout")
+    .addOption(new Option("--format <format>", "kind of archive").choices(["oci-archive", "docker-archive"]).default("oci-archive"))
+    .action(action(io, (images: string[], options: SaveOptions, self: Command) => saveImages(io, images, options, self)));
+  return examples(command, [
+    "berth images save -o trainer.tar trainer:v2",
+    "berth images save trainer:v2 | ssh gpu-02 berth images load",
+    "berth images save --format docker-archive trainer:v2 | docker load",
+  ]);
+}
+
+async function saveImages(io: CliIo, images: readonly string[], options: SaveOptions, self: Command): Promise<void> {
   if (options.output === undefined && (io.stdout as { isTTY?: boolean }).isTTY) {
     throw new BerthError("invalid_request", "an archive is not for a terminal", {
       details: { hint: "name a file with -o, or redirect the output" },
     });
   }
   await interruptibly(io, async (signal) => {
-    const archive = await connectNode(io, self).save(images, signal);
+    const archive = await connectNode(io, self).save(images, options.format, signal);
     if (options.output === undefined) return pipeline(archive, io.stdout, { end: false });
     return pipeline(archive, createWriteStream(options.output));
   });
 }
 
 export function loadCommand(io: CliIo): Command {
-  const command = withNode(new Command("load"))
+  const command = withTextOrJson(withNode(new Command("load")))
     .description("Read images from an OCI or Docker archive (tar).")
     .option("-i, --input <file>", "from a file instead of stdin")
-    .action(action(io, (options: { input?: string }, self: Command) => loadImages(io, options, self)));
+    .action(action(io, (options: LoadOptions, self: Command) => loadImages(io, options, self)));
   return examples(command, ["berth images load -i trainer.tar", "docker save trainer:v2 | berth images load"]);
 }
 
-async function loadImages(io: CliIo, options: { input?: string }, self: Command): Promise<void> {
+interface LoadOptions extends TextOptions {
+  input?: string;
+}
+
+async function loadImages(io: CliIo, options: LoadOptions, self: Command): Promise<void> {
   const archive = options.input === undefined ? io.stdin : createReadStream(options.input);
   const progress = progressPrinter(io);
   const images = await interruptibly(io, (signal) => connectNode(io, self).load(archive, progress.show, signal)).finally(progress.close);
+  if (options.output === "json") return printValue(io, "json", images);
   io.stdout.write(images.map((image) => `loaded ${nameOf(image)}\n`).join(""));
 }
 
 export function bootstrapCommand(io: CliIo): Command {
-  const command = withNode(new Command("bootstrap"))
-    .description("Make a base image from the distribution's packages (mmdebstrap), reproducibly.")
+  const command = withTextOrJson(withNode(new Command("bootstrap")))
+    .description(
+      "Make a base image from the distribution's packages: debian and ubuntu reproducibly (mmdebstrap), python and cuda-runtime as a layer on them.",
+    )
     .argument("<distribution:suite>", "as debian:bookworm")
     .option("--include <packages>", "further packages, separated by commas (repeatable)", collect)
-    .action(action(io, (reference: string, options: { include?: string[] }, self: Command) => bootstrap(io, reference, options, self)));
+    .action(action(io, (reference: string, options: BootstrapOptions, self: Command) => bootstrap(io, reference, options, self)));
   return examples(command, [
     "berth image bootstrap debian:bookworm",
     "berth image bootstrap debian:bookworm --include python3-numpy,python3-torch",
+    "berth image bootstrap cuda-runtime:bookworm",
   ]);
 }
 
-async function bootstrap(io: CliIo, reference: string, options: { include?: string[] }, self: Command): Promise<void> {
+interface BootstrapOptions extends TextOptions {
+  include?: string[];
+}
+
+async function bootstrap(io: CliIo, reference: string, options: BootstrapOptions, self: Command): Promise<void> {
   const include = (options.include ?? [])
     .flatMap((names) => names.split(","))
     .map((name) => name.trim())
@@ -68,6 +94,7 @@ async function bootstrap(io: CliIo, reference: string, options: { include?: stri
   const image = await interruptibly(io, (signal) => connectNode(io, self).bootstrap(reference, include, progress.show, signal)).finally(
     progress.close,
   );
+  if (options.output === "json") return printValue(io, "json", image);
   io.stdout.write(`${nameOf(image)} ${image.digest}\n`);
 }
 

@@ -26,6 +26,7 @@ interface Options {
   simulateGpus?: number;
   driverRoot?: string;
   metricsListen?: string;
+  registryListen?: string;
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
   cdiDir?: string;
@@ -53,6 +54,7 @@ export function upVerb(io: CliIo): Command {
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie")
     .option("--metrics-listen <host:port>", "serve the agent's metrics here")
+    .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
@@ -144,6 +146,7 @@ function agentArguments(options: Options): string[] {
     ["--driver-root", options.driverRoot],
     ["--cdi-dir", options.cdiDir],
     ["--metrics-listen", options.metricsListen],
+    ["--registry-listen", options.registryListen],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
   const devices = (options.allowGpuDevice ?? []).flatMap((name) => ["--allow-gpu-device", name]);

@@ -31,6 +31,8 @@ export interface AgentOptions {
   metricsListen: string | null;
   /** Labels of this node that jobs choose by; none by default. */
   labels?: Readonly<Record<string, string>>;
+  /** host:port of the image registry; null serves none. */
+  registryListen: string | null;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
 }

@@ -2,9 +2,9 @@ import { type Clock, isBerthError, type NodeFacts } from "../../shared/domain/in
 import type { Logger } from "../../shared/observe/index.ts";
 import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type ReplicaReport, type SyncRequest } from "../../shared/wire/index.ts";
 import type { Container, Engine } from "../engine/index.ts";
-import type { ImageStore } from "../images/index.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
+import type { EnsureImage } from "./ensure-image.ts";
 import { createLogShipper, type LogShipper } from "./log-shipper.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeFactsSource } from "./node-facts.ts";
@@ -20,7 +20,7 @@ import { readWakes } from "./wake-reader.ts";
 
 export interface AgentParts {
   engine: Engine;
-  images: Pick<ImageStore, "get" | "unpack">;
+  ensureImage: EnsureImage;
   client: ControlPlaneClient;
   membership: Membership;
   facts: Pick<NodeFactsSource, "current" | "gpuHealth" | "keepFresh">;

@@ -1,6 +1,7 @@
 import { buildImage } from "../build/index.ts";
 import { createRunStep } from "../engine/index.ts";
 import { bootstrapImage } from "../images/index.ts";
+import { bootstrapRecipe } from "./bootstrap-recipe.ts";
 import type { EngineParts, Ground } from "./compose.ts";
 import type { LocalApiPort } from "./local-api/port.ts";
 
@@ -9,9 +10,10 @@ export function composeBuilder({ options, native, clock }: Ground, parts: Engine
   const { images: store, snapshots } = parts;
   const runStep = createRunStep(parts.engine);
   const { dataDir } = options;
-  return {
+  const ports: Pick<LocalApiPort, "build" | "bootstrap"> = {
     build: ({ context, ...call }, progress, signal) =>
       buildImage({ ...call, contextTar: context }, { dataDir, store, snapshots, native, runStep, clock, progress, signal }),
     bootstrap: (call, progress, signal) => bootstrapImage({ ...call, store, dataDir, native, progress, signal }),
   };
+  return { ...ports, bootstrap: (call, progress, signal) => bootstrapRecipe({ ...ports, store }, call, progress, signal) };
 }

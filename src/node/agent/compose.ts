@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
+import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
 import { createGpuHost, type GpuHost, type GpuXid, prepareSimulatedGpus } from "../gpu/index.ts";
 import { createImageStore, createSnapshots, type ImageStore, type Snapshots } from "../images/index.ts";
@@ -12,6 +13,7 @@ import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
 import { type AgentOptions, nodeNameOf } from "./agent-options.ts";
 import { type ControlPlaneClient, createControlPlaneClient } from "./control-plane-client.ts";
 import { parseEndpoint } from "./endpoint.ts";
+import { createEnsureImage } from "./ensure-image.ts";
 import { createGpuMemoryPeaks } from "./gpu-memory-peaks.ts";
 import { readJoinToken } from "./join-token.ts";
 import { createMembership, type Membership } from "./membership.ts";
@@ -41,6 +43,7 @@ export interface EngineParts {
   snapshots: Snapshots;
   engine: NodeEngine;
   gpu: GpuParts;
+  registries: RegistryAccess;
   address: string;
 }
 
@@ -83,7 +86,8 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     runtime,
     advertiseAddress: address,
   });
-  return { images, snapshots, engine, gpu, address };
+  const registries = createRegistryAccess({ env: process.env, clock });
+  return { images, snapshots, engine, gpu, registries, address };
 }
 
 export interface NodeParts {
@@ -97,7 +101,7 @@ export interface NodeParts {
 /** Call after `engine.recover()`: only then the runtime is chosen. */
 export async function composeAgent(ground: Ground, parts: EngineParts): Promise<NodeParts> {
   const { options, native, clock, log } = ground;
-  const { engine, gpu, images, address } = parts;
+  const { engine, gpu, images, registries, address } = parts;
   const paths = agentPaths(options.dataDir, options.runDir);
   const peaks = createGpuMemoryPeaks(() => engine.list());
   const facts = await openNodeFacts({
@@ -119,7 +123,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
   });
   const agent: AgentParts = {
     engine,
-    images,
+    ensureImage: createEnsureImage({ images, registries }),
     client,
     membership,
     facts,

@@ -1,8 +1,9 @@
 import { mkdir } from "node:fs/promises";
-import type { FastifyInstance } from "fastify";
 import { type Clock, isBerthError, systemClock } from "../../shared/domain/index.ts";
 import { createLogger, type Logger } from "../../shared/observe/index.ts";
+import { createImageTools } from "../images/index.ts";
 import { builtFiles, type FileLock, loadNative, lockFile, type Native, packageRoot } from "../platform/index.ts";
+import { startRegistry } from "../registry/index.ts";
 import { runNode } from "./agent.ts";
 import { type AgentOptions, parseListen } from "./agent-options.ts";
 import { backoffMs } from "./backoff.ts";
@@ -17,6 +18,10 @@ import { previewGpuPlan } from "./preview-gpu-plan.ts";
 import { createSlots, type Slots } from "./slots.ts";
 
 const BUILD_END_MS = 10_000;
+
+interface Closeable {
+  close(): Promise<unknown>;
+}
 
 /**
  * Runs this machine's agent until `signal` aborts, then stops cleanly: log pushes in flight end, containers go on under
@@ -36,6 +41,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       await serve(ground, parts, signal);
     } finally {
       await parts.engine.close();
+      await parts.registries.close();
       await parts.images.close();
     }
   } finally {
@@ -58,7 +64,7 @@ async function takeLocks(native: Native, options: AgentOptions): Promise<FileLoc
 
 async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): Promise<void> {
   const node = await composeAgent(ground, parts);
-  const servers: FastifyInstance[] = [];
+  const servers: Closeable[] = [];
   const heavy = createSlots(1);
   const stopped = new AbortController();
   const cdi = keepCdi(ground, parts, AbortSignal.any([signal, stopped.signal]));
@@ -82,15 +88,18 @@ function keepCdi({ options, clock, log }: Ground, { gpu }: EngineParts, signal: 
   return keepCdiSpec({ cdiDir: options.cdiDir, gpuHost: gpu.host, driverRoot: gpu.driverRoot, clock, log }, signal);
 }
 
-async function startServers(
-  ground: Ground,
-  parts: EngineParts,
-  node: NodeParts & { heavy: Slots },
-  servers: FastifyInstance[],
-): Promise<void> {
-  const { options, log } = ground;
+async function startServers(ground: Ground, parts: EngineParts, node: NodeParts & { heavy: Slots }, servers: Closeable[]): Promise<void> {
+  const { options, log, native, clock } = ground;
   const api = createLocalApi({
     images: parts.images,
+    imageTools: createImageTools({
+      dataDir: options.dataDir,
+      native: ground.native,
+      clock: ground.clock,
+      store: parts.images,
+      snapshots: parts.snapshots,
+    }),
+    registries: parts.registries,
     engine: parts.engine,
     ...composeBuilder(ground, parts),
     heavy: node.heavy,
@@ -109,10 +118,16 @@ async function startServers(
   });
   servers.push(api);
   await listenOnSocket(api, agentPaths(options.dataDir, options.runDir).socket);
-  if (options.metricsListen === null) return;
-  const metrics = createMetricsApi(node.metrics, log);
-  servers.push(metrics);
-  await metrics.listen(parseListen(options.metricsListen));
+  if (options.metricsListen !== null) {
+    const metrics = createMetricsApi(node.metrics, log);
+    servers.push(metrics);
+    await metrics.listen(parseListen(options.metricsListen));
+  }
+  if (options.registryListen !== null) {
+    const listen = parseListen(options.registryListen);
+    const registryLog = log.child({ room: "registry" });
+    servers.push(await startRegistry({ dataDir: options.dataDir, listen, native, clock, log: registryLog }));
+  }
 }
 
 /**

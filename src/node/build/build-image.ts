@@ -104,18 +104,31 @@ async function baseState(run: BuildRun, stage: Stage): Promise<StageState> {
   if (earlier !== null) return { ...(run.built.get(earlier.index) as StageState), args: new Map(), ownCmd: false };
   const image = await run.ports.store.get(from);
   await run.hold([...image.chainIds, image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
-  return stateOfImage(image);
+  return { ...stateOfImage(image), base: { name: baseName(from, image), digest: image.digest } };
+}
+
+/** A digest names no base that people know: the image's own name does. */
+function baseName(from: string, image: Image): string {
+  return image.references.find((name) => !name.includes("@")) ?? from;
 }
 
 async function commit(run: BuildRun, state: StageState): Promise<Image> {
   const { tags, labels } = run.options;
-  const config = labels === undefined ? state.config : { ...state.config, Labels: { ...state.config.Labels, ...labels } };
+  const config = withLabels(state, labels ?? {});
   const createdAt = run.epochMs ?? state.createdAt;
   const [first = null, ...others] = tags;
   const layers = [...state.layers];
   let image = await run.ports.store.commit({ config: imageConfigOf({ ...state, config, createdAt }), layers, reference: first });
   for (const tag of others) image = await run.ports.store.tag(image.digest, tag);
   return image;
+}
+
+/** The base is named, so that `berth image rebase` finds it. */
+function withLabels({ config, base }: StageState, labels: Readonly<Record<string, string>>): StageState["config"] {
+  const ofBase =
+    base === null ? {} : { "org.opencontainers.image.base.name": base.name, "org.opencontainers.image.base.digest": base.digest };
+  const all = { ...config.Labels, ...ofBase, ...labels };
+  return Object.keys(all).length === 0 ? config : { ...config, Labels: all };
 }
 
 /** ARGs before the first FROM, with the platform's own below them. */

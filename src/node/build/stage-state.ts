@@ -15,10 +15,12 @@ export interface StageState {
   ownCmd: boolean;
   /** Time of the youngest layer, milliseconds since the epoch. */
   createdAt: number;
+  /** The image it began with; null for scratch. */
+  base: { name: string; digest: string } | null;
 }
 
 export function scratchState(): StageState {
-  return { config: {}, layers: [], diffIds: [], history: [], args: new Map(), ownCmd: false, createdAt: 0 };
+  return { config: {}, layers: [], diffIds: [], history: [], args: new Map(), ownCmd: false, createdAt: 0, base: null };
 }
 
 export function stateOfImage(image: Image): StageState {
@@ -31,6 +33,7 @@ export function stateOfImage(image: Image): StageState {
     args: new Map(),
     ownCmd: false,
     createdAt: Number.isNaN(createdAt) ? 0 : createdAt,
+    base: null,
   };
 }
 

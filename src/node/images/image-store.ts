@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { BerthError, type Clock, isBerthError } from "../../shared/domain/index.ts";
 import { canonicalJson, formatReference, MEDIA_TYPES, makeManifest, normaliseReference, parseReference } from "../../shared/oci/index.ts";
@@ -8,13 +9,19 @@ import { type BlobStore, createBlobStore } from "./content/blob-store.ts";
 import { makeDirectories } from "./content/durable-files.ts";
 import { ingestLayer } from "./content/ingest-layer.ts";
 import { type IngestSession, openIngestSession, pinnedDigests } from "./content/ingest-session.ts";
+import { removeIdlePartials } from "./content/partial-blobs.ts";
 import { pruneStore, type Reachable } from "./content/prune-store.ts";
+import { quarantineDamaged } from "./content/quarantine.ts";
+import { registryLinks } from "./content/registry-links.ts";
 import { createStoreLock } from "./content/store-lock.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
+import { createPuller } from "./pull/pull-image.ts";
+import { createPusher } from "./push/push-image.ts";
 import { type ImageRecords, withImage, withoutImages, withoutReference } from "./records/image-records.ts";
 import { createImageReader, type ImageContent } from "./records/read-image.ts";
 import { createRecordFile, type RecordFile } from "./records/record-file.ts";
 import { resolveReference } from "./records/resolve-reference.ts";
+import { refuseQuarantined } from "./scrub/refuse-quarantined.ts";
 import type { Image, ImageStore } from "./types.ts";
 import { createUnpacker } from "./unpack/unpack-image.ts";
 
@@ -32,21 +39,32 @@ interface StoreParts {
   session: IngestSession;
   records: RecordFile;
   readImage: (digest: string) => Promise<ImageContent>;
+  native: Native;
   clock: Clock;
 }
 
 /** Opens the image store of a data dir, sweeping what killed processes left. Several processes may have it open. */
 export async function createImageStore(options: StoreOptions): Promise<ImageStore> {
   const paths = storePaths(options.dataDir);
-  await makeDirectories([paths.dataDir, paths.blobs, paths.layers, paths.ingest], 0o700);
+  await makeDirectories([paths.dataDir, paths.blobs, paths.layers, paths.ingest, paths.partials, paths.quarantine], 0o700);
   const lock = createStoreLock({ path: paths.lockFile, native: options.native, clock: options.clock });
   const session = await openIngestSession({ paths, native: options.native, lock });
   const blobs = createBlobStore(paths, session);
   const records = createRecordFile(paths.imagesFile, lock);
-  const parts: StoreParts = { paths, blobs, session, records, readImage: createImageReader(blobs), clock: options.clock };
+  const parts: StoreParts = {
+    paths,
+    blobs,
+    session,
+    records,
+    readImage: createImageReader(blobs),
+    native: options.native,
+    clock: options.clock,
+  };
   const commitManifest = manifestCommitter(parts);
+  const unpack = createUnpacker(parts);
+  const reading = readingVerbs(parts);
   return {
-    ...readingVerbs(parts),
+    ...reading,
     ...namingVerbs(parts),
     addLayer: (tar, signal) => ingestLayer(blobs, tar, signal),
     async commit({ config, layers, reference }) {
@@ -54,7 +72,19 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
       const manifest = makeManifest({ mediaType: MEDIA_TYPES.config, ...stored }, layers);
       return commitManifest(Buffer.from(canonicalJson(manifest)), reference === null ? [] : [reference]);
     },
-    unpack: createUnpacker({ paths, native: options.native, blobs, session }),
+    async unpack(image, progress, wanted) {
+      await refuseQuarantined(paths, image);
+      return unpack(image, progress, wanted);
+    },
+    pull: createPuller({
+      ...parts,
+      unpack,
+      find: (digest, names) => findWhole(parts, digest, names),
+      commitManifest,
+    }),
+    push: createPusher({ ...parts, get: reading.get, list: reading.list }),
+    quarantine: ({ digest, configDigest, layers }, signal) =>
+      quarantineDamaged(paths, blobs, [digest, configDigest, ...layers.map((layer) => layer.digest)], signal),
     load: (archive, progress, signal) => loadArchive({ blobs, session, commitManifest }, archive, progress, signal),
     async hold(digests) {
       for (const digest of digests) await session.pin(digest);
@@ -74,16 +104,16 @@ function readingVerbs(parts: StoreParts): Pick<ImageStore, "get" | "list" | "has
     get,
     async list() {
       const known = await records.read();
-      const contents = await Promise.all(Object.keys(known.images).sort().map(readImage));
+      const contents = await readable(Object.keys(known.images).sort(), readImage);
       return contents.map((content) => withReferences(content, known));
     },
     async has(digests) {
       const sizes = await Promise.all(digests.map((digest) => blobs.size(digest)));
       return sizes.every((size) => size !== null);
     },
-    async save(references, signal): Promise<Readable> {
+    async save(references, signal, format = "oci-archive"): Promise<Readable> {
       const images = await Promise.all(references.map(async (reference) => ({ reference, image: await get(reference) })));
-      return saveArchive(blobs, images, signal);
+      return saveArchive(blobs, images, format, signal);
     },
   };
 }
@@ -115,11 +145,25 @@ function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "pr
       let freedBytes = 0;
       await records.update(async (known) => {
         freedBytes = await pruneStore(paths, blobs, session, await reachableFrom(parts, known, inUse));
+        freedBytes += await removeIdlePartials(parts);
         return known;
       });
       return { freedBytes };
     },
   };
+}
+
+/** One damaged image must not hide the others: `berth images scrub` names it. */
+async function readable(digests: readonly string[], read: (digest: string) => Promise<ImageContent>): Promise<ImageContent[]> {
+  const contents = await Promise.all(
+    digests.map((digest) =>
+      read(digest).catch((error: unknown) => {
+        if (isBerthError(error)) return null;
+        throw error;
+      }),
+    ),
+  );
+  return contents.filter((content) => content !== null);
 }
 
 async function danglingImages({ paths, clock }: StoreParts, records: ImageRecords, inUse: ReadonlySet<string>): Promise<Set<string>> {
@@ -133,16 +177,19 @@ async function reachableFrom(
   records: ImageRecords,
   inUse: ReadonlySet<string>,
 ): Promise<Reachable> {
-  const images = await Promise.all(Object.keys(records.images).map(readImage));
+  const images = await readable(Object.keys(records.images), readImage);
   const named = images.flatMap((image) => [image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
-  const held = [...inUse, ...(await pinnedDigests(paths, clock))];
-  return { blobs: new Set([...named, ...held]), chainIds: new Set([...images.flatMap((image) => image.chainIds), ...held]) };
+  const held = [...Object.keys(records.images), ...inUse, ...(await pinnedDigests(paths, clock))];
+  return {
+    blobs: new Set([...named, ...held, ...(await registryLinks(paths))]),
+    chainIds: new Set([...images.flatMap((image) => image.chainIds), ...held]),
+  };
 }
 
 /** Writes a manifest whose config and layers are in the store, then the names; only then the pins go. */
 function manifestCommitter({ blobs, records, session, readImage }: StoreParts) {
-  return async (manifest: Uint8Array, references: readonly string[]): Promise<Image> => {
-    const names = references.map(taggable);
+  return async (manifest: Uint8Array, references: readonly string[], aliases: readonly string[] = []): Promise<Image> => {
+    const names = [...references.map(taggable), ...aliases];
     const { digest } = await blobs.put(manifest);
     const content = await readImage(digest);
     const known = await records.update(async (before) => {
@@ -164,6 +211,30 @@ function removalOf(records: ImageRecords, text: string): { records: ImageRecords
   const left = untagged.reduce(withoutReference, records);
   const gone = left.images[digest]?.references.length === 0;
   return { records: gone ? withoutImages(left, new Set([digest])) : left, result: { untagged, deleted: gone ? [digest] : [] } };
+}
+
+/** An image whose blobs are all there, by its manifest's digest. One that cannot be read is as good as absent: it is taken in anew. */
+async function findWhole(parts: StoreParts, digest: string, names: readonly string[]) {
+  const known = await parts.records.read();
+  if (!Object.hasOwn(known.images, digest)) return null;
+  try {
+    const content = await parts.readImage(digest);
+    await checkLayersPresent(parts.blobs, content);
+    const image = withReferences(content, known);
+    return {
+      image,
+      named: names.every((name) => image.references.includes(name)),
+      unpacked: await allThere(content.chainIds.map(parts.paths.layer)),
+    };
+  } catch (error) {
+    if (isBerthError(error)) return null;
+    throw error;
+  }
+}
+
+async function allThere(paths: readonly string[]): Promise<boolean> {
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+  return !found.includes(null);
 }
 
 async function checkLayersPresent(blobs: BlobStore, image: ImageContent): Promise<void> {

@@ -13,6 +13,9 @@ import { digestHex } from "../../shared/oci/index.ts";
  *   ingest/<session>/lock           flock: held as long as the process lives; a free one marks leftovers
  *   ingest/<session>/pins/<hex>     blobs taken in but not yet part of an image: prune keeps them
  *   ingest/<session>/<n>            files and folders being written
+ *   partials/<hex>[.json]           blobs being fetched, and which parts are there; flock: held by who fetches it
+ *   quarantine/<hex>-<n>            blobs whose bytes were not what their name says: kept for a look, never used
+ *   registry/repositories/<name>/   what the node's registry holds (written by the registry room): prune keeps it
  *   builds/<id>, builds.lock        working folders of builds (written by the build room)
  *   cache/apt/archives/*.deb        packages that earlier bootstraps fetched
  *   bootstrap/{lock,runs/<id>}      flock of the one bootstrap that runs, and its chroot
@@ -24,6 +27,8 @@ export interface StorePaths {
   blobs: string;
   layers: string;
   ingest: string;
+  partials: string;
+  quarantine: string;
   imagesFile: string;
   lockFile: string;
   buildCacheFile: string;
@@ -44,6 +49,8 @@ export function storePaths(dataDir: string): StorePaths {
     blobs,
     layers,
     ingest: join(dataDir, "ingest"),
+    partials: join(dataDir, "partials"),
+    quarantine: join(dataDir, "quarantine"),
     imagesFile: join(dataDir, "images.json"),
     lockFile: join(dataDir, "images.lock"),
     buildCacheFile: join(dataDir, "build-cache.json"),

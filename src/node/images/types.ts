@@ -1,5 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Descriptor, ImageConfig } from "../../shared/oci/index.ts";
+import type { Pull } from "./pull/pull-image.ts";
+import type { Push } from "./push/push-image.ts";
 
 export type { Descriptor, ImageConfig };
 
@@ -26,6 +28,8 @@ export interface StoredLayer {
 
 export type Progress = (line: { step: string; detail?: string; current?: number; total?: number }) => void;
 
+export type ArchiveFormat = "oci-archive" | "docker-archive";
+
 export interface ImageStore {
   /** @throws BerthError image_not_found, invalid_reference. Accepts name, name:tag, digest, or an unambiguous digest prefix. */
   get(reference: string): Promise<Image>;
@@ -41,10 +45,19 @@ export interface ImageStore {
   prune(inUse: ReadonlySet<string>): Promise<{ freedBytes: number }>;
   /** Unpacks every layer that is not there yet (once, by chain ID). */
   unpack(image: Image, progress: Progress, signal: AbortSignal): Promise<void>;
-  /** An oci-archive tar of the images. */
-  save(references: string[], signal: AbortSignal): Promise<Readable>;
+  /** A tar of the images, by default an oci-archive that is a docker-archive too. Same images, same bytes. */
+  save(references: string[], signal: AbortSignal, format?: ArchiveFormat): Promise<Readable>;
   /** Reads an oci-archive or docker-archive tar, gzipped or not. @throws image_invalid, layer_invalid, digest_mismatch */
   load(archive: Readable, progress: Progress, signal: AbortSignal): Promise<Image[]>;
+  /**
+   * Pulls an image from its registry and unpacks it; nothing is done when it is here and whole.
+   * @throws BerthError invalid_reference, image_not_found, image_invalid, layer_invalid, digest_mismatch, registry_*, insufficient_storage
+   */
+  pull: Pull;
+  /** Pushes an image to the registry of its name. @throws BerthError image_not_found, invalid_reference, registry_* */
+  push: Push;
+  /** Moves the image's blobs whose bytes are damaged out of the store, so that a pull fetches them again. Returns their digests. */
+  quarantine(image: Image, signal: AbortSignal): Promise<string[]>;
   /** True when every blob is in the store: a builder asks before it reuses layers that no image may name any more. */
   has(digests: readonly string[]): Promise<boolean>;
   /** Keeps blobs (digests) and unpacked layers (chain IDs) from prune, whatever names them, until the returned function is called. */

@@ -34,6 +34,7 @@ const ImageConfigSchema = Type.Object({
       Type.Object({
         created: nullable(Type.String()),
         created_by: nullable(Type.String()),
+        author: nullable(Type.String()),
         comment: nullable(Type.String()),
         empty_layer: nullable(Type.Boolean()),
       }),
@@ -60,7 +61,7 @@ export interface ImageConfig {
     Shell?: string[];
   };
   rootfs: { type: "layers"; diff_ids: string[] };
-  history?: { created?: string; created_by?: string; comment?: string; empty_layer?: boolean }[];
+  history?: { created?: string; created_by?: string; author?: string; comment?: string; empty_layer?: boolean }[];
 }
 
 /**
@@ -96,6 +97,7 @@ function pickKnown(raw: Static<typeof ImageConfigSchema>): ImageConfig {
       withoutNulls({
         created: entry.created,
         created_by: entry.created_by,
+        author: entry.author,
         comment: entry.comment,
         empty_layer: entry.empty_layer,
       }),

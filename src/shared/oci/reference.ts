@@ -62,6 +62,16 @@ export function normaliseReference(text: string): string {
   return formatReference(parseReference(text));
 }
 
+/** True when the text itself says which registry: "ghcr.io/a/b", not "a/b". What a person calls "trainer" is never somebody else's. */
+export function namesRegistry(text: string): boolean {
+  const slash = text.indexOf("/");
+  return slash > 0 && isRegistryHost(text.slice(0, slash));
+}
+
+function isRegistryHost(component: string): boolean {
+  return /[.:A-Z[]/.test(component) || component === "localhost";
+}
+
 /** Splits at the colon after the last slash: an earlier one belongs to the registry's port. */
 function splitTag(text: string): { name: string; tag: string | null } {
   const colon = text.indexOf(":", text.lastIndexOf("/") + 1);
@@ -71,7 +81,7 @@ function splitTag(text: string): { name: string; tag: string | null } {
 function splitRegistry(name: string): { registry: string; repository: string } {
   const slash = name.indexOf("/");
   const first = slash < 0 ? "" : name.slice(0, slash);
-  if (first !== "" && (/[.:A-Z[]/.test(first) || first === "localhost")) {
+  if (first !== "" && isRegistryHost(first)) {
     const registry = first === "index.docker.io" ? DEFAULT_REGISTRY : first;
     return { registry, repository: officialPath(registry, name.slice(slash + 1)) };
   }

@@ -11,8 +11,9 @@ import { createLocalApi, listenOnSocket } from "../../../src/node/agent/local-ap
 import { createSlots } from "../../../src/node/agent/slots.ts";
 import type { PlanPreview } from "../../../src/node/gpu/index.ts";
 import type { Image, ImageStore } from "../../../src/node/images/types.ts";
-import { BerthError, type NodeFacts } from "../../../src/shared/domain/index.ts";
+import { BerthError, type NodeFacts, systemClock } from "../../../src/shared/domain/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
+import { createRegistryAccess } from "../../../src/shared/oci/index.ts";
 import { until } from "../../support/poll.ts";
 
 const IMAGE = { digest: "sha256:1", references: ["docker.io/library/a:latest"], chainIds: ["sha256:c1"] } as Image;
@@ -33,6 +34,8 @@ beforeEach(async () => {
   bootstrap = async () => IMAGE;
   app = createLocalApi({
     images: images(),
+    imageTools: {} as LocalApiPort["imageTools"],
+    registries: createRegistryAccess({ env: {}, clock: systemClock() }),
     engine: { list: () => [{ imageDigest: "sha256:1" }] as ReturnType<LocalApiPort["engine"]["list"]> },
     build: (call, progress, signal) => build(call, progress, signal),
     bootstrap: (call, progress, signal) => bootstrap(call, progress, signal),

@@ -35,6 +35,7 @@ beforeEach(async () => {
     allowGpuDevices: [],
     cdiDir: join(folder, "cdi"),
     metricsListen: `127.0.0.1:${await freePort()}`,
+    registryListen: null,
     runtime: "auto",
     logLevel: "error",
   };

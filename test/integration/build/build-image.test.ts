@@ -90,7 +90,12 @@ CMD ["--fast"]
     expect(image.references).toEqual(["docker.io/library/app:1", "docker.io/library/app:latest"]);
     expect(image.config.config).toEqual({
       Env: ["PATH=/app:/usr/bin:/bin", "GREETING=hello world"],
-      Labels: { "a.b": "c d", e: "f" },
+      Labels: {
+        "a.b": "c d",
+        e: "f",
+        "org.opencontainers.image.base.name": "docker.io/library/tiny:latest",
+        "org.opencontainers.image.base.digest": (await test.store.get("tiny")).digest,
+      },
       WorkingDir: "/app/data",
       User: "worker",
       ExposedPorts: { "80/tcp": {}, "53/udp": {} },

@@ -53,6 +53,11 @@ describe("bootstrapping an image", () => {
     expect((await bootstrap(neverAborted(), { progress: (detail) => silent.push(detail) })).digest).toBe(first.digest);
     expect(silent).toEqual([]);
 
+    const { config, layers } = first;
+    const above = { ...config, history: [...(config.history ?? []), { created_by: "LABEL a=b", empty_layer: true }] };
+    await store.commit({ config: above, layers, reference: "derived:1" });
+    expect((await bootstrap(neverAborted())).digest).toBe(first.digest);
+
     await store.unpack(first, () => undefined, neverAborted());
     const snapshots = createSnapshots({ dataDir, native, clock });
     const { rootfs } = await snapshots.mount(join(dataDir, "containers/one"), first.chainIds);

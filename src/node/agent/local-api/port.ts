@@ -1,9 +1,10 @@
 import type { Readable } from "node:stream";
 import type { NodeFacts } from "../../../shared/domain/index.ts";
 import type { Logger } from "../../../shared/observe/index.ts";
+import type { RegistryAccess } from "../../../shared/oci/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { GpuStatusReport, PlanPreview } from "../../gpu/index.ts";
-import type { Image, ImageStore, Progress } from "../../images/index.ts";
+import type { Image, ImageStore, ImageTools, Progress } from "../../images/index.ts";
 import type { GpuPlanCall } from "../preview-gpu-plan.ts";
 import type { Slots } from "../slots.ts";
 
@@ -37,6 +38,8 @@ export interface GpuInjection {
 /** What the routes of node.sock act on. */
 export interface LocalApiPort {
   images: ImageStore;
+  imageTools: ImageTools;
+  registries: Pick<RegistryAccess, "clientFor">;
   engine: Pick<Engine, "list">;
   build(call: BuildCall, progress: Progress, signal: AbortSignal): Promise<Image>;
   bootstrap(call: BootstrapCall, progress: Progress, signal: AbortSignal): Promise<Image>;

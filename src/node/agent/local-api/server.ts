@@ -7,12 +7,17 @@ import type { LocalApiPort } from "./port.ts";
 import { problemOf } from "./problem.ts";
 import { bootstrapRoute } from "./route-bootstrap.ts";
 import { buildRoute } from "./route-build.ts";
+import { containersRoute } from "./route-containers.ts";
 import { gpuPlanRoute } from "./route-gpu-plan.ts";
 import { gpuReleaseRoute } from "./route-gpu-release.ts";
 import { gpusRoute } from "./route-gpus.ts";
+import { imageImportRoute } from "./route-image-import.ts";
 import { imageListRoute } from "./route-image-list.ts";
 import { imageLoadRoute } from "./route-image-load.ts";
+import { imagePullRoute } from "./route-image-pull.ts";
+import { imageRebaseRoute } from "./route-image-rebase.ts";
 import { imageSaveRoute } from "./route-image-save.ts";
+import { imageUpkeepRoute } from "./route-image-upkeep.ts";
 import { metricsRoute } from "./route-metrics.ts";
 import { nodeRoute } from "./route-node.ts";
 
@@ -25,6 +30,11 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
     imageListRoute,
     imageLoadRoute,
     imageSaveRoute,
+    imagePullRoute,
+    imageUpkeepRoute,
+    imageImportRoute,
+    imageRebaseRoute,
+    containersRoute,
     bootstrapRoute,
     buildRoute,
     nodeRoute,

@@ -1,13 +1,13 @@
 import type { Clock } from "../../../shared/domain/index.ts";
 import type { Logger } from "../../../shared/observe/index.ts";
 import type { Engine } from "../../engine/index.ts";
-import type { ImageStore } from "../../images/index.ts";
+import type { EnsureImage } from "../ensure-image.ts";
 import type { ReplicaTable } from "../replica-table.ts";
 
 /** What the executors of steps act on. */
 export interface StepContext {
   engine: Engine;
-  images: Pick<ImageStore, "get" | "unpack">;
+  ensureImage: EnsureImage;
   table: ReplicaTable;
   clock: Clock;
   /** CLOCK_BOOTTIME, milliseconds. */

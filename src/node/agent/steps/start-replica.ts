@@ -1,6 +1,7 @@
 import { BerthError, errorText, isBerthError } from "../../../shared/domain/index.ts";
 import type { DesiredReplica } from "../../../shared/wire/index.ts";
 import type { Container } from "../../engine/index.ts";
+import type { Progress } from "../../images/index.ts";
 import { containerRequest } from "../container-request.ts";
 import { claimGpus } from "../gpu-ledger.ts";
 import { linkSignal, withTimeLimit } from "../linked-signal.ts";
@@ -34,23 +35,29 @@ export async function startReplica(context: StepContext, desired: DesiredReplica
 }
 
 async function runContainer(context: StepContext, desired: DesiredReplica, entry: ReplicaEntry, signal: AbortSignal): Promise<Container> {
-  const { engine, images, table } = context;
+  const { engine, ensureImage, table } = context;
   const say = (message: string) => {
     entry.message = message;
   };
   claimGpus(entry.containerId, desired.spec.gpuUuids, table.gpuHolders(), context.gpuHealth());
-  // Unpacking may outlast a lease, so it comes first and the newest lease is read after it.
-  const image = await images.get(desired.spec.image);
-  await images.unpack(image, (line) => say([line.step, line.detail].filter(Boolean).join(" ")), signal);
+  // Pulling and unpacking may outlast a lease, so they come first and the newest lease is read after them.
+  const image = await ensureImage(desired.spec.image, (line) => say(progressText(line)), signal);
+  say(`image ${image.digest}`);
   const leaseDeadlineMs = context.leaseDeadlineMs();
   if (leaseDeadlineMs === null || leaseDeadlineMs <= context.bootTimeMs()) {
     throw new BerthError("lease_expired", `the lease of ${entry.containerId} ended before it could start`);
   }
   const late = new BerthError("container_start_failed", `${entry.containerId} did not start within ${START_MS / 1000} s`);
-  const request = containerRequest(desired, entry.containerId, leaseDeadlineMs);
+  // By digest: a tag that moves meanwhile must not change what was just made ready.
+  const request = { ...containerRequest(desired, entry.containerId, leaseDeadlineMs), image: image.digest };
   const container = await withTimeLimit(signal, START_MS, late, (timed) => engine.run(request, say, timed));
   entry.leaseDeadlineMs = leaseDeadlineMs;
   return container;
+}
+
+function progressText({ step, detail, current, total }: Parameters<Progress>[0]): string {
+  const share = current === undefined || !total ? [] : [`${Math.floor((100 * current) / total)}%`];
+  return [step, ...(detail === undefined ? [] : [detail]), ...share].join(" ");
 }
 
 async function recordFailure(context: StepContext, entry: ReplicaEntry, error: unknown, aborted: AbortSignal): Promise<void> {

@@ -1,9 +1,19 @@
 import { Readable } from "node:stream";
-import { canonicalJson, familiarReference, isDigest, MEDIA_TYPES, parseReference } from "../../../shared/oci/index.ts";
+import { BerthError } from "../../../shared/domain/index.ts";
+import {
+  canonicalJson,
+  digestHex,
+  familiarReference,
+  isDigest,
+  MAX_MANIFEST_BYTES,
+  MEDIA_TYPES,
+  parseManifest,
+  parseReference,
+} from "../../../shared/oci/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { TarEntry } from "../tar/tar-entry.ts";
 import { type TarMember, writeTar } from "../tar/write-tar.ts";
-import type { Image } from "../types.ts";
+import type { ArchiveFormat, Image } from "../types.ts";
 
 interface Named {
   /** As the caller wrote it: names the image in the archive unless it is a digest. */
@@ -12,37 +22,85 @@ interface Named {
 }
 
 /**
- * An OCI image layout as one tar ("oci-archive"): oci-layout, index.json, then each blob once. Same images, same bytes.
- * Podman, skopeo, containerd and Docker (25 and later) load it.
+ * Images as one tar: each blob once, however many images have it; same images, same bytes.
+ *
+ * oci-archive: an OCI image layout, and beside it Docker's manifest.json over the same blobs (as `docker save` writes it since
+ * 25), so that one archive suits skopeo, containerd, podman and every Docker.
+ * docker-archive: Docker's form alone: manifest.json, and what it names. Layers stay compressed: every reader takes them so.
  */
-export function saveArchive(blobs: BlobStore, images: readonly Named[], signal: AbortSignal): Readable {
-  return Readable.from(writeTar(members(blobs, images)), { objectMode: false, signal });
+export function saveArchive(blobs: BlobStore, images: readonly Named[], format: ArchiveFormat, signal: AbortSignal): Readable {
+  const members = format === "oci-archive" ? ociMembers(blobs, merged(images)) : dockerMembers(blobs, merged(images));
+  return Readable.from(writeTar(members), { objectMode: false, signal });
 }
 
-async function* members(blobs: BlobStore, images: readonly Named[]): AsyncGenerator<TarMember> {
+/** An image and all the names it has in the archive. */
+interface Saved {
+  image: Image;
+  names: string[];
+}
+
+/** One image asked for by several names is saved once. */
+function merged(images: readonly Named[]): Saved[] {
+  const saved = new Map<string, Saved>();
+  for (const { reference, image } of images) {
+    const known = saved.get(image.digest) ?? { image, names: [] };
+    const name = isDigest(reference) ? null : nameFor(reference, image);
+    if (name !== null && !known.names.includes(name)) known.names.push(name);
+    saved.set(image.digest, known);
+  }
+  return [...saved.values()];
+}
+
+async function* ociMembers(blobs: BlobStore, images: readonly Saved[]): AsyncGenerator<TarMember> {
   yield document("oci-layout", { imageLayoutVersion: "1.0.0" });
   const manifests = [];
-  for (const named of images) manifests.push(await indexEntry(blobs, named));
+  for (const saved of images) manifests.push(...(await indexEntries(blobs, saved)));
   yield document("index.json", { schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests });
-  for (const digest of blobsOf(images)) {
-    const size = (await blobs.size(digest)) ?? 0;
-    yield { entry: fileEntry(`blobs/sha256/${digest.slice("sha256:".length)}`, size), body: blobs.stream(digest) };
-  }
+  yield dockerManifest(images, blobPath, blobPath);
+  for (const digest of blobsOf(images)) yield await blobMember(blobs, digest, blobPath(digest));
 }
 
-function blobsOf(images: readonly Named[]): Set<string> {
+async function* dockerMembers(blobs: BlobStore, images: readonly Saved[]): AsyncGenerator<TarMember> {
+  const configPath = (digest: string) => `${digestHex(digest)}.json`;
+  const layerPath = (digest: string) => `${digestHex(digest)}/layer.tar`;
+  yield dockerManifest(images, configPath, layerPath);
+  const layers = new Set(images.flatMap(({ image }) => image.layers.map(({ digest }) => digest)));
+  for (const digest of new Set(images.map(({ image }) => image.configDigest))) yield await blobMember(blobs, digest, configPath(digest));
+  for (const digest of layers) yield await blobMember(blobs, digest, layerPath(digest));
+}
+
+function dockerManifest(
+  images: readonly Saved[],
+  configPath: (digest: string) => string,
+  layerPath: (digest: string) => string,
+): TarMember {
+  const items = images.map(({ image, names }) => ({
+    Config: configPath(image.configDigest),
+    RepoTags: names.length === 0 ? null : names.map((name) => familiarReference(parseReference(name))),
+    Layers: image.layers.map(({ digest }) => layerPath(digest)),
+  }));
+  return document("manifest.json", items);
+}
+
+function blobsOf(images: readonly Saved[]): Set<string> {
   return new Set(images.flatMap(({ image }) => [image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]));
 }
 
-async function indexEntry(blobs: BlobStore, { reference, image }: Named): Promise<object> {
-  const name = isDigest(reference) ? null : nameFor(reference, image);
-  return {
-    mediaType: MEDIA_TYPES.manifest,
+async function blobMember(blobs: BlobStore, digest: string, path: string): Promise<TarMember> {
+  const size = await blobs.size(digest);
+  if (size === null) throw new BerthError("image_invalid", `blob ${digest} is missing: pull, load or build its image again`);
+  return { entry: fileEntry(path, size), body: blobs.stream(digest) };
+}
+
+/** An entry for each name, or one without a name. */
+async function indexEntries(blobs: BlobStore, { image, names }: Saved): Promise<object[]> {
+  const entry = {
+    mediaType: parseManifest(await blobs.read(image.digest, MAX_MANIFEST_BYTES)).mediaType ?? MEDIA_TYPES.manifest,
     digest: image.digest,
     size: (await blobs.size(image.digest)) ?? 0,
     platform: { architecture: image.config.architecture, os: image.config.os },
-    ...(name === null ? {} : { annotations: annotationsFor(name) }),
   };
+  return names.length === 0 ? [entry] : names.map((name) => ({ ...entry, annotations: annotationsFor(name) }));
 }
 
 /** Docker and containerd read the full name from their own key; the spec's key holds the tag. */
@@ -51,12 +109,19 @@ function annotationsFor(name: string): Record<string, string> {
   return { "io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag ?? familiarReference(parseReference(name)) };
 }
 
+/** The tag it was asked by, else its first; one that stands for a digest names nothing in an archive. */
 function nameFor(reference: string, image: Image): string | null {
-  return (
-    image.references.find((name) => familiarReference(parseReference(name)) === reference || name === reference) ??
-    image.references[0] ??
-    null
-  );
+  const tags = image.references.filter((name) => parseReference(name).digest === null);
+  return tags.find((name) => familiarReference(parseReference(name)) === reference || name === reference) ?? tagOf(reference, tags);
+}
+
+function tagOf(reference: string, tags: readonly string[]): string | null {
+  const withLatest = tags.find((name) => familiarReference(parseReference(name)) === `${reference}:latest`);
+  return withLatest ?? tags[0] ?? null;
+}
+
+function blobPath(digest: string): string {
+  return `blobs/sha256/${digestHex(digest)}`;
 }
 
 function document(path: string, content: object): TarMember {

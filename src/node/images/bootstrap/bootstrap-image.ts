@@ -64,7 +64,9 @@ export async function bootstrapImage(options: BootstrapOptions): Promise<Image> 
 
 async function imageOfRecipe(store: ImageStore, recipe: Recipe): Promise<Image | null> {
   const images = await store.list();
-  return images.find((image) => image.config.config.Labels?.[RECIPE_LABEL] === recipe.id) ?? null;
+  // Images that stand on it have its labels too, but more layers or more of a history.
+  const bare = images.filter(({ layers, config }) => layers.length === 1 && config.history?.length === 1);
+  return bare.find((image) => image.config.config.Labels?.[RECIPE_LABEL] === recipe.id) ?? null;
 }
 
 /** Null where apt trusts the family's key already. */

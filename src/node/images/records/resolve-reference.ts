@@ -1,5 +1,5 @@
 import { BerthError, isBerthError } from "../../../shared/domain/index.ts";
-import { familiarReference, isDigest, parseReference } from "../../../shared/oci/index.ts";
+import { familiarReference, formatReference, isDigest, parseReference, type Reference } from "../../../shared/oci/index.ts";
 import { digestOfReference, type ImageRecords } from "./image-records.ts";
 
 /** Shorter ones are too easily a name. */
@@ -26,12 +26,18 @@ function nameDigest(records: ImageRecords, text: string, mayBePrefix: boolean): 
   try {
     const reference = parseReference(text);
     // A digest pins the content; the tag beside it is only for people.
-    if (reference.digest !== null) return existing(records, reference.digest, text);
+    if (reference.digest !== null) return pinnedDigest(records, reference, reference.digest, text);
     return digestOfReference(records, `${reference.registry}/${reference.repository}:${reference.tag}`);
   } catch (error) {
     if (mayBePrefix && isBerthError(error, "invalid_reference")) return null;
     throw error;
   }
+}
+
+/** The image of a digest; where that is an index's, the image that was chosen from it. */
+function pinnedDigest(records: ImageRecords, reference: Reference, digest: string, text: string): string {
+  const alias = Object.hasOwn(records.images, digest) ? null : digestOfReference(records, formatReference({ ...reference, tag: null }));
+  return alias ?? existing(records, digest, text);
 }
 
 function digestsByPrefix(records: ImageRecords, text: string): string[] {

@@ -18,22 +18,30 @@ interface UnpackPorts {
   session: IngestSession;
 }
 
+/** What unpacking needs to know of an image: one that is being pulled is not in the store yet. */
+export type UnpackableImage = Pick<Image, "digest" | "references" | "layers" | "chainIds" | "config">;
+
+/** The compressed bytes of a layer; they need not be verified, as what they unpack to is. */
+export type LayerSource = (digest: string) => AsyncIterable<Uint8Array>;
+
+export type Unpack = (image: UnpackableImage, progress: Progress, signal: AbortSignal, source?: LayerSource) => Promise<void>;
+
 /** Unpacks the layers of images, each chain ID once however many ask at the same time. */
-export function createUnpacker(ports: UnpackPorts): (image: Image, progress: Progress, signal: AbortSignal) => Promise<void> {
+export function createUnpacker(ports: UnpackPorts): Unpack {
   const running = new Map<string, Promise<void>>();
   const once = (chainId: string, work: () => Promise<void>): Promise<void> => {
     const started = running.get(chainId) ?? work().finally(() => running.delete(chainId));
     running.set(chainId, started);
     return started;
   };
-  return async (image, progress, signal) => {
+  return async (image, progress, signal, source = ports.blobs.stream) => {
     for (const [index, chainId] of image.chainIds.entries()) {
       if (await exists(ports.paths.layer(chainId))) continue;
       signal.throwIfAborted();
       progress({ step: "unpack", detail: image.references[0] ?? image.digest, current: index + 1, total: image.chainIds.length });
       // The work is not tied to the first caller's signal: others may wait for the same layer.
       await unlessAborted(
-        once(chainId, () => unpackOne(ports, image, index)),
+        once(chainId, () => unpackOne(ports, image, index, source)),
         signal,
       );
     }
@@ -49,8 +57,8 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
   await Promise.race([work, aborted]).finally(() => done.abort());
 }
 
-async function unpackOne(ports: UnpackPorts, image: Image, index: number): Promise<void> {
-  const { paths, native, blobs, session } = ports;
+async function unpackOne(ports: UnpackPorts, image: UnpackableImage, index: number, source: LayerSource): Promise<void> {
+  const { paths, native, session } = ports;
   const chainId = image.chainIds[index] as string;
   const temporary = session.temporaryPath();
   await mkdir(join(temporary, "fs"), { recursive: true, mode: 0o700 });
@@ -58,7 +66,7 @@ async function unpackOne(ports: UnpackPorts, image: Image, index: number): Promi
   const lower = createLowerMetadata(native, image.chainIds.slice(0, index).map(paths.layerFiles).reverse());
   try {
     const layer = image.layers[index] as Image["layers"][number];
-    const tar = decompressed(blobs.stream(layer.digest));
+    const tar = decompressed(source(layer.digest));
     const unpacked = await unpackLayer({ tar, root, inherit: lower.inherit, signal: new AbortController().signal });
     const expected = image.config.rootfs.diff_ids[index];
     if (unpacked.diffId !== expected) {

@@ -1,0 +1,120 @@
+import type { Readable } from "node:stream";
+import type { HttpClient, HttpRequest } from "./http.ts";
+import { type ImageView, type OnProgress, readResult } from "./node-client.ts";
+
+export interface LayerUsageView {
+  digest: string;
+  chainId: string;
+  bytes: number;
+  unpackedBytes: number | null;
+  images: number;
+  createdBy: string;
+}
+
+export interface ImageUsageView {
+  digest: string;
+  references: string[];
+  layers: LayerUsageView[];
+  totalBytes: number;
+  sharedBytes: number;
+  uniqueBytes: number;
+}
+
+interface Amount {
+  count: number;
+  bytes: number;
+  unreachedBytes: number;
+}
+
+export interface StoreUsageView {
+  images: ImageUsageView[];
+  unreadable: { digest: string; references: string[] }[];
+  blobs: Amount;
+  layers: Amount;
+  savedBytes: number;
+  quarantineBytes: number;
+  partialBytes: number;
+}
+
+export interface VerifyView {
+  digest: string;
+  references: string[];
+  whole: boolean;
+  blobs: { kind: string; digest: string; sizeBytes: number | null; problem: string | null }[];
+}
+
+export interface ScrubView {
+  checkedBlobs: number;
+  checkedBytes: number;
+  quarantinedBlobs: string[];
+  layers: { checked: number; sealed: number; quarantined: string[]; damagedInUse: string[] };
+  damagedImages: { digest: string; references: string[]; missing: string[] }[];
+}
+
+export interface ScrubQuery {
+  bytesPerSecond: number;
+  unpacked: boolean;
+}
+
+export interface FileChangeView {
+  kind: "A" | "C" | "D";
+  path: string;
+}
+
+export interface ContainerQuery {
+  container: string;
+  rank: number;
+}
+
+export interface CommitQuery extends ContainerQuery {
+  reference: string;
+  changes: readonly string[];
+  author?: string;
+  message?: string;
+}
+
+export interface ImportQuery {
+  reference?: string;
+  change: readonly string[];
+  message?: string;
+}
+
+export interface RebaseQuery {
+  image: string;
+  onto: string;
+  oldBase?: string;
+  reference?: string;
+}
+
+export interface RebaseView {
+  image: ImageView;
+  oldBase: { digest: string; references: string[] };
+  newBase: { digest: string; references: string[] };
+}
+
+/** The routes of node.sock about images that only `berth images` asks. */
+export interface ImageClient {
+  usage(): Promise<StoreUsageView>;
+  verify(reference: string, onProgress: OnProgress, signal: AbortSignal): Promise<VerifyView>;
+  diff(query: ContainerQuery): Promise<FileChangeView[]>;
+  exportContainer(query: ContainerQuery, signal: AbortSignal): Promise<Readable>;
+  commit(query: CommitQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ImageView>;
+  import(tar: Readable, query: ImportQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ImageView>;
+  rebase(query: RebaseQuery): Promise<RebaseView>;
+  scrub(query: ScrubQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ScrubView>;
+}
+
+export function imageClient(http: HttpClient): ImageClient {
+  const long = <T>(path: string, more: Partial<HttpRequest>, onProgress: OnProgress, signal: AbortSignal) =>
+    readResult<T>(http, { method: "POST", path, ...more, signal }, onProgress);
+  return {
+    usage: () => http.json({ path: "/v1/images/usage" }),
+    verify: (ref, onProgress, signal) => long("/v1/images/verify", { query: { ref } }, onProgress, signal),
+    scrub: (query, onProgress, signal) => long("/v1/images/scrub", { body: query }, onProgress, signal),
+    diff: async (query) => (await http.json<{ items: FileChangeView[] }>({ path: "/v1/containers/diff", query: { ...query } })).items,
+    exportContainer: (query, signal) => http.open({ path: "/v1/containers/export", query: { ...query }, signal }),
+    commit: (query, onProgress, signal) => long("/v1/containers/commit", { body: query }, onProgress, signal),
+    import: (tar, query, onProgress, signal) => long("/v1/images/import", { query: { ...query }, stream: tar }, onProgress, signal),
+    rebase: (query) => http.json({ method: "POST", path: "/v1/images/rebase", body: query }),
+  };
+}

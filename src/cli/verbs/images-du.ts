@@ -1,0 +1,54 @@
+import { Command } from "commander";
+import { formatBytes } from "../../shared/domain/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import { connectImages, withNode } from "../client/connect.ts";
+import type { ImageUsageView, StoreUsageView } from "../client/image-client.ts";
+import { type FormatOptions, type Listing, printListing, printValue, withFormats } from "../output/formats.ts";
+import { familiarName } from "../output/image-listing.ts";
+import { action, examples } from "../verb.ts";
+
+export function imagesDuCommand(io: CliIo): Command {
+  const command = withFormats(withNode(new Command("du")))
+    .description("Show what images take on disk, compressed and unpacked, and what sharing layers saves.")
+    .action(action(io, (options: FormatOptions, self: Command) => showUsage(io, options, self)));
+  return examples(command, ["berth images du", "berth images du -o json | jq .savedBytes"]);
+}
+
+async function showUsage(io: CliIo, options: FormatOptions, self: Command): Promise<void> {
+  const usage = await connectImages(io, self).usage();
+  if (options.output === "json" || options.output === "yaml") return printValue(io, options.output, usage);
+  await printListing(io, options, LISTING, usage.images);
+  if (options.output !== "name") io.stdout.write(summaryOf(usage));
+}
+
+const LISTING: Listing<ImageUsageView> = {
+  columns: [
+    { title: "IMAGE", value: (image) => image.references.map(familiarName).join(", ") || image.digest.slice(7, 19) },
+    { title: "TOTAL", value: (image) => formatBytes(image.totalBytes), align: "right" },
+    { title: "SHARED", value: (image) => formatBytes(image.sharedBytes), align: "right" },
+    { title: "UNIQUE", value: (image) => formatBytes(image.uniqueBytes), align: "right" },
+    { title: "LAYERS", value: (image) => image.layers.length, align: "right" },
+  ],
+  wide: [
+    {
+      title: "UNPACKED",
+      value: (image) => formatBytes(image.layers.reduce((sum, layer) => sum + (layer.unpackedBytes ?? 0), 0)),
+      align: "right",
+    },
+    { title: "DIGEST", value: (image) => image.digest },
+  ],
+  name: (image) => `image/${image.references[0] === undefined ? image.digest : familiarName(image.references[0])}`,
+  empty: "no images (`berth image bootstrap debian:bookworm` makes one)",
+};
+
+function summaryOf({ blobs, layers, savedBytes, quarantineBytes, partialBytes, unreadable }: StoreUsageView): string {
+  const unreached = blobs.unreachedBytes + layers.unreachedBytes;
+  return [
+    `\non disk: ${formatBytes(blobs.bytes + layers.bytes)} (${blobs.count} blobs ${formatBytes(blobs.bytes)}, ${layers.count} unpacked layers ${formatBytes(layers.bytes)})\n`,
+    `sharing saves ${formatBytes(savedBytes)}\n`,
+    unreached > 0 ? `no image needs ${formatBytes(unreached)} of it: \`berth images prune\` frees that\n` : "",
+    partialBytes > 0 ? `broken-off downloads: ${formatBytes(partialBytes)}\n` : "",
+    quarantineBytes > 0 ? `quarantine: ${formatBytes(quarantineBytes)}\n` : "",
+    ...unreadable.map(({ digest, references }) => `damaged: ${references.map(familiarName).join(", ") || digest}\n`),
+  ].join("");
+}

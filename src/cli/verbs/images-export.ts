@@ -1,0 +1,35 @@
+import { createWriteStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { Command } from "commander";
+import { BerthError } from "../../shared/domain/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import { connectImages, withNode } from "../client/connect.ts";
+import { action, examples } from "../verb.ts";
+import { CONTAINER_ARGUMENT, type RankOptions, withRank } from "./images-container.ts";
+import { interruptibly } from "./images-transfer.ts";
+
+interface ExportOptions extends RankOptions {
+  output?: string;
+}
+
+export function exportVerb(io: CliIo): Command {
+  const command = withRank(withNode(new Command("export")))
+    .description("Write all files of a running replica as a tar, without the GPU driver's.")
+    .argument("<job>", CONTAINER_ARGUMENT)
+    .option("-o, --output <file>", "into a file instead of stdout")
+    .action(action(io, (container: string, options: ExportOptions, self: Command) => write(io, container, options, self)));
+  return examples(command, ["berth export 7 -o files.tar", "berth export 7 | berth import - trainer:as-it-was"]);
+}
+
+async function write(io: CliIo, container: string, { output, rank }: ExportOptions, self: Command): Promise<void> {
+  if (output === undefined && (io.stdout as { isTTY?: boolean }).isTTY) {
+    throw new BerthError("invalid_request", "a tar is not for a terminal", {
+      details: { hint: "name a file with -o, or redirect the output" },
+    });
+  }
+  await interruptibly(io, async (signal) => {
+    const tar = await connectImages(io, self).exportContainer({ container, rank }, signal);
+    if (output === undefined) return pipeline(tar, io.stdout, { end: false });
+    return pipeline(tar, createWriteStream(output));
+  });
+}

@@ -1,0 +1,51 @@
+import { Command } from "commander";
+import { formatBytes, parseBytes } from "../../shared/domain/index.ts";
+import type { CliIo } from "../cli-io.ts";
+import { connectImages, withNode } from "../client/connect.ts";
+import type { ScrubView } from "../client/image-client.ts";
+import { EXIT } from "../exit-codes.ts";
+import { printValue } from "../output/formats.ts";
+import { familiarName } from "../output/image-listing.ts";
+import { progressPrinter } from "../output/progress.ts";
+import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
+import { action, examples } from "../verb.ts";
+import { interruptibly } from "./images-transfer.ts";
+
+interface ScrubOptions extends TextOptions {
+  rate?: string;
+  unpacked?: boolean;
+}
+
+export function imagesScrubCommand(io: CliIo): Command {
+  const command = withTextOrJson(withNode(new Command("scrub")))
+    .description("Read the whole store and move what is damaged into quarantine; exits with 1 when there was something.")
+    .option("--rate <bytes>", "read at most so much a second, as 50MiB")
+    .option("--unpacked", "read the unpacked layers too; the first time only takes their seals")
+    .action(action(io, (options: ScrubOptions, self: Command) => scrub(io, options, self)));
+  return examples(command, ["berth images scrub", "berth images scrub --rate 50MiB --unpacked"]);
+}
+
+async function scrub(io: CliIo, options: ScrubOptions, self: Command): Promise<number> {
+  const query = { bytesPerSecond: options.rate === undefined ? 0 : parseBytes(options.rate), unpacked: options.unpacked === true };
+  const progress = progressPrinter(io);
+  const report = await interruptibly(io, (signal) => connectImages(io, self).scrub(query, progress.show, signal)).finally(progress.close);
+  if (options.output === "json") await printValue(io, "json", report);
+  else io.stdout.write(textOf(report));
+  const bad = [report.quarantinedBlobs, report.layers.quarantined, report.layers.damagedInUse, report.damagedImages];
+  return bad.every((list) => list.length === 0) ? EXIT.ok : EXIT.error;
+}
+
+function textOf({ checkedBlobs, checkedBytes, quarantinedBlobs, layers, damagedImages }: ScrubView): string {
+  return [
+    `${checkedBlobs} blobs hashed, ${formatBytes(checkedBytes)}\n`,
+    layers.checked > 0 ? `${layers.checked} unpacked layers read, ${layers.sealed} of them sealed for the first time\n` : "",
+    ...quarantinedBlobs.map((digest) => `quarantined ${digest}\n`),
+    ...layers.quarantined.map((chainId) => `quarantined the unpacked layer ${chainId}: the next start unpacks it again\n`),
+    ...layers.damagedInUse.map(
+      (chainId) => `the unpacked layer ${chainId} is damaged, but a container stands on it: stop it and scrub again\n`,
+    ),
+    ...damagedImages.map(
+      ({ digest, references }) => `${references.map(familiarName).join(", ") || digest} cannot be used: pull, load or build it again\n`,
+    ),
+  ].join("");
+}

@@ -1,0 +1,19 @@
+import { Command } from "commander";
+import type { CliIo } from "../cli-io.ts";
+import { action, examples } from "../verb.ts";
+import { registryHost } from "./login.ts";
+
+export function logoutVerb(io: CliIo): Command {
+  const command = new Command("logout")
+    .description("Forget the credentials of a registry.")
+    .argument("[registry]", "host[:port]", "docker.io")
+    .action(action(io, (registry: string) => logout(io, registry)));
+  return examples(command, ["berth logout ghcr.io"]);
+}
+
+async function logout(io: CliIo, registry: string): Promise<void> {
+  const { createCredentialStore } = await import("../../shared/oci/index.ts");
+  const host = await registryHost(registry);
+  await createCredentialStore(io.env).save(host, null);
+  io.stderr.write(`logged out of ${host}\n`);
+}

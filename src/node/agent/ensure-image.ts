@@ -1,0 +1,61 @@
+import { isBerthError } from "../../shared/domain/index.ts";
+import { namesRegistry, parseReference, type RegistryAccess } from "../../shared/oci/index.ts";
+import type { Image, ImageStore, Progress } from "../images/index.ts";
+
+/** Gives an image with all its layers unpacked. @throws BerthError image_not_found, registry_*, layer_invalid, digest_mismatch */
+export type EnsureImage = (reference: string, progress: Progress, signal: AbortSignal) => Promise<Image>;
+
+interface Ports {
+  images: Pick<ImageStore, "get" | "has" | "unpack" | "pull" | "quarantine">;
+  registries: Pick<RegistryAccess, "clientFor">;
+}
+
+/**
+ * An image that is here is used as it is, whatever its tag means elsewhere by now. One that is missing is pulled when its
+ * name says from which registry; a short name is this node's own, and never asked for elsewhere. One whose blobs turn out
+ * damaged is fetched again by its digest, never run.
+ */
+export function createEnsureImage(ports: Ports): EnsureImage {
+  return async (reference, progress, signal) => {
+    const image = await present(ports, reference);
+    if (image === null) return pull(ports, reference, progress, signal);
+    try {
+      await ports.images.unpack(image, progress, signal);
+      return image;
+    } catch (error) {
+      if (!isDamage(error) || !(await repair(ports, image, progress, signal))) throw error;
+      return image;
+    }
+  };
+}
+
+/** Null when it is missing, or its manifest or config is damaged, and it may be pulled. */
+async function present({ images }: Ports, reference: string): Promise<Image | null> {
+  try {
+    return await images.get(reference);
+  } catch (error) {
+    if ((isBerthError(error, "image_not_found") || isDamage(error)) && namesRegistry(reference)) return null;
+    throw error;
+  }
+}
+
+async function pull({ images, registries }: Ports, reference: string, progress: Progress, signal: AbortSignal): Promise<Image> {
+  const client = await registries.clientFor(reference, null);
+  return images.pull({ reference, platform: null, client }, progress, signal);
+}
+
+/** True when blobs were damaged, or in quarantine already, and were fetched again. */
+async function repair({ images, registries }: Ports, image: Image, progress: Progress, signal: AbortSignal): Promise<boolean> {
+  await images.quarantine(image, signal);
+  const whole = await images.has([image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
+  const origin = image.references.map(parseReference).find(({ registry, repository }) => namesRegistry(`${registry}/${repository}`));
+  if (whole || origin === undefined) return false;
+  const reference = `${origin.registry}/${origin.repository}@${image.digest}`;
+  const client = await registries.clientFor(reference, null);
+  await images.pull({ reference, platform: null, client, repair: true }, progress, signal);
+  return true;
+}
+
+function isDamage(error: unknown): boolean {
+  return isBerthError(error, "digest_mismatch") || isBerthError(error, "layer_invalid") || isBerthError(error, "image_invalid");
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from "node:crypto";
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { createDigester, digestHex } from "../../../shared/oci/index.ts";
+import { syncFolder } from "../../platform/index.ts";
+import type { StorePaths } from "../paths.ts";
+import type { BlobStore } from "./blob-store.ts";
+import { errnoOf } from "./storage-error.ts";
+
+/**
+ * Hashes blobs and moves those whose bytes are not what their digest says out of the store, where they are kept for a look.
+ * Whoever needs one then finds it missing, and fetches it again. Returns the digests that were moved.
+ */
+export async function quarantineDamaged(
+  paths: StorePaths,
+  blobs: Pick<BlobStore, "size" | "stream">,
+  digests: Iterable<string>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const digest of new Set(digests)) {
+    if ((await blobs.size(digest)) === null || (await hashOf(blobs, digest, signal)) === digest) continue;
+    await moveAway(paths, digest);
+    damaged.push(digest);
+  }
+  if (damaged.length > 0) await syncFolder(paths.blobs);
+  return damaged;
+}
+
+async function hashOf(blobs: Pick<BlobStore, "stream">, digest: string, signal: AbortSignal): Promise<string> {
+  const digester = createDigester();
+  for await (const chunk of blobs.stream(digest) as AsyncIterable<Uint8Array>) {
+    signal.throwIfAborted();
+    digester.update(chunk);
+  }
+  return digester.digest();
+}
+
+async function moveAway(paths: StorePaths, digest: string): Promise<void> {
+  try {
+    await rename(paths.blob(digest), join(paths.quarantine, `${digestHex(digest)}-${randomBytes(4).toString("hex")}`));
+  } catch (error) {
+    // Another process has done it.
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+}

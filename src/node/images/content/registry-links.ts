@@ -1,0 +1,32 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { StorePaths } from "../paths.ts";
+import { errnoOf } from "./storage-error.ts";
+
+/**
+ * sha256 digests of the blobs that a repository of this node's registry holds, read from the names of its links (written
+ * by the registry room, see its registry-paths.ts): whatever process prunes, it keeps them. Call under the store lock,
+ * which the registry holds when it links.
+ */
+export async function registryLinks(paths: StorePaths): Promise<Set<string>> {
+  const repositories = join(paths.dataDir, "registry", "repositories");
+  const linked = new Set<string>();
+  for (const repository of await namesIn(repositories)) {
+    for (const kind of ["blobs", "manifests"]) {
+      for (const name of await namesIn(join(repositories, repository, kind))) {
+        const [, hex] = /^(?:sha256|sha512-[a-f0-9]{128})-([a-f0-9]{64})$/.exec(name) ?? [];
+        if (hex !== undefined) linked.add(`sha256:${hex}`);
+      }
+    }
+  }
+  return linked;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
+    throw error;
+  }
+}

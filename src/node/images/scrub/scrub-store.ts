@@ -1,0 +1,110 @@
+import { randomBytes } from "node:crypto";
+import { readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../../../shared/domain/index.ts";
+import { digestHex } from "../../../shared/oci/index.ts";
+import { type Native, syncFolder } from "../../platform/index.ts";
+import { errnoOf } from "../content/storage-error.ts";
+import type { StorePaths } from "../paths.ts";
+import type { ImageStore, Progress } from "../types.ts";
+import { checkBlob } from "./check-blob.ts";
+import { checkUnpacked, quarantineUnpacked, unpackedLayers } from "./check-unpacked.ts";
+import { blobsOfImage, type KnownImage, knownImages } from "./known-images.ts";
+import { createThrottle, type Throttle } from "./throttle.ts";
+
+export interface ScrubOptions {
+  /** Null for as fast as the disk gives. */
+  bytesPerSecond: number | null;
+  /** Reads the unpacked layers too. */
+  unpacked: boolean;
+  /** Chain IDs that containers stand on: their folders stay where they are. */
+  inUse: ReadonlySet<string>;
+}
+
+export interface ScrubReport {
+  checkedBlobs: number;
+  checkedBytes: number;
+  /** Blobs that were moved to quarantine/. */
+  quarantinedBlobs: string[];
+  /** Unpacked layers looked at; sealed for the first time; moved to quarantine/; damaged but in use by a container. */
+  layers: { checked: number; sealed: number; quarantined: string[]; damagedInUse: string[] };
+  /** Images that lack something now, and what. */
+  damagedImages: { digest: string; references: string[]; missing: string[] }[];
+}
+
+export interface ScrubPorts {
+  paths: StorePaths;
+  native: Native;
+  store: Pick<ImageStore, "get">;
+  clock: Clock;
+}
+
+/**
+ * Reads the whole store and moves what is not what its name says into quarantine/. A damaged blob is missing from then on:
+ * its images do not start, and pulling or loading them again brings it back.
+ */
+export async function scrubStore(ports: ScrubPorts, options: ScrubOptions, progress: Progress, signal: AbortSignal): Promise<ScrubReport> {
+  const throttle = createThrottle(options.bytesPerSecond, ports.clock);
+  const blobs = await scrubBlobs(ports, throttle, progress, signal);
+  const layers = options.unpacked
+    ? await scrubLayers(ports, { throttle, inUse: options.inUse }, progress, signal)
+    : { checked: 0, sealed: 0, quarantined: [], damagedInUse: [] };
+  return { ...blobs, layers, damagedImages: await damagedImages(ports) };
+}
+
+async function scrubBlobs(ports: ScrubPorts, throttle: Throttle, progress: Progress, signal: AbortSignal) {
+  const digests = (await readdir(ports.paths.blobs)).filter((name) => /^[a-f0-9]{64}$/.test(name)).map((hex) => `sha256:${hex}`);
+  const quarantinedBlobs: string[] = [];
+  let checkedBytes = 0;
+  for (const [index, digest] of digests.sort().entries()) {
+    progress({ step: "scrub", detail: digest, current: index + 1, total: digests.length });
+    const { sizeBytes, problem } = await checkBlob(ports.paths, { digest, size: null }, throttle, signal);
+    checkedBytes += sizeBytes ?? 0;
+    if (problem === null || problem === "missing") continue;
+    await quarantineBlob(ports.paths, digest);
+    quarantinedBlobs.push(digest);
+  }
+  return { checkedBlobs: digests.length, checkedBytes, quarantinedBlobs };
+}
+
+async function scrubLayers(
+  ports: ScrubPorts,
+  { throttle, inUse }: { throttle: Throttle; inUse: ReadonlySet<string> },
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<ScrubReport["layers"]> {
+  const chainIds = (await unpackedLayers(ports.paths)).sort();
+  const report: ScrubReport["layers"] = { checked: chainIds.length, sealed: 0, quarantined: [], damagedInUse: [] };
+  for (const [index, chainId] of chainIds.entries()) {
+    progress({ step: "scrub", detail: `unpacked layer ${chainId}`, current: index + 1, total: chainIds.length });
+    const found = await checkUnpacked({ ...ports, throttle }, chainId, signal);
+    if (found === "sealed") report.sealed++;
+    if (found !== "damaged") continue;
+    if (inUse.has(chainId)) {
+      report.damagedInUse.push(chainId);
+      continue;
+    }
+    await quarantineUnpacked(ports.paths, chainId);
+    report.quarantined.push(chainId);
+  }
+  return report;
+}
+
+async function quarantineBlob(paths: StorePaths, digest: string): Promise<void> {
+  try {
+    await rename(paths.blob(digest), join(paths.quarantine, `${digestHex(digest)}-${randomBytes(4).toString("hex")}`));
+    await syncFolder(paths.blobs);
+  } catch (error) {
+    // Another process was faster.
+    if (errnoOf(error) !== "ENOENT") throw error;
+  }
+}
+
+async function damagedImages({ paths, store }: ScrubPorts): Promise<ScrubReport["damagedImages"]> {
+  const present = new Set((await readdir(paths.blobs)).map((hex) => `sha256:${hex}`));
+  const lacking = (image: KnownImage) => blobsOfImage(image).flatMap(({ digest }) => (present.has(digest) ? [] : [digest]));
+  const images = (await knownImages(paths, store)).map((image) => ({ image, missing: lacking(image) }));
+  return images
+    .filter(({ image, missing }) => missing.length > 0 || image.content === null)
+    .map(({ image: { digest, references }, missing }) => ({ digest, references, missing }));
+}

@@ -1,0 +1,22 @@
+import type { Clock } from "../../../shared/domain/index.ts";
+
+/** Waits so that what goes through stays below a rate on average; null for no limit. */
+export interface Throttle {
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Shorter waits cost more than they slow down. */
+const SHORTEST_WAIT_MS = 5;
+
+export function createThrottle(bytesPerSecond: number | null, clock: Clock): Throttle {
+  const started = clock.monotonic();
+  let taken = 0;
+  return {
+    async take(bytes, signal) {
+      taken += bytes;
+      if (bytesPerSecond === null) return;
+      const early = started + (taken / bytesPerSecond) * 1000 - clock.monotonic();
+      if (early >= SHORTEST_WAIT_MS) await clock.sleep(early, signal);
+    },
+  };
+}

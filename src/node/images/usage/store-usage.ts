@@ -1,0 +1,92 @@
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf } from "../content/storage-error.ts";
+import type { StorePaths } from "../paths.ts";
+import { knownImages } from "../scrub/known-images.ts";
+import type { Image, ImageStore } from "../types.ts";
+import { type ImageUsage, shareOf } from "./sharing.ts";
+import { unpackedSize } from "./unpacked-size.ts";
+
+export interface StoreUsage {
+  images: ImageUsage[];
+  /** Images whose manifest or config cannot be read. */
+  unreadable: { digest: string; references: string[] }[];
+  /** Compressed layers, configs and manifests; those that no image reaches. */
+  blobs: { count: number; bytes: number; unreachedBytes: number };
+  /** Unpacked layers; those that no image reaches. */
+  layers: { count: number; bytes: number; unreachedBytes: number };
+  /** Bytes that the images would take without sharing, less what they take. */
+  savedBytes: number;
+  quarantineBytes: number;
+  partialBytes: number;
+}
+
+/** Where the disk went. The first call measures every unpacked layer, later ones only new ones. */
+export async function storeUsage(ports: { paths: StorePaths; store: Pick<ImageStore, "get"> }): Promise<StoreUsage> {
+  const { paths } = ports;
+  const known = await knownImages(paths, ports.store);
+  const images = known.flatMap(({ content }) => (content === null ? [] : [content]));
+  const unpacked = await unpackedSizes(paths);
+  const usages = shareOf(images, unpacked);
+  const blobs = await sizesIn(paths.blobs);
+  return {
+    images: usages.sort((a, b) => b.totalBytes - a.totalBytes),
+    unreadable: known.filter(({ content }) => content === null).map(({ digest, references }) => ({ digest, references })),
+    blobs: summary(blobs, blobsReached(images)),
+    layers: summary(unpacked, new Set(images.flatMap(({ chainIds }) => chainIds))),
+    savedBytes: savedBytes(images, unpacked),
+    quarantineBytes: await treeBytes(paths.quarantine),
+    partialBytes: await treeBytes(paths.partials),
+  };
+}
+
+async function unpackedSizes(paths: StorePaths): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const hex of await readdir(paths.layers)) {
+    const size = await unpackedSize(paths, `sha256:${hex}`);
+    if (size !== null) sizes.set(`sha256:${hex}`, size);
+  }
+  return sizes;
+}
+
+async function sizesIn(folder: string): Promise<Map<string, number>> {
+  const names = await readdir(folder);
+  return new Map(await Promise.all(names.map(async (hex) => [`sha256:${hex}`, (await lstat(join(folder, hex))).size] as const)));
+}
+
+function blobsReached(images: readonly Image[]): Set<string> {
+  return new Set(images.flatMap(({ digest, configDigest, layers }) => [digest, configDigest, ...layers.map((layer) => layer.digest)]));
+}
+
+function summary(sizes: ReadonlyMap<string, number>, reached: ReadonlySet<string>) {
+  let [bytes, unreachedBytes] = [0, 0];
+  for (const [name, size] of sizes) {
+    bytes += size;
+    if (!reached.has(name)) unreachedBytes += size;
+  }
+  return { count: sizes.size, bytes, unreachedBytes };
+}
+
+/** Each image's layers summed up, less every layer once. */
+function savedBytes(images: readonly Image[], unpacked: ReadonlyMap<string, number>): number {
+  const alone = images.reduce((sum, image) => sum + layerBytes([image], unpacked), 0);
+  return alone - layerBytes(images, unpacked);
+}
+
+function layerBytes(images: readonly Image[], unpacked: ReadonlyMap<string, number>): number {
+  const blobs = new Map(images.flatMap(({ layers }) => layers.map(({ digest, size }) => [digest, size] as const)));
+  const chains = new Set(images.flatMap(({ chainIds }) => chainIds));
+  return [...blobs.values(), ...[...chains].map((chainId) => unpacked.get(chainId) ?? 0)].reduce((sum, size) => sum + size, 0);
+}
+
+async function treeBytes(path: string): Promise<number> {
+  try {
+    const stat = await lstat(path);
+    if (!stat.isDirectory()) return stat.blocks * 512;
+    const below = await Promise.all((await readdir(path)).map((name) => treeBytes(join(path, name))));
+    return below.reduce((sum, bytes) => sum + bytes, 0);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return 0;
+    throw error;
+  }
+}

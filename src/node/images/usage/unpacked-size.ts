@@ -1,0 +1,38 @@
+import { lstat, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileDurably } from "../../platform/index.ts";
+import { errnoOf } from "../content/storage-error.ts";
+import type { StorePaths } from "../paths.ts";
+
+/** Bytes on disk of an unpacked layer, hard links once; null when it is not unpacked. Measured once: layers never change. */
+export async function unpackedSize(paths: StorePaths, chainId: string): Promise<number | null> {
+  const note = join(paths.layer(chainId), "size");
+  const known = await readFile(note, "utf8").catch(ifMissing(null));
+  if (known !== null && /^\d{1,15}$/.test(known)) return Number(known);
+  try {
+    const bytes = await sizeOfTree(paths.layerFiles(chainId), new Set());
+    await writeFileDurably(note, String(bytes));
+    return bytes;
+  } catch (error) {
+    return ifMissing(null)(error);
+  }
+}
+
+async function sizeOfTree(path: string, seen: Set<string>): Promise<number> {
+  const stat = await lstat(path);
+  if (!stat.isDirectory() && stat.nlink > 1) {
+    if (seen.has(`${stat.ino}`)) return 0;
+    seen.add(`${stat.ino}`);
+  }
+  let bytes = stat.blocks * 512;
+  if (!stat.isDirectory()) return bytes;
+  for (const name of await readdir(path)) bytes += await sizeOfTree(join(path, name), seen);
+  return bytes;
+}
+
+function ifMissing<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (errnoOf(error) === "ENOENT") return value;
+    throw error;
+  };
+}

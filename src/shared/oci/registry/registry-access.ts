@@ -1,0 +1,57 @@
+import { readFile } from "node:fs/promises";
+import type { Clock } from "../../domain/index.ts";
+import { parseReference } from "../reference.ts";
+import type { Credential } from "./authorizer.ts";
+import { createCredentialStore } from "./credentials/credential-store.ts";
+import { createRegistryClient, type RegistryClient } from "./registry-client.ts";
+import { parseRegistryConfig } from "./registry-config.ts";
+import { createTransport, type Transport } from "./transport.ts";
+
+/** How this machine reaches registries. */
+export interface RegistryAccess {
+  /**
+   * A client for the registry of a reference. With `credential`, it is what that registry itself is told; mirrors and
+   * everything else use what the process's own user is logged in with.
+   * @throws BerthError invalid_reference, invalid_request (registries.json, Docker's config.json)
+   */
+  clientFor(reference: string, credential: Credential | null): Promise<RegistryClient>;
+  close(): Promise<void>;
+}
+
+export interface RegistryAccessOptions {
+  env: Readonly<Record<string, string | undefined>>;
+  clock: Clock;
+}
+
+const CONFIG_FILE = "/etc/berth/registries.json";
+const CERTIFICATE_FOLDERS = ["/etc/berth/certs.d", "/etc/docker/certs.d", "/etc/containers/certs.d"];
+
+/** BERTH_REGISTRIES or /etc/berth/registries.json is read anew for each client: a change needs no restart. */
+export function createRegistryAccess({ env, clock }: RegistryAccessOptions): RegistryAccess {
+  const path = env["BERTH_REGISTRIES"] || CONFIG_FILE;
+  const transports = new Map<string, Transport>();
+  const credentials = createCredentialStore(env);
+  const transportFor = (folders: readonly string[]): Transport => {
+    const key = folders.join("\n");
+    const known = transports.get(key) ?? createTransport({ env, certificateFolders: [...folders, ...CERTIFICATE_FOLDERS] });
+    transports.set(key, known);
+    return known;
+  };
+  return {
+    async clientFor(reference, credential) {
+      const { registry } = parseReference(reference);
+      const config = parseRegistryConfig(await readFile(path, "utf8").catch(emptyWhenAbsent), path);
+      const own = registry === "docker.io" ? "registry-1.docker.io" : registry;
+      const credentialFor = async (host: string) => (host === own && credential !== null ? credential : credentials.find(host));
+      return createRegistryClient({ registry, config, transport: transportFor(config.certificates ?? []), clock, credentialFor });
+    },
+    async close() {
+      await Promise.all([...transports.values()].map((transport) => transport.close()));
+    },
+  };
+}
+
+function emptyWhenAbsent(error: NodeJS.ErrnoException): string {
+  if (error.code === "ENOENT" || error.code === "ENOTDIR") return "{}";
+  throw error;
+}

@@ -1,0 +1,107 @@
+import { BerthError, type Clock, isBerthError } from "../../domain/index.ts";
+import { answerError } from "./answers.ts";
+import type { Credential } from "./authorizer.ts";
+import { type EndpointSession, openEndpoint } from "./endpoint-session.ts";
+import { type BlobBody, type BlobRange, fetchBlob } from "./fetch-blob.ts";
+import { type FetchedManifest, fetchManifest } from "./fetch-manifest.ts";
+import { endpointsOf, originEndpoint, type RegistryConfig } from "./registry-config.ts";
+import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retries.ts";
+import type { Transport } from "./transport.ts";
+import { type BlobToUpload, type UploadOutcome, uploadBlob } from "./upload-blob.ts";
+
+/** One registry, as one user sees it. Tokens live as long as the client. */
+export interface RegistryClient {
+  readonly registry: string;
+  /**
+   * By tag or digest, from the first mirror that has it, else from the registry; retried.
+   * @throws BerthError image_not_found, image_invalid, digest_mismatch, registry_*, rate_limited
+   */
+  manifest(repository: string, reference: string, signal: AbortSignal): Promise<FetchedManifest>;
+  /** One try at a range of a blob; the `turn`-th place that may have it. The caller retries, as it knows how far it got. */
+  blob(repository: string, blob: { digest: string; size: number }, range: BlobRange, turn: number, signal: AbortSignal): Promise<BlobBody>;
+  uploadBlob(repository: string, blob: BlobToUpload, signal: AbortSignal): Promise<UploadOutcome>;
+  /** By tag or digest. @throws BerthError registry_*, digest_mismatch when the registry stored other bytes */
+  putManifest(
+    repository: string,
+    reference: string,
+    manifest: { bytes: Uint8Array; mediaType: string; digest: string },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Resolves when the registry takes the credentials. @throws BerthError registry_denied, registry_unavailable */
+  checkAccess(signal: AbortSignal): Promise<void>;
+  readonly retry: RetryPolicy;
+}
+
+export interface RegistryClientOptions {
+  /** "docker.io", "registry.example:5000". */
+  registry: string;
+  config: RegistryConfig;
+  /** Shared by all clients of a process. */
+  transport: Transport;
+  clock: Clock;
+  credentialFor(host: string): Promise<Credential | null>;
+  retry?: RetryPolicy;
+}
+
+export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
+  const { registry, config } = options;
+  const retry = options.retry ?? defaultRetryPolicy(options.clock);
+  const sources = endpointsOf(config, registry).map((endpoint) => openEndpoint(options, endpoint));
+  const origin = sources.at(-1) ?? openEndpoint(options, originEndpoint(config, registry));
+  return {
+    registry,
+    retry,
+    manifest: (repository, reference, signal) =>
+      firstAnswer(sources, retry, signal, (source) => fetchManifest(source, repository, reference, signal)),
+    blob: (repository, blob, range, turn, signal) => fetchBlob(sources[turn % sources.length] ?? origin, repository, blob, range, signal),
+    uploadBlob: (repository, blob, signal) => uploadBlob(origin, repository, blob, retry, signal),
+    putManifest: (repository, reference, manifest, signal) =>
+      withRetries(retry, signal, () => putManifest(origin, repository, reference, manifest, signal)),
+    checkAccess: (signal) => checkAccess(origin, signal),
+  };
+}
+
+/** Mirrors get one try each: whatever is wrong with one, the registry itself is still there. */
+async function firstAnswer<T>(
+  sources: readonly EndpointSession[],
+  retry: RetryPolicy,
+  signal: AbortSignal,
+  ask: (source: EndpointSession) => Promise<T>,
+): Promise<T> {
+  for (const mirror of sources.slice(0, -1)) {
+    try {
+      return await ask(mirror);
+    } catch (error) {
+      if (signal.aborted || !isBerthError(error)) throw error;
+    }
+  }
+  const origin = sources.at(-1) as EndpointSession;
+  return withRetries(retry, signal, () => ask(origin));
+}
+
+async function putManifest(
+  session: EndpointSession,
+  repository: string,
+  reference: string,
+  { bytes, mediaType, digest }: { bytes: Uint8Array; mediaType: string; digest: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const headers = { "content-type": mediaType, "content-length": String(bytes.byteLength) };
+  const scopes = [`repository:${repository}:pull,push`];
+  const answer = await session.send(
+    { method: "PUT", path: `${repository}/manifests/${reference}`, headers, body: () => bytes, scopes },
+    signal,
+  );
+  if (answer.status !== 201 && answer.status !== 200)
+    throw await answerError(answer, `the manifest ${repository}:${reference}`, "registry_error");
+  answer.body.destroy();
+  const stored = answer.headers["docker-content-digest"];
+  if (stored?.startsWith("sha256:") && stored !== digest)
+    throw new BerthError("digest_mismatch", `${answer.url.host} stored the manifest as ${stored}, expected ${digest}`);
+}
+
+async function checkAccess(session: EndpointSession, signal: AbortSignal): Promise<void> {
+  const answer = await session.send({ method: "GET", path: "", scopes: [] }, signal);
+  if (answer.status !== 200) throw await answerError(answer, "the login", "registry_error");
+  answer.body.destroy();
+}

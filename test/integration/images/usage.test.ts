@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createImageTools, type ImageTools } from "../../../src/node/images/index.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
+import { addLayered, layersOf } from "../../support/layered-image.ts";
+import { rawEntry, tarStream } from "../../support/tar-bytes.ts";
+import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+
+let test: TestStore;
+let tools: ImageTools;
+beforeEach(async () => {
+  test = await openTestStore();
+  const { dataDir, native, snapshots, store } = test;
+  tools = createImageTools({ dataDir, native, clock: systemClock(), store, snapshots });
+});
+afterEach(() => test.remove());
+
+const quiet = () => undefined;
+const noise = (bytes: number) => Buffer.from(Array.from({ length: bytes }, () => Math.floor(Math.random() * 256)));
+
+it("ten images on one base take the base once, and the figures say so", async () => {
+  const base = await addLayered(test.store, "base:1", [[rawEntry({ name: "base", body: noise(200_000) })]]);
+  for (let index = 0; index < 10; index++) {
+    const app = await addLayered(test.store, `app:${index}`, [...layersOf(base), [rawEntry({ name: "app", body: noise(1000) })]]);
+    await test.store.unpack(app, quiet, neverAborted());
+  }
+  const usage = await tools.usage();
+  const baseBytes = (base.layers[0]?.size ?? 0) + 200_704 + 4096;
+  expect(usage.images).toHaveLength(11);
+  expect(usage.layers).toMatchObject({ count: 11, unreachedBytes: 0 });
+  expect(usage.savedBytes).toBe(10 * baseBytes);
+  const app = usage.images.find(({ references }) => references[0]?.endsWith("app:3"));
+  expect(app?.layers.map(({ images }) => images)).toEqual([11, 1]);
+  expect(app?.sharedBytes).toBe(baseBytes);
+  expect(app?.totalBytes).toBe((app?.sharedBytes ?? 0) + (app?.uniqueBytes ?? 0));
+  expect(usage.blobs.bytes).toBeLessThan(1.1 * (base.layers[0]?.size ?? 0));
+  expect(await tools.usage()).toEqual(usage);
+});
+
+it("what no image reaches is counted, and gone after prune", async () => {
+  await test.store.addLayer(tarStream(rawEntry({ name: "x", body: noise(5000) })), neverAborted());
+  expect((await tools.usage()).blobs.unreachedBytes).toBeGreaterThan(5000);
+});
