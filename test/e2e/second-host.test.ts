@@ -80,8 +80,9 @@ test("an agent with a token joins, and shows no token in its output or command l
 test("a gang of two runs one replica on each host, and the ranks reach each other", async () => {
   const script = [
     "echo rank $RANK of $WORLD_SIZE, master $MASTER_ADDR",
-    'if [ "$RANK" = 0 ]; then nc -l -p $MASTER_PORT; else',
-    'for i in $(seq 1 50); do echo "hello from rank $RANK" | nc -w 2 $MASTER_ADDR $MASTER_PORT && exit 0; sleep 0.2; done; exit 1; fi',
+    'if [ "$RANK" = 0 ]; then echo "hello from rank 0" | nc -l -p $MASTER_PORT; else',
+    // nc ends when its peer has nothing more to say: an open standard input keeps this side listening until the words are here.
+    "for i in $(seq 1 50); do sleep 1 | nc $MASTER_ADDR $MASTER_PORT | grep hello && exit 0; sleep 0.2; done; exit 1; fi",
   ].join("\n");
   const id = await berth.submit({ name: "gang", replicas: 2, resources: { gpus: 1 }, command: ["sh", "-c", script] });
   const job = await berth.waitFor(id, "succeeded", 90);
@@ -91,7 +92,7 @@ test("a gang of two runs one replica on each host, and the ranks reach each othe
   expect(network.hosts.map(({ address }) => address)).toContain(master);
   expect(log).toContain(`rank 0 of 2, master ${master}`);
   expect(log).toContain(`rank 1 of 2, master ${master}`);
-  expect(log).toContain("hello from rank 1");
+  expect(log).toContain("[rank 1] hello from rank 0");
 });
 
 test("when one rank fails the other is stopped and the job fails with the first one's exit code", async () => {
