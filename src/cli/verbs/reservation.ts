@@ -19,7 +19,7 @@ interface CreateOptions {
 /** `berth reservation create|ls|rm`: nodes kept for projects or for maintenance. */
 export function reservationVerb(io: CliIo): Command {
   const command = new Command("reservation").description("Keep nodes for projects, or free for maintenance, for a time.");
-  withHost(command.command("create"))
+  const create = withHost(command.command("create"))
     .description("Reserve nodes; jobs that would run into it are not placed there, what runs already is not stopped.")
     .argument("<name>")
     .option("--node <name>", "a node to keep (repeatable)", collect)
@@ -34,14 +34,14 @@ export function reservationVerb(io: CliIo): Command {
         io.stdout.write(`reservation/${made.name} keeps ${made.nodes.join(", ")}\n`);
       }),
     );
-  withFormats(withHost(command.command("ls")))
+  const ls = withFormats(withHost(command.command("ls")))
     .description("List the reservations and maintenance windows.")
     .action(
       action(io, async (options: FormatOptions, self: Command) =>
         printListing(io, options, reservationListing(), await (await connectApi(io, self)).reservations()),
       ),
     );
-  withHost(command.command("rm"))
+  const rm = withHost(command.command("rm"))
     .description("End a reservation.")
     .argument("<name>")
     .action(
@@ -50,6 +50,9 @@ export function reservationVerb(io: CliIo): Command {
         io.stdout.write(`reservation/${name} removed\n`);
       }),
     );
+  examples(create, ["berth reservation create disks --node a --node b --from 2026-03-01T08:00:00Z --for 4h"]);
+  examples(ls, ["berth reservation ls -o json"]);
+  examples(rm, ["berth reservation rm disks"]);
   return examples(command, [
     "berth reservation create disks --node a --node b --from 2026-03-01T08:00:00Z --for 4h",
     "berth reservation create demo --count 4 --for 1d --project vision",
