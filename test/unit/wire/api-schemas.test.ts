@@ -25,7 +25,7 @@ const schemas = Object.entries(wire).filter(([name]) => name.endsWith("Schema"))
 
 it.each(schemas)("%s is a JSON Schema that compiles strictly", (_name, schema) => {
   const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true });
-  for (const shared of [wire.JobSchema, wire.JobEventSchema, wire.NodeSchema, wire.ProjectSchema])
+  for (const shared of [wire.JobSchema, wire.JobEventSchema, wire.NodeSchema, wire.ProjectSchema, wire.ReservationSchema])
     if (shared !== schema) ajv.addSchema(shared);
   expect(typeof ajv.compile(schema as object)).toBe("function");
 });
