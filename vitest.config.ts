@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const common = { environment: "node" as const, pool: "forks" as const };
+const common = { environment: "node" as const, pool: "forks" as const, setupFiles: ["test/support/fixed-seed.ts"] };
 
 export default defineConfig({
   test: {
