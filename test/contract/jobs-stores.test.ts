@@ -127,6 +127,31 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
     expect((await fresh.jobs.queue(100)).pending.map(({ id }) => id)).toEqual(ids);
   });
 
+  test("room promised to a job stays with its row, is read with the queue, and ends with its start or when it is taken back", async () => {
+    const promise = { nodeIds: ["n1", "n2"], madeAt: T, until: T + 330_000 };
+    const promised = (job: Job, given: typeof promise | null) => applyEvent(job, { type: "room-promised", promise: given }, T);
+    const [starts, waits] = [await submit(stores), await submit(stores)];
+    const first = await stores.jobs.commit(starts, promised(starts, promise), T);
+    const second = await stores.jobs.commit(waits, promised(waits, promise), T);
+    const queued = (await stores.jobs.queue(1000)).pending.filter(({ id }) => id === starts.id || id === waits.id);
+    expect(queued.map((job) => job.promise)).toEqual([promise, promise]);
+    expect(promised(second, promise).job).toBe(second);
+    await place(stores, first, at("n9", "GPU-promised"));
+    await stores.jobs.commit(second, promised(second, null), T);
+    for (const { id } of [starts, waits]) expect(await stores.jobs.get(id)).not.toHaveProperty("promise");
+    await expect(stores.jobs.commit(waits, promised(waits, promise), T)).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("a leader that another has replaced promises nothing", async () => {
+    const job = await submit(stores);
+    const fence = (await stores.leader.acquire("first", 1)) ?? 0;
+    await expect.poll(() => stores.leader.acquire("second", 60_000)).toBeGreaterThan(fence);
+    const promise = { nodeIds: ["n1"], madeAt: T, until: T + 1000 };
+    const transition = applyEvent(job, { type: "room-promised", promise }, T);
+    await expect(stores.jobs.commit(job, transition, T, undefined, fence)).rejects.toMatchObject({ code: "conflict" });
+    await stores.leader.release("second");
+  });
+
   test("a node's jobs are those with an active attempt on it", async () => {
     const job = await submit(stores);
     const placed = await place(stores, job, at("n-index"));

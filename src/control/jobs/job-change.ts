@@ -1,4 +1,4 @@
-import type { Assignment, Job } from "../../shared/domain/index.ts";
+import type { Assignment, Job, RoomPromise } from "../../shared/domain/index.ts";
 import type { ReplicaReport } from "../../shared/wire/index.ts";
 
 /** Everything that can happen to a job after its submission. */
@@ -12,6 +12,8 @@ export type JobChange =
   | { type: "node-lost"; nodeId: string; why: string }
   /** One replica is certainly gone although its node lives. `cause` lost: not charged; stopped: it never started. */
   | { type: "replica-missing"; epoch: number; rank: number; cause: "lost" | "stopped"; why: string }
+  /** Room is being made for it; null when that is over. */
+  | { type: "room-promised"; promise: RoomPromise | null }
   | { type: "pending-reason"; reason: string };
 
 /** One line for the job's history. */
@@ -29,6 +31,11 @@ export interface Transition {
 /** The row with `changes`, one version on. */
 export function nextRow(job: Job, changes: Partial<Job>): Job {
   return { ...job, ...changes, version: job.version + 1 };
+}
+
+/** As `nextRow`, of a job that no longer waits for the room it was promised. */
+export function nextRowUnpromised({ promise: _over, ...job }: Job, changes: Partial<Job>): Job {
+  return nextRow(job, changes);
 }
 
 /** Nothing to write. `applyChange` knows it by the same job object. */

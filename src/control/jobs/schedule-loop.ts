@@ -7,6 +7,7 @@ import {
   type Preemption,
   SERVICE_POLICY,
 } from "../scheduler/index.ts";
+import { commitPromises } from "./commit-promises.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { fencedStore } from "./fenced-store.ts";
 import { nodesOf } from "./job-indexes.ts";
@@ -109,8 +110,10 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
     const plan = options.decide(snapshot, now);
     const { placed, overtaken } = await commitPlacements(store, view, plan.placements, now, log);
-    const stopped = overtaken ? [] : await commitPreemptions(store, view, plan.preemptions, now, log);
-    const reasonsWritten = await writeReasons(store, view.pending, plan.reasons, now);
+    const promised = overtaken ? { pending: view.pending, refused: new Set() } : await commitPromises(store, view.pending, plan, now);
+    const preemptions = overtaken ? [] : plan.preemptions.filter(({ forJobId }) => !promised.refused.has(forJobId));
+    const stopped = await commitPreemptions(store, view, preemptions, now, log);
+    const reasonsWritten = await writeReasons(store, promised.pending, plan.reasons, now);
     if (overtaken) wake();
     const nudged = new Set([...placed, ...stopped, ...touched].flatMap(nodesOf));
     await Promise.all([...nudged].map((nodeId) => queues.nudgeNode(nodeId)));

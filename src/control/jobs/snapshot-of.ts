@@ -27,7 +27,8 @@ export function pendingJob({
   queuedAt,
   avoid,
   user,
-}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid"> & Partial<Pick<Job, "user">>): PendingJob {
+  promise,
+}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise"> & Partial<Pick<Job, "user">>): PendingJob {
   return {
     id,
     queuedAt,
@@ -40,6 +41,7 @@ export function pendingJob({
     ...(spec.minReplicas === undefined ? {} : { minReplicas: spec.minReplicas }),
     ...(spec.placement === undefined ? {} : { rules: spec.placement }),
     ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
+    ...(promise === undefined ? {} : { promise }),
   };
 }
 
@@ -59,6 +61,7 @@ function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
     project,
     user,
     stopping: state === "stopping",
+    stopGraceMs: spec.stopGraceSeconds * 1000,
     ...running,
     ...ends,
   };

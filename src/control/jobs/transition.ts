@@ -5,6 +5,7 @@ import { loseNode, loseReplica } from "./transition/lose-replicas.ts";
 import { explainPending } from "./transition/pending-reason.ts";
 import { place } from "./transition/place.ts";
 import { preempt } from "./transition/preempt.ts";
+import { promiseRoom } from "./transition/promise-room.ts";
 import { report } from "./transition/replica-report.ts";
 
 /**
@@ -17,6 +18,7 @@ import { report } from "./transition/replica-report.ts";
  *   preempted         nothing          stopping                  nothing                  nothing
  *   node-lost         nothing          stopping | (2)            stopping | (2)           nothing
  *   replica-missing   nothing          stopping | (2)            stopping | (2)           nothing
+ *   room-promised     pending          nothing                   nothing                  nothing
  *   pending-reason    pending          nothing                   nothing                  nothing
  *
  *   (1) a report of a higher epoch than the row's raises the row's epoch: the store was restored from an older copy, and
@@ -42,5 +44,7 @@ export function applyEvent(job: Job, change: JobChange, now: number): Transition
       return loseReplica(job, change, now);
     case "pending-reason":
       return explainPending(job, change.reason);
+    case "room-promised":
+      return promiseRoom(job, change.promise);
   }
 }

@@ -1,15 +1,15 @@
 import type { Assignment } from "../../shared/domain/index.ts";
+import { type Cycle, promiseRoom, startCycle } from "./cycle.ts";
 import { explainPending } from "./explain/explain-pending.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
-import { type OrderedQueue, orderQueue } from "./order/order-queue.ts";
+import type { OrderedQueue } from "./order/order-queue.ts";
 import { DEFAULT_PROJECT } from "./order/project-tree.ts";
-import { type Pass, type RequestClass, startPass } from "./pass.ts";
+import type { Pass, RequestClass } from "./pass.ts";
 import { indexCandidates } from "./place/candidate-index.ts";
 import { placeGang } from "./place/place-gang.ts";
-import { createRoomMaker, type RoomMaker } from "./preempt/make-room.ts";
-import { preemptionRules } from "./preempt/may-preempt.ts";
-import type { ClusterSnapshot, PendingJob, PendingReason, Plan } from "./snapshot.ts";
-import { type Ending, endings, reserve } from "./time/reserve.ts";
+import { keepPromises, newPromise, promiseText } from "./preempt/promises.ts";
+import type { ClusterSnapshot, PendingJob, PendingReason, Plan, Preemption } from "./snapshot.ts";
+import { reserve } from "./time/reserve.ts";
 import { withWindows } from "./time/windows.ts";
 
 /** A job that waited this long holds back those behind it. */
@@ -24,7 +24,7 @@ const MOST_RESERVATIONS = 16;
  *
  * The rule: strict order (see order/), and a job that does not fit now is skipped, so smaller ones behind it may start:
  * GPUs never idle for order's sake. Skipping alone would let a stream of small jobs starve a large gang for ever, so:
- * - a job that may push others out (see preempt/) asks them to stop, and what they leave is kept for it;
+ * - a job that may push others out (see preempt/) asks them to stop, and what they leave is promised to it;
  * - where time limits tell when it can start, the first waiting jobs reserve their nodes for that moment, and only jobs
  *   that end before it are placed there (conservative backfill: nothing behind delays it);
  * - where they do not, a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: the nodes drain
@@ -32,19 +32,16 @@ const MOST_RESERVATIONS = 16;
  */
 export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory): Plan {
   const snapshot = withWindows(asked, now);
-  const plan: Plan = { placements: [], reasons: [], preemptions: [] };
   const cycle = startCycle(snapshot, now, memory);
   const { queue, pass } = cycle;
+  const plan: Plan = { placements: keepPromises(cycle), reasons: [], preemptions: [], promises: [] };
+  const started = new Set(plan.placements.map(({ jobId }) => jobId));
   let position = 0;
   for (let job = queue.next(); job !== undefined; job = queue.next(), position += 1) {
-    const over = queue.overLimit(job);
-    if (over !== null) {
-      plan.reasons.push({ jobId: job.id, kind: "over-limit", reason: over });
-      continue;
-    }
-    const promised = waitsForPromise(cycle, job);
-    if (promised !== null) {
-      plan.reasons.push({ jobId: job.id, kind: "held-back", reason: promised });
+    if (started.has(job.id)) continue;
+    const refused = cycle.promises.has(job.id) ? null : mustWait(cycle, job);
+    if (refused !== null) {
+      plan.reasons.push(refused);
       continue;
     }
     const request = pass.classOf(job, position);
@@ -53,19 +50,45 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
       continue;
     }
     const assignments = tryToPlace(pass, request, job) ?? tryToBackfill(cycle, request, job);
-    if (assignments !== null) {
-      plan.placements.push({ jobId: job.id, assignments });
-      queue.placed(job);
+    if (assignments === null) {
+      wait(cycle, plan, request, job, position);
       continue;
     }
-    if (snapshot.explain === false) plan.reasons.push({ jobId: job.id, kind: "no-room", reason: "" });
-    else plan.reasons.push(withStanding(queue, job, explainPending(pass, request, job, position)));
-    pass.skipped(job, request);
-    plan.preemptions.push(...keepRoom(cycle, request, job));
-    settle(cycle, request, position);
+    plan.placements.push({ jobId: job.id, assignments });
+    cycle.roomMaker?.placed(job, assignments);
+    // Whom room was promised counts already; it found other room, and what it leaves is free in the next pass.
+    if (!cycle.promises.delete(job.id)) queue.placed(job);
   }
+  plan.promises = [...cycle.promises].map(([jobId, promise]) => ({ jobId, ...promise }));
   pass.end();
   return plan;
+}
+
+/** Whatever room there is. */
+function mustWait(cycle: Cycle, job: PendingJob): PendingReason | null {
+  const over = cycle.queue.overLimit(job);
+  if (over !== null) return { jobId: job.id, kind: "over-limit", reason: over };
+  const awaited = waitsForPromise(cycle, job);
+  return awaited === null ? null : { jobId: job.id, kind: "held-back", reason: awaited };
+}
+
+/** Says why the job waits, and does what lets it start one day. */
+function wait(cycle: Cycle, plan: Plan, request: RequestClass, job: PendingJob, position: number): void {
+  const { snapshot, promises } = cycle;
+  const reason = promises.has(job.id) ? null : seekRoom(cycle, plan, request, job, position);
+  const promise = snapshot.explain === false ? undefined : promises.get(job.id);
+  if (promise !== undefined)
+    plan.reasons.push({ jobId: job.id, kind: "making-room", reason: promiseText(snapshot, promise, plan.preemptions) });
+  else plan.reasons.push(reason ?? { jobId: job.id, kind: "no-room", reason: "" });
+}
+
+function seekRoom(cycle: Cycle, plan: Plan, request: RequestClass, job: PendingJob, position: number): PendingReason | null {
+  const { snapshot, pass, queue } = cycle;
+  const reason = snapshot.explain === false ? null : withStanding(queue, job, explainPending(pass, request, job, position));
+  pass.skipped(job, request);
+  plan.preemptions.push(...keepRoom(cycle, request, job));
+  settle(cycle, request, position);
+  return reason;
 }
 
 /**
@@ -84,28 +107,6 @@ function isSettled({ now }: Cycle, request: RequestClass, job: PendingJob): requ
   return request.holds || request.hopeless !== null || now - job.queuedAt < HOLD_BACK_AFTER_MS;
 }
 
-interface Cycle {
-  snapshot: ClusterSnapshot;
-  now: number;
-  queue: OrderedQueue;
-  pass: Pass;
-  roomMaker: RoomMaker | null;
-  ends: readonly Ending[];
-  reservations: number;
-  /** Project -> its job that others are being stopped for. */
-  promised: Map<string, string>;
-  /** Request -> the shortest time limit that could not be backfilled: longer ones cannot either. */
-  noGap: Map<string, number>;
-}
-
-function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory | undefined): Cycle {
-  const queue = orderQueue(snapshot, now, memory?.sorted);
-  const pass = startPass(snapshot, memory);
-  const rules = preemptionRules(snapshot, queue, now);
-  const roomMaker = rules === null ? null : createRoomMaker(snapshot, rules, pass.free);
-  return { snapshot, now, queue, pass, roomMaker, ends: endings(snapshot.active), reservations: 0, promised: new Map(), noGap: new Map() };
-}
-
 function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignment[] | null {
   if (request.failed) return null;
   const assignments = placeGang(pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
@@ -117,8 +118,8 @@ function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignm
  * What its project borrows beyond its guarantee would count against the guarantee once it runs: the promised job would then
  * be a borrower itself, and others would have been stopped for nothing. So borrowing waits until the promise is kept.
  */
-function waitsForPromise({ promised, queue }: Cycle, job: PendingJob): string | null {
-  const first = promised.get(job.project ?? DEFAULT_PROJECT);
+function waitsForPromise({ awaited, queue }: Cycle, job: PendingJob): string | null {
+  const first = awaited.get(job.project ?? DEFAULT_PROJECT);
   if (first === undefined || queue.withinGuarantee(job)) return null;
   return `waits until job ${first} of its project has started on the GPUs that are taken back for it`;
 }
@@ -133,16 +134,14 @@ function tryToBackfill({ pass, now, reservations, noGap }: Cycle, request: Reque
   return assignments;
 }
 
-/** What is done so that the job starts one day: others stop for it, or its nodes are kept. */
-function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob) {
-  const { snapshot, pass, queue, now, roomMaker } = cycle;
+/** What is done so that the job starts one day: others stop for it, or its nodes are kept. Returns who is to stop. */
+function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preemption[] {
+  const { snapshot, pass, now, roomMaker } = cycle;
   if (request.hopeless) return [];
   const room = roomMaker?.makeRoomFor(job, request, pass.openNodes(request)) ?? null;
   if (room !== null) {
-    pass.hold(job, room.nodeIds, now);
-    // It counts as started: the next job of its project must not stop others for the same part of the quota.
-    queue.placed(job);
-    if (snapshot.queueing?.kind !== "service") cycle.promised.set(job.project ?? DEFAULT_PROJECT, job.id);
+    if (snapshot.queueing?.kind === "service") pass.hold(job, room.nodeIds, now);
+    else promiseRoom(cycle, job, newPromise(snapshot, room.nodeIds, room.preemptions, now));
     return room.preemptions;
   }
   // Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle.

@@ -1,4 +1,13 @@
-import type { Assignment, Gpu, GpuCondition, NodeState, PlacementRules, ResourceRequest, Taint } from "../../shared/domain/index.ts";
+import type {
+  Assignment,
+  Gpu,
+  GpuCondition,
+  NodeState,
+  PlacementRules,
+  ResourceRequest,
+  RoomPromise,
+  Taint,
+} from "../../shared/domain/index.ts";
 import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
 import type { ImageLayer } from "./score/missing-layers.ts";
 import type { ReservedWindow } from "./time/windows.ts";
@@ -55,6 +64,8 @@ export interface PendingJob {
   serviceIndex?: number;
   /** True when an attempt of it has run before. */
   hasRun?: boolean;
+  /** Room that an earlier pass promised it. */
+  promise?: RoomPromise;
   /** Windows it would run into if it started now. Written by time/windows.ts. */
   barredBy?: string[];
   remainingMs?: Remaining;
@@ -90,6 +101,8 @@ export interface ActiveJob {
   serviceIndex?: number;
   /** It is being stopped: what it holds comes free within its grace period. */
   stopping?: boolean;
+  /** Milliseconds between the wish that it stops and its end, at most; absent is at once. */
+  stopGraceMs?: number;
   remainingMs?: Remaining;
 }
 
@@ -141,7 +154,7 @@ export interface Preemption {
 }
 
 /** What keeps a job waiting, in one word. */
-export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others" | "over-limit";
+export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others" | "over-limit" | "making-room";
 
 /** Every pending job of the snapshot is in exactly one of the two lists. */
 export interface Plan {
@@ -149,4 +162,6 @@ export interface Plan {
   reasons: PendingReason[];
   /** Jobs to stop; what they hold is kept for the job they make room for. */
   preemptions: Preemption[];
+  /** All promises that hold after this pass, old and new: a job's is over when it is not among them. Give them back in the next snapshot. */
+  promises: (RoomPromise & { jobId: string })[];
 }

@@ -14,6 +14,7 @@ export type {
   ReplicaState,
   ReplicaStatus,
   ResourceUsage,
+  RoomPromise,
   StopReason,
 } from "./job.ts";
 export { isActive, isTerminal } from "./job.ts";

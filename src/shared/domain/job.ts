@@ -79,6 +79,13 @@ export interface Outcome {
   message: string;
 }
 
+/** Nodes on which others were stopped for a job: they are kept for it. Times in milliseconds since the Unix epoch. */
+export interface RoomPromise {
+  nodeIds: string[];
+  madeAt: number;
+  until: number;
+}
+
 /** The row. One writer (`control/jobs/transition.ts`), compare-and-set on (state, epoch, version). */
 export interface Job {
   id: string;
@@ -105,6 +112,8 @@ export interface Job {
   avoid?: AvoidedHardware[];
   /** Why it is pending, in words a person can act on; null unless pending. */
   pendingReason: string | null;
+  /** Absent unless it is pending and room is being made for it. */
+  promise?: RoomPromise;
   outcome: Outcome | null;
 }
 

@@ -113,6 +113,12 @@ export const JobSchema = Type.Object(
       }),
     ),
     pendingReason: nullable(Type.String({ description: "why it waits, in words" })),
+    promise: Type.Optional(
+      Type.Object(
+        { nodeIds: Type.Array(Type.String()), madeAt: Milliseconds, until: Milliseconds },
+        { description: "nodes that are kept for it while others stop there" },
+      ),
+    ),
     outcome: nullable(
       Type.Object(
         { cause: Type.String(), exitCode: nullable(Type.Integer({ minimum: 0, maximum: 255 })), message: Type.String() },

@@ -24,7 +24,9 @@ async function smallCluster() {
   await stores.projects.put({ name: "owner", weight: 1, parent: null, quotaGpus: 2, limits: UNLIMITED });
   const nudged: string[] = [];
   const queues = { nudgeNode: async (nodeId: string) => void nudged.push(nodeId) };
-  const loop = createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, projects: stores.projects, decide, queues, clock });
+  /** A control plane that starts now: it knows what is stored, and nothing else. */
+  const startLoop = () => createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, projects: stores.projects, decide, queues, clock });
+  let loop = startLoop();
   const submit = async (project: string, spec: Partial<JobSpec> = {}) => {
     const request = { spec: specOf({ project, resources: { gpus: 2 }, ...spec }), user: "ada", idempotencyKey: null };
     return (await stores.jobs.submit(request, now)).job.id;
@@ -42,7 +44,10 @@ async function smallCluster() {
     return applyChange(stores.jobs, id, { type: "replica-report", nodeId: "a", report: told }, now);
   };
   const get = async (id: string) => (await stores.jobs.get(id)) as Job;
-  return { stores, nudged, submit, pass, report, get };
+  const changeLeader = () => {
+    loop = startLoop();
+  };
+  return { stores, nudged, submit, pass, report, get, changeLeader };
 }
 
 describe("a borrower that must make room", () => {
@@ -99,6 +104,55 @@ describe("a borrower that must make room", () => {
     await applyChange(stores.jobs, guest, { type: "cancel-requested", by: "ada" }, T + 11 * MINUTE);
     await report(guest, "exited", 143);
     expect((await get(guest)).state).toBe("cancelled");
+  });
+
+  test("stops for one job only: another that is guaranteed as much, came first and counts more does not take the room, even after a change of leader", async () => {
+    const { stores, submit, pass, report, get, changeLeader } = await smallCluster();
+    await stores.projects.put({ name: "rival", weight: 100, parent: null, quotaGpus: 2, limits: UNLIMITED });
+    const guest = await submit("guest");
+    await pass();
+    await report(guest, "running");
+    const owner = await submit("owner");
+    await pass(11);
+    const waiting = await get(owner);
+    expect(waiting.promise).toEqual({ nodeIds: ["a"], madeAt: T + 11 * MINUTE, until: expect.any(Number) });
+    expect(waiting.pendingReason).toBe("room is being made for it on a: waits until 1 job stopped (1)");
+    const rival = await submit("rival", { priority: 9 });
+    changeLeader();
+    await pass();
+    expect([(await get(owner)).promise, (await get(rival)).promise]).toEqual([waiting.promise, undefined]);
+    await report(guest, "exited", 143);
+    await pass();
+    expect([(await get(owner)).state, (await get(rival)).state]).toEqual(["starting", "pending"]);
+    expect(await get(owner)).not.toHaveProperty("promise");
+  });
+
+  test("makes no room for ever: when its time is over without an end, the promise is one no more", async () => {
+    const { stores, submit, pass, report, get } = await smallCluster();
+    await stores.projects.put({ name: "rival", weight: 1, parent: null, quotaGpus: 2, limits: UNLIMITED });
+    const guest = await submit("guest");
+    await pass();
+    await report(guest, "running");
+    const owner = await submit("owner");
+    await pass(11);
+    const rival = await submit("rival", { priority: 9 });
+    await pass(6);
+    expect((await get(guest)).state).toBe("stopping");
+    expect([(await get(owner)).promise, (await get(rival)).promise?.nodeIds]).toEqual([undefined, ["a"]]);
+  });
+
+  test("lets others have the room when the job it stops for is cancelled", async () => {
+    const { stores, submit, pass, report, get } = await smallCluster();
+    const guest = await submit("guest");
+    await pass();
+    await report(guest, "running");
+    const owner = await submit("owner");
+    await pass(11);
+    await applyChange(stores.jobs, owner, { type: "cancel-requested", by: "ada" }, T + 11 * MINUTE);
+    expect(await get(owner)).not.toHaveProperty("promise");
+    await report(guest, "exited", 143);
+    await pass();
+    expect((await get(guest)).state).toBe("starting");
   });
 
   test("a plan made for an attempt that is over stops nothing", async () => {

@@ -1,5 +1,5 @@
 import { type Assignment, BerthError, type Job, type ReplicaStatus } from "../../../shared/domain/index.ts";
-import { nextRow, type Transition } from "../job-change.ts";
+import { nextRowUnpromised, type Transition } from "../job-change.ts";
 
 /**
  * pending -> starting under the next epoch; all replicas or none.
@@ -18,7 +18,7 @@ export function place(job: Job, assignments: Assignment[], now: number): Transit
   const epoch = job.epoch + 1;
   const attempt = { epoch, assignments, replicas: assignments.map(assigned), assignedAt: now, startedAt: null, stopReason: null };
   return {
-    job: nextRow(job, { state: "starting", epoch, attempt, pendingReason: null }),
+    job: nextRowUnpromised(job, { state: "starting", epoch, attempt, pendingReason: null }),
     history: [{ type: "placed", message: `placed on ${describePlaces(assignments)}` }],
   };
 }

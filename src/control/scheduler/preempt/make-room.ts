@@ -1,5 +1,6 @@
+import type { Assignment } from "../../../shared/domain/index.ts";
 import { gangFits } from "../feasible/fit-gang.ts";
-import type { FreeNode } from "../feasible/free-capacity.ts";
+import { type FreeNode, take } from "../feasible/free-capacity.ts";
 import { replicasThatFit, roomFor } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
@@ -20,6 +21,10 @@ export interface Room {
 export interface RoomMaker {
   /** `admitted` are the nodes the job's rules admit. Null when no allowed victims make enough room. */
   makeRoomFor(job: PendingJob, request: Request, admitted: readonly FreeNode[]): Room | null;
+  /** Books the job where it was promised room; false when it will not fit there once all that stops has ended. */
+  keepRoomFor(job: PendingJob, request: Request, promised: readonly FreeNode[]): boolean;
+  /** Tells it of a job that starts in this pass. */
+  placed(job: PendingJob, assignments: readonly Assignment[]): void;
 }
 
 /**
@@ -42,6 +47,9 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
     return soon;
   };
   const outwaited = (job: PendingJob) => running.filter((victim) => !gone.has(victim.id) && rules.mayOutwait(job, victim));
+  const inFuture = (entries: readonly FreeNode[]) => entries.flatMap(({ node }) => future().get(node.id) ?? []);
+  const bookIn = (entries: readonly FreeNode[], request: Request, job: PendingJob) =>
+    placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, []);
   return {
     makeRoomFor: (job, request, admitted) => {
       const key = `${request.key} ${job.project ?? ""}`;
@@ -49,7 +57,7 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
       const victims = running.filter((victim) => !gone.has(victim.id) && rules.mayPushOut(job, victim));
       if (victims.length === 0 && stopping.length === 0 && gone.size === 0 && outwaited(job).length === 0) return null;
       looks += 1;
-      const entries = admitted.flatMap(({ node }) => future().get(node.id) ?? []);
+      const entries = inFuture(admitted);
       const allowed = chooseVictims(entries, request, victims, rules);
       const chosen = allowed ?? chooseVictims(entries, request, outwaited(job), rules);
       if (chosen === null) {
@@ -60,10 +68,17 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
         gone.add(victim.id);
         giveBack(future(), victim);
       }
-      const assignments = placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, []) ?? [];
+      const assignments = bookIn(entries, request, job) ?? [];
       const stopped = allowed === null ? [] : chosen;
       const preemptions = stopped.map((victim) => ({ jobId: victim.id, forJobId: job.id, reason: rules.why(job) }));
       return { preemptions, nodeIds: [...new Set(assignments.map(({ nodeId }) => nodeId))] };
+    },
+    keepRoomFor: (job, request, promised) => bookIn(inFuture(promised), request, job) !== null,
+    placed: (job, assignments) => {
+      for (const { nodeId, gpuUuids } of assignments) {
+        const entry = soon?.get(nodeId);
+        if (entry !== undefined) take(entry, job.id, job.resources, gpuUuids);
+      }
     },
   };
 }

@@ -1,0 +1,74 @@
+import type { RoomPromise } from "../../../shared/domain/index.ts";
+import { type Cycle, promiseRoom } from "../cycle.ts";
+import { count, listed } from "../explain/words.ts";
+import { indexCandidates } from "../place/candidate-index.ts";
+import { placeGang } from "../place/place-gang.ts";
+import type { ActiveJob, ClusterSnapshot, PendingJob, Placement, Preemption } from "../snapshot.ts";
+
+/** Beyond the longest grace: a node that falls silent meanwhile is known to be lost, and its jobs gone, long before. */
+const MARGIN_MS = 5 * 60_000;
+
+/** What is being made on these nodes, until those that stop there (and those about to) must have ended. */
+export function newPromise(
+  snapshot: ClusterSnapshot,
+  nodeIds: readonly string[],
+  preemptions: readonly Preemption[],
+  now: number,
+): RoomPromise {
+  const asked = new Set(preemptions.map(({ jobId }) => jobId));
+  const graces = stoppingOn(snapshot.active, nodeIds, asked).map(({ stopGraceMs = 0 }) => stopGraceMs);
+  return { nodeIds: [...nodeIds], madeAt: now, until: now + Math.max(0, ...graces) + MARGIN_MS };
+}
+
+/** Either side of the moment it was made: clocks that are set back must not make it last for ever. */
+export function isLive({ madeAt, until }: RoomPromise, now: number): boolean {
+  return Math.abs(now - madeAt) < until - madeAt;
+}
+
+/**
+ * Before anybody else, jobs that others were stopped for: each starts in its room, or keeps it while those still stop who
+ * must leave. A promise ends unkept when its time is over, when the guarantee no longer covers the job, or when the room
+ * will not do any more; the job is then one like the others.
+ */
+export function keepPromises(cycle: Cycle): Placement[] {
+  const { snapshot, now, queue, pass, roomMaker } = cycle;
+  const placements: Placement[] = [];
+  if (roomMaker === null || snapshot.queueing?.kind === "service") return placements;
+  for (const { job, promise } of promisedJobs(snapshot.pending)) {
+    if (!isLive(promise, now) || !queue.withinGuarantee(job) || queue.overLimit(job) !== null) continue;
+    const request = pass.classOf(job);
+    const room = request.admitted.filter(({ node }) => promise.nodeIds.includes(node.id));
+    const assignments = placeGang(room, () => indexCandidates(room, request, []), request, job.id, pass.changed);
+    if (assignments !== null) {
+      placements.push({ jobId: job.id, assignments });
+      roomMaker.placed(job, assignments);
+      queue.placed(job);
+    } else if (roomMaker.keepRoomFor(job, request, room)) promiseRoom(cycle, job, promise);
+  }
+  return placements;
+}
+
+/** Whoever was promised first. */
+function promisedJobs(pending: readonly PendingJob[]): { job: PendingJob; promise: RoomPromise }[] {
+  return pending
+    .flatMap((job) => (job.promise === undefined ? [] : [{ job, promise: job.promise }]))
+    .sort((one, other) => one.promise.madeAt - other.promise.madeAt || (one.job.id < other.job.id ? -1 : 1));
+}
+
+/** "room is being made on a and b: waits until jobs 4 and 5 have stopped". */
+export function promiseText(snapshot: ClusterSnapshot, { nodeIds }: RoomPromise, preemptions: readonly Preemption[]): string {
+  const asked = new Set(preemptions.map(({ jobId }) => jobId));
+  const names = new Map(snapshot.nodes.map(({ id, name }) => [id, name]));
+  const jobs = stoppingOn(snapshot.active, nodeIds, asked).map(({ id }) => id);
+  const nodes = listed(
+    nodeIds.map((id) => names.get(id) ?? id),
+    5,
+  );
+  return `room is being made for it on ${nodes}: waits until ${count(jobs.length, "job")} stopped (${listed(jobs, 5)})`;
+}
+
+function stoppingOn(active: readonly ActiveJob[], nodeIds: readonly string[], asked: ReadonlySet<string>): ActiveJob[] {
+  return active.filter(
+    ({ id, stopping, assignments }) => (stopping === true || asked.has(id)) && assignments.some(({ nodeId }) => nodeIds.includes(nodeId)),
+  );
+}
