@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { FileMount, InjectionPlan } from "../../../src/node/gpu/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { buildFakeAndHook, HOOK, HOOK_ASAN, PLAN_FUZZ } from "./support/builds.ts";
 import { exec } from "./support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
@@ -264,7 +265,7 @@ it("meets any damage to a plan with success or one clear line, never a memory er
       const result = await call(holder, { hook: HOOK_ASAN, plan: damaged });
       expect(result.stderr).toMatch(result.code === 0 ? /^$/ : /^gpu-prestart: [^\n]+\n$/);
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 });
 

@@ -11,6 +11,7 @@ import {
 } from "../../../src/node/gpu/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
 import { removeTestCgroups } from "./support/container.ts";
 import { exec, type Finished, must } from "./support/exec.ts";
@@ -226,7 +227,7 @@ describe("berth-runtime", () => {
         const spec = { process: { env: ["NVIDIA_VISIBLE_DEVICES=0", `NVIDIA_REQUIRE_X=${text}`] }, linux: {} };
         expect((await call({}, spec, "create", "-b", bundle, "c")).code === 0).toBe(isMet(text, facts));
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { brandsOfModel, evaluateRequirement, type HostState, imageRequirements, writeHostState } from "../../../src/node/gpu/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { isBerthError, systemClock } from "../../../src/shared/domain/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
 import { exec, type Finished } from "./support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
@@ -111,7 +112,7 @@ it("and comes to the same for any text", async () => {
   const expression = fc.array(piece, { maxLength: 14 }).map((parts) => parts.join(""));
   await fc.assert(
     fc.asyncProperty(expression, (text) => agree({ NVIDIA_REQUIRE_X: text })),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 }, 120_000);
 

@@ -4,6 +4,7 @@ import { inferSteps, type LocalReplica, type NodeView, nextInstant } from "../..
 import { containerIdOf } from "../../../src/node/agent/replica-key.ts";
 import type { DesiredReplica } from "../../../src/shared/wire/index.ts";
 import { desiredReplica } from "../../support/desired-replica.ts";
+import { runs } from "../../support/property-runs.ts";
 
 const NOW = 1_000_000;
 
@@ -137,7 +138,7 @@ describe("whatever the state of the node", () => {
   const always = (claim: (node: NodeView) => void) =>
     fc.assert(
       fc.property(arbitraryView, (node) => claim({ ...node, leaseDeadlineMs: node.desired === null ? null : node.leaseDeadlineMs })),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
 
   test("a replica gets at most one lifecycle step", () => {

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLogStore, type LogStore } from "../../../src/control/api/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
+import { runs } from "../../support/property-runs.ts";
 
 let folder: string;
 let store: LogStore;
@@ -64,7 +65,7 @@ describe("the offset protocol", () => {
         await store.append(mine, size, content.subarray(size));
         expect(await readFile(store.path(mine))).toEqual(Buffer.from(content));
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

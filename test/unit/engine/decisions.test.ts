@@ -7,6 +7,7 @@ import { createKeyedLock } from "../../../src/node/engine/keyed-lock.ts";
 import { chooseSubnet, overlaps, parseSubnet } from "../../../src/node/engine/network/choose-subnet.ts";
 import { signalNumber } from "../../../src/node/engine/signals.ts";
 import { withoutLoopbackServers } from "../../../src/node/engine/steps/write-identity-files.ts";
+import { runs } from "../../support/property-runs.ts";
 
 describe("the cause of an end", () => {
   it.each([
@@ -65,7 +66,7 @@ describe("the bridge's subnet", () => {
         const chosen = parseSubnet(chooseSubnet(instance, taken));
         return taken.every((text) => !overlaps(parseSubnet(text) as never, chosen as never));
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 

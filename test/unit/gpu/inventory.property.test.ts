@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { createInventory } from "../../../src/node/gpu/index.ts";
 import type { NvmlGpu, NvmlReport } from "../../../src/node/platform/index.ts";
 import { instantClock, nvmlGpu, nvmlReport, scriptedNvml } from "../../support/nvml-answers.ts";
+import { runs } from "../../support/property-runs.ts";
 
 /** A machine of up to five slots; a card may be missing, lost, swapped for another, or named twice by a driver that errs. */
 const card = fc.record({ slot: fc.nat(4), name: fc.nat(6), lost: fc.boolean(), silent: fc.boolean() });
@@ -59,6 +60,6 @@ test("whatever the driver tells, no GPU is forgotten or named twice, and a healt
       const told = Array.isArray(first) ? first.filter(({ lost, silent }) => !(lost && silent)) : [];
       for (const { name } of told) expect(last).toContain(`GPU-${name}`);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compareLibraryNames, mergeLdCache, parseLdCache, writeLdCache } from "../../../src/node/gpu/index.ts";
+import { runs } from "../../support/property-runs.ts";
 
 const X64 = 0x0303;
 
@@ -64,7 +65,7 @@ describe("ld.so.cache", () => {
         for (const { at, value } of patches) bytes[at] = value;
         parseLdCache(bytes.subarray(0, length));
       }),
-      { numRuns: 5000 },
+      { numRuns: runs(5000) },
     );
     fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => parseLdCache(Buffer.from(bytes)) === null));
   });

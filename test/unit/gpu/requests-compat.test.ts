@@ -16,6 +16,7 @@ import {
   readCompatNote,
   writeLdCache,
 } from "../../../src/node/gpu/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { elfWithNote } from "./requests-compat-elf.ts";
 
 const NOTE = '{"Format": 1, "CUDA Version": "13.1", "Driver": [535, 550, 570], "Device": [1, 7]}';
@@ -57,7 +58,7 @@ describe("the ELF note of a compat libcuda", () => {
         await read(file);
         await read(file.subarray(0, length));
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(3000) },
     );
   });
 });

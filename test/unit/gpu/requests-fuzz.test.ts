@@ -10,8 +10,9 @@ import {
   readGpuRequest,
 } from "../../../src/node/gpu/index.ts";
 import { isBerthError } from "../../../src/shared/domain/index.ts";
+import { runs } from "../../support/property-runs.ts";
 
-const RUNS = { numRuns: 3000 };
+const RUNS = { numRuns: runs(3000) };
 
 /** Text near the grammar: pieces of it in any order, and any characters between. */
 function near(...pieces: string[]): fc.Arbitrary<string> {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { extract } from "tar-stream";
 import { describe, expect, it } from "vitest";
 import { readTar, type TarEntry, type TarMember, writeTar } from "../../../src/node/images/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { bytesStream, END_OF_TAR, paxEntry, rawEntry, tarStream } from "../../support/tar-bytes.ts";
 
 async function entriesOf(source: AsyncIterable<Uint8Array>): Promise<{ entry: TarEntry; body: string }[]> {
@@ -71,7 +72,7 @@ describe("reading a tar", () => {
         expect(read.map(({ entry }) => entry)).toEqual(members.map(({ entry }) => entry));
         expect(read.map(({ body }) => body)).toEqual(list.map(({ body }) => body));
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 

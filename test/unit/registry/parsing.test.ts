@@ -9,6 +9,7 @@ import { checkManifest } from "../../../src/node/registry/manifests/check-manife
 import { isRepository } from "../../../src/node/registry/names.ts";
 import { RegistryError } from "../../../src/node/registry/registry-error.ts";
 import { linkName, parseLink } from "../../../src/node/registry/registry-paths.ts";
+import { runs } from "../../support/property-runs.ts";
 
 /** The value, or the status that a client would be told; anything else thrown fails the test. */
 function outcome<T>(work: () => T): T | number {
@@ -57,7 +58,7 @@ test("any path is a route whose names are strict, or a 4xx", () => {
         return !("repository" in target.route) || isRepository(target.route.repository);
       },
     ),
-    { numRuns: 5_000 },
+    { numRuns: runs(5_000) },
   );
 });
 
@@ -76,7 +77,7 @@ test("any Range lies within the blob, or is a 416", () => {
         return range.start >= 0 && range.start <= range.end && range.end < size;
       },
     ),
-    { numRuns: 5_000 },
+    { numRuns: runs(5_000) },
   );
 });
 
@@ -92,7 +93,7 @@ test("any Content-Range has its end after its start, or is a 416", () => {
         return range === 416 || (typeof range === "object" && range !== null && range.end >= range.start);
       },
     ),
-    { numRuns: 5_000 },
+    { numRuns: runs(5_000) },
   );
 });
 
@@ -102,7 +103,7 @@ test("any document is a manifest or a 400", () => {
       const checked = outcome(() => checkManifest(Buffer.from(text), type));
       return checked === 400 || typeof checked === "object";
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   );
 });
 

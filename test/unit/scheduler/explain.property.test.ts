@@ -10,6 +10,7 @@ import {
 } from "../../../src/control/scheduler/index.ts";
 import { NO_RULES } from "../../../src/shared/domain/index.ts";
 import { GIB, gpuOf, resourcesOf } from "../../support/control-samples.ts";
+import { runs } from "../../support/property-runs.ts";
 
 const NOW = 1_700_000_000_000;
 
@@ -93,7 +94,7 @@ test("what the explanation says is what the scheduler does, and each change it n
         }
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 

@@ -10,6 +10,7 @@ import {
 } from "../../../src/control/scheduler/index.ts";
 import { NO_RULES } from "../../../src/shared/domain/index.ts";
 import { GIB, gpuOf, resourcesOf } from "../../support/control-samples.ts";
+import { runs } from "../../support/property-runs.ts";
 
 const NOW = 1_700_000_000_000;
 
@@ -99,6 +100,6 @@ test("deciding again from what is remembered gives the plan that deciding from n
         expect(incremental(snapshot, NOW)).toEqual(decide(snapshot, NOW));
       }
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   );
 });

@@ -8,6 +8,7 @@ import {
   type ProjectShare,
   SERVICE_POLICY,
 } from "../../../src/control/scheduler/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { activeOf, HOUR, NOW, nodeOf, pendingOf } from "./queue-samples.ts";
 
 const project = (name: string, more: Partial<ProjectShare> = {}): ProjectShare => ({
@@ -175,7 +176,7 @@ describe("over random queues", () => {
         const judged = [...plan.placements, ...plan.reasons].map(({ jobId }) => jobId).sort();
         expect(judged).toEqual(snapshot.pending.map(({ id }) => id).sort());
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -186,7 +187,7 @@ describe("over random queues", () => {
         const turned = { ...snapshot, pending: [...snapshot.pending].reverse(), projects: [...(snapshot.projects ?? [])].reverse() };
         expect(decide(turned, NOW).placements).toEqual(decide(snapshot, NOW).placements);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -208,7 +209,7 @@ describe("over random queues", () => {
           held.set(job.project ?? "", before + gpus);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

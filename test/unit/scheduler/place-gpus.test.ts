@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type LinkedGpu, pickGpus } from "../../../src/control/scheduler/index.ts";
+import { runs } from "../../support/property-runs.ts";
 
 /** GPUs by index, each bridged to the given partners with two links. */
 function bridged(pairs: readonly (readonly [number, number])[], size: number, numaOf: (index: number) => number | null = () => null) {
@@ -101,7 +102,7 @@ describe("GPUs inside a node", () => {
         expect(new Set(picked).size).toBe(Math.min(count, size));
         expect(picked.every((gpu) => free.includes(gpu))).toBe(true);
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   }, 30_000);
 });

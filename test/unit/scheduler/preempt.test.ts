@@ -10,6 +10,7 @@ import {
   type ProjectShare,
   SERVICE_POLICY,
 } from "../../../src/control/scheduler/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { activeOf, HOUR, NOW, nodeOf, pendingOf } from "./queue-samples.ts";
 
 const team = (name: string, guaranteedGpus = 0): ProjectShare => ({
@@ -169,7 +170,7 @@ describe("over random clusters", () => {
         expect(again.preemptions.filter(({ jobId }) => plan.placements.some((placement) => placement.jobId === jobId))).toEqual([]);
       }),
       {
-        numRuns: 300,
+        numRuns: runs(300),
         examples: [
           // Another guaranteed job once took the room in the next pass.
           [
@@ -258,7 +259,7 @@ describe("over random clusters", () => {
           expect([...awaited].filter((jobId) => !starts.has(jobId))).toEqual([]);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -270,7 +271,7 @@ describe("over random clusters", () => {
         const plan = decide(snapshot, NOW);
         expect(plan.placements.length + plan.preemptions.length).toBeGreaterThan(0);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -290,7 +291,7 @@ describe("over random clusters", () => {
         // Jobs are covered whole: the largest may straddle the quota.
         if (preemptions.length > 0) expect(held).toBeGreaterThanOrEqual(Math.min(before, cluster.guestQuota) - 7);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -8,6 +8,7 @@ import {
   decide,
   type PendingJob,
 } from "../../../src/control/scheduler/index.ts";
+import { runs } from "../../support/property-runs.ts";
 import { activeOf, HOUR, NOW, nodeOf, pendingOf } from "./queue-samples.ts";
 
 const MINUTE = 60_000;
@@ -71,7 +72,7 @@ test("nothing that is placed behind it delays the first waiting job, whatever co
       );
       expect(startOf(nodes, active, [head, ...rest], "100")).toBe(startOf(nodes, active, [head], "100"));
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 
@@ -170,7 +171,7 @@ describe("service history", () => {
           if (ends) history.ended(String(place));
         }
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });
