@@ -92,6 +92,21 @@ export interface RebaseView {
   newBase: { digest: string; references: string[] };
 }
 
+export type TrustRuleView = "allow" | "reject" | { keys: string[]; identity?: string };
+
+export interface TrustView {
+  path: string;
+  policy: { default?: TrustRuleView; repositories?: Record<string, TrustRuleView> };
+}
+
+export interface TrustCheckView {
+  digest: string;
+  /** Of the rule that decided; null for the default. */
+  prefix: string | null;
+  rule: "allow" | "reject" | "signed";
+  signed: string | null;
+}
+
 /** The routes of node.sock about images that only `berth images` asks. */
 export interface ImageClient {
   usage(): Promise<StoreUsageView>;
@@ -102,6 +117,10 @@ export interface ImageClient {
   import(tar: Readable, query: ImportQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ImageView>;
   rebase(query: RebaseQuery): Promise<RebaseView>;
   scrub(query: ScrubQuery, onProgress: OnProgress, signal: AbortSignal): Promise<ScrubView>;
+  trust(): Promise<TrustView>;
+  /** `prefix` null is the default; `rule` null takes it away. */
+  setTrust(prefix: string | null, rule: TrustRuleView | null): Promise<TrustView>;
+  checkTrust(reference: string): Promise<TrustCheckView>;
 }
 
 export function imageClient(http: HttpClient): ImageClient {
@@ -115,6 +134,9 @@ export function imageClient(http: HttpClient): ImageClient {
     exportContainer: (query, signal) => http.open({ path: "/v1/containers/export", query: { ...query }, signal }),
     commit: (query, onProgress, signal) => long("/v1/containers/commit", { body: query }, onProgress, signal),
     import: (tar, query, onProgress, signal) => long("/v1/images/import", { query: { ...query }, stream: tar }, onProgress, signal),
+    trust: () => http.json({ path: "/v1/trust" }),
+    setTrust: (prefix, rule) => http.json({ method: "PUT", path: "/v1/trust/rule", body: { prefix, rule } }),
+    checkTrust: (ref) => http.json({ path: "/v1/trust/check", query: { ref } }),
     rebase: (query) => http.json({ method: "POST", path: "/v1/images/rebase", body: query }),
   };
 }

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { BerthError } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
@@ -24,6 +25,7 @@ interface Options {
   allowGpuDevice?: GpuDeviceName[];
   cdiDir?: string;
   label?: string[];
+  trustPolicy?: string;
   metricsListen?: string;
   registryListen?: string;
   runtime: "auto" | "crun" | "runc";
@@ -47,6 +49,7 @@ export function agentVerb(io: CliIo): Command {
     .addOption(allowGpuDeviceOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
     .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
+    .option("--trust-policy <file>", "which images may be pulled and run (default: trust.json in the data dir; docs/images.md)")
     .option("--metrics-listen <host:port>", "serve metrics here")
     .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here (docs/registry.md)")
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
@@ -81,6 +84,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     allowGpuDevices: options.allowGpuDevice ?? [],
     cdiDir: options.cdiDir ?? null,
     labels: nodeLabels(options.label ?? []),
+    ...(options.trustPolicy === undefined ? {} : { trustPolicy: resolve(options.trustPolicy) }),
     metricsListen: options.metricsListen ?? null,
     registryListen: options.registryListen ?? null,
     runtime: options.runtime,

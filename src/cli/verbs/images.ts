@@ -11,9 +11,11 @@ import { imagesPruneCommand } from "./images-prune.ts";
 import { imagesRebaseCommand } from "./images-rebase.ts";
 import { imagesRmCommand } from "./images-rm.ts";
 import { imagesScrubCommand } from "./images-scrub.ts";
+import { imagesSignCommand } from "./images-sign.ts";
 import { imagesTagCommand } from "./images-tag.ts";
 import { bootstrapCommand, loadCommand, saveCommand } from "./images-transfer.ts";
 import { imagesTreeCommand } from "./images-tree.ts";
+import { imagesTrustCommand } from "./images-trust.ts";
 import { imagesVerifyCommand } from "./images-verify.ts";
 
 const PARTS = [
@@ -27,6 +29,8 @@ const PARTS = [
   imagesDuCommand,
   imagesVerifyCommand,
   imagesScrubCommand,
+  imagesTrustCommand,
+  imagesSignCommand,
   saveCommand,
   loadCommand,
   imagesImportCommand,

@@ -1,4 +1,5 @@
 import { networkInterfaces } from "node:os";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { parseDurationSeconds } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
@@ -31,6 +32,7 @@ interface Options {
   allowGpuDevice?: GpuDeviceName[];
   cdiDir?: string;
   label?: string[];
+  trustPolicy?: string;
   detach?: boolean;
   reportToParent?: boolean;
 }
@@ -53,6 +55,7 @@ export function upVerb(io: CliIo): Command {
     .option("--address <ip>", "where other nodes reach this one (default: found out)")
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie")
+    .option("--trust-policy <file>", "which images may be pulled and run (default: trust.json in the data dir)")
     .option("--metrics-listen <host:port>", "serve the agent's metrics here")
     .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
@@ -145,6 +148,7 @@ function agentArguments(options: Options): string[] {
     ["--simulate-gpus", options.simulateGpus],
     ["--driver-root", options.driverRoot],
     ["--cdi-dir", options.cdiDir],
+    ["--trust-policy", options.trustPolicy === undefined ? undefined : resolve(options.trustPolicy)],
     ["--metrics-listen", options.metricsListen],
     ["--registry-listen", options.registryListen],
   ];

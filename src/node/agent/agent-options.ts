@@ -29,6 +29,8 @@ export interface AgentOptions {
   cdiDir: string | null;
   /** host:port for /metrics over TCP; null serves it on node.sock only. */
   metricsListen: string | null;
+  /** Absolute path of the trust policy, which must be there; default: trust.json in the data dir, if there is one. */
+  trustPolicy?: string;
   /** Labels of this node that jobs choose by; none by default. */
   labels?: Readonly<Record<string, string>>;
   /** host:port of the image registry; null serves none. */

@@ -7,12 +7,12 @@ import type { LocalApiPort } from "./local-api/port.ts";
 
 /** Builds and bootstraps for the local API. */
 export function composeBuilder({ options, native, clock }: Ground, parts: EngineParts): Pick<LocalApiPort, "build" | "bootstrap"> {
-  const { images: store, snapshots } = parts;
+  const { images: store, snapshots, trust } = parts;
   const runStep = createRunStep(parts.engine);
   const { dataDir } = options;
   const ports: Pick<LocalApiPort, "build" | "bootstrap"> = {
     build: ({ context, ...call }, progress, signal) =>
-      buildImage({ ...call, contextTar: context }, { dataDir, store, snapshots, native, runStep, clock, progress, signal }),
+      buildImage({ ...call, contextTar: context }, { dataDir, store, trust, snapshots, native, runStep, clock, progress, signal }),
     bootstrap: (call, progress, signal) => bootstrapImage({ ...call, store, dataDir, native, progress, signal }),
   };
   return { ...ports, bootstrap: (call, progress, signal) => bootstrapRecipe({ ...ports, store }, call, progress, signal) };

@@ -6,7 +6,15 @@ import type { Logger } from "../../shared/observe/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
 import { createGpuHost, type GpuHost, type GpuXid, prepareSimulatedGpus } from "../gpu/index.ts";
-import { createImageStore, createSnapshots, type ImageStore, type Snapshots } from "../images/index.ts";
+import {
+  createImageStore,
+  createSnapshots,
+  createTrustGate,
+  type ImageStore,
+  type Snapshots,
+  storePaths,
+  type TrustGate,
+} from "../images/index.ts";
 import { builtFiles, type Native, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
 import type { AgentParts } from "./agent.ts";
 import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
@@ -44,6 +52,7 @@ export interface EngineParts {
   engine: NodeEngine;
   gpu: GpuParts;
   registries: RegistryAccess;
+  trust: TrustGate;
   address: string;
 }
 
@@ -70,7 +79,9 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
   const { dataDir, runDir, allowBind, runtime } = options;
   const gpu = await composeGpu(ground);
   const address = options.address ?? (await findNodeAddress(options.join));
-  const images = await createImageStore({ dataDir, native, clock });
+  const registries = createRegistryAccess({ env: process.env, clock });
+  const trust = composeTrust(options, registries);
+  const images = await createImageStore({ dataDir, native, clock, trust });
   const snapshots = createSnapshots({ dataDir, native, clock });
   const engine = createEngine({
     dataDir,
@@ -86,8 +97,18 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     runtime,
     advertiseAddress: address,
   });
-  const registries = createRegistryAccess({ env: process.env, clock });
-  return { images, snapshots, engine, gpu, registries, address };
+  return { images, snapshots, engine, gpu, registries, trust, address };
+}
+
+/** A policy that was named must be there; the data dir's own may be missing, and then everything is allowed. */
+function composeTrust({ dataDir, trustPolicy }: AgentOptions, registries: RegistryAccess): TrustGate {
+  const paths = storePaths(dataDir);
+  return createTrustGate({
+    policyPath: trustPolicy ?? paths.trustPolicy,
+    required: trustPolicy !== undefined,
+    evidenceFolder: paths.trustEvidence,
+    clientFor: (reference) => registries.clientFor(reference, null),
+  });
 }
 
 export interface NodeParts {
@@ -101,7 +122,7 @@ export interface NodeParts {
 /** Call after `engine.recover()`: only then the runtime is chosen. */
 export async function composeAgent(ground: Ground, parts: EngineParts): Promise<NodeParts> {
   const { options, native, clock, log } = ground;
-  const { engine, gpu, images, registries, address } = parts;
+  const { engine, gpu, images, registries, trust, address } = parts;
   const paths = agentPaths(options.dataDir, options.runDir);
   const peaks = createGpuMemoryPeaks(() => engine.list());
   const facts = await openNodeFacts({
@@ -123,7 +144,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
   });
   const agent: AgentParts = {
     engine,
-    ensureImage: createEnsureImage({ images, registries }),
+    ensureImage: createEnsureImage({ images, registries, trust }),
     client,
     membership,
     facts,

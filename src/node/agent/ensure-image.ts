@@ -1,6 +1,6 @@
 import { isBerthError } from "../../shared/domain/index.ts";
 import { namesRegistry, parseReference, type RegistryAccess } from "../../shared/oci/index.ts";
-import type { Image, ImageStore, Progress } from "../images/index.ts";
+import type { Image, ImageStore, Progress, TrustGate } from "../images/index.ts";
 
 /** Gives an image with all its layers unpacked. @throws BerthError image_not_found, registry_*, layer_invalid, digest_mismatch */
 export type EnsureImage = (reference: string, progress: Progress, signal: AbortSignal) => Promise<Image>;
@@ -8,17 +8,21 @@ export type EnsureImage = (reference: string, progress: Progress, signal: AbortS
 interface Ports {
   images: Pick<ImageStore, "get" | "has" | "unpack" | "pull" | "quarantine">;
   registries: Pick<RegistryAccess, "clientFor">;
+  /** What may run; everything when left out. */
+  trust?: Pick<TrustGate, "admitImage">;
 }
 
 /**
  * An image that is here is used as it is, whatever its tag means elsewhere by now. One that is missing is pulled when its
  * name says from which registry; a short name is this node's own, and never asked for elsewhere. One whose blobs turn out
- * damaged is fetched again by its digest, never run.
+ * damaged is fetched again by its digest, never run. What is here is asked of the trust policy at each start, what comes
+ * when it is pulled; the digest that was admitted is the one that runs.
  */
 export function createEnsureImage(ports: Ports): EnsureImage {
   return async (reference, progress, signal) => {
     const image = await present(ports, reference);
     if (image === null) return pull(ports, reference, progress, signal);
+    await ports.trust?.admitImage(reference, image, signal);
     try {
       await ports.images.unpack(image, progress, signal);
       return image;

@@ -103,6 +103,7 @@ async function baseState(run: BuildRun, stage: Stage): Promise<StageState> {
   // ARGs end with their stage.
   if (earlier !== null) return { ...(run.built.get(earlier.index) as StageState), args: new Map(), ownCmd: false };
   const image = await run.ports.store.get(from);
+  await run.ports.trust?.admitImage(from, image, run.ports.signal);
   await run.hold([...image.chainIds, image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
   return { ...stateOfImage(image), base: { name: baseName(from, image), digest: image.digest } };
 }

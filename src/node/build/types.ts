@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Clock, NetworkMode } from "../../shared/domain/index.ts";
-import type { ImageStore, Progress, Snapshots } from "../images/index.ts";
+import type { ImageStore, Progress, Snapshots, TrustGate } from "../images/index.ts";
 import type { Native } from "../platform/index.ts";
 
 /** One command to be run in a mounted root file system. */
@@ -45,6 +45,8 @@ export interface BuildPorts {
   /** The image store's data dir: the build cache and the working folders are there. */
   dataDir: string;
   store: ImageStore;
+  /** What FROM may name; everything when left out. */
+  trust?: Pick<TrustGate, "admitImage">;
   snapshots: Snapshots;
   native: Native;
   runStep: RunStep;

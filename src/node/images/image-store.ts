@@ -22,6 +22,7 @@ import { createImageReader, type ImageContent } from "./records/read-image.ts";
 import { createRecordFile, type RecordFile } from "./records/record-file.ts";
 import { resolveReference } from "./records/resolve-reference.ts";
 import { refuseQuarantined } from "./scrub/refuse-quarantined.ts";
+import type { TrustGate } from "./trust/trust-gate.ts";
 import type { Image, ImageStore } from "./types.ts";
 import { createUnpacker } from "./unpack/unpack-image.ts";
 
@@ -30,6 +31,8 @@ interface StoreOptions {
   dataDir: string;
   native: Native;
   clock: Clock;
+  /** What may be pulled; everything when left out. */
+  trust?: TrustGate;
 }
 
 /** The parts that the store's verbs share. */
@@ -41,6 +44,7 @@ interface StoreParts {
   readImage: (digest: string) => Promise<ImageContent>;
   native: Native;
   clock: Clock;
+  trust: TrustGate | null;
 }
 
 /** Opens the image store of a data dir, sweeping what killed processes left. Several processes may have it open. */
@@ -59,6 +63,7 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
     readImage: createImageReader(blobs),
     native: options.native,
     clock: options.clock,
+    trust: options.trust ?? null,
   };
   const commitManifest = manifestCommitter(parts);
   const unpack = createUnpacker(parts);
@@ -146,6 +151,7 @@ function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "pr
       await records.update(async (known) => {
         freedBytes = await pruneStore(paths, blobs, session, await reachableFrom(parts, known, inUse));
         freedBytes += await removeIdlePartials(parts);
+        await parts.trust?.forgetAllBut(new Set(Object.keys(known.images)));
         return known;
       });
       return { freedBytes };

@@ -9,6 +9,7 @@ import { storePaths } from "./paths.ts";
 import { type Rebased, type RebaseOptions, rebaseImage } from "./rebase/rebase-image.ts";
 import { type ScrubOptions, type ScrubReport, scrubStore } from "./scrub/scrub-store.ts";
 import { type VerifyReport, verifyImage } from "./scrub/verify-image.ts";
+import type { TrustGate } from "./trust/trust-gate.ts";
 import type { Image, ImageStore, Progress, Snapshots } from "./types.ts";
 import { type StoreUsage, storeUsage } from "./usage/store-usage.ts";
 
@@ -19,6 +20,8 @@ export interface ImageToolsOptions {
   clock: Clock;
   store: ImageStore;
   snapshots: Snapshots;
+  /** What an image may be rebased from and onto; everything when left out. */
+  trust?: Pick<TrustGate, "admitImage">;
 }
 
 /** A container of the engine, running or ended, not removed. */
@@ -33,7 +36,7 @@ export interface ImageTools {
   usage(): Promise<StoreUsage>;
   verify(reference: string, progress: Progress, signal: AbortSignal): Promise<VerifyReport>;
   scrub(options: ScrubOptions, progress: Progress, signal: AbortSignal): Promise<ScrubReport>;
-  rebase(options: RebaseOptions): Promise<Rebased>;
+  rebase(options: RebaseOptions, signal: AbortSignal): Promise<Rebased>;
   import(tar: Readable, options: ImportOptions, signal: AbortSignal): Promise<Image>;
   diffContainer(container: ContainerRef): Promise<FileChange[]>;
   exportContainer(container: ContainerRef, signal: AbortSignal): Promise<Readable>;
@@ -52,7 +55,7 @@ export function createImageTools(options: ImageToolsOptions): ImageTools {
     usage: () => storeUsage(ports),
     verify: (reference, progress, signal) => verifyImage(ports, reference, progress, signal),
     scrub: (wanted, progress, signal) => scrubStore(ports, wanted, progress, signal),
-    rebase: (wanted) => rebaseImage(store, wanted),
+    rebase: (wanted, signal) => rebaseImage(store, options.trust ?? null, wanted, signal),
     import: (tar, wanted, signal) => importTar(ports, tar, wanted, signal),
     diffContainer: (container) => diffContainer(ports, place(container)),
     exportContainer: (container, signal) => exportContainer(ports, place(container), signal),

@@ -14,5 +14,7 @@ export { readTar } from "./tar/read-tar.ts";
 export type { TarEntry, TarEntryType } from "./tar/tar-entry.ts";
 export type { TarMember } from "./tar/write-tar.ts";
 export { writeTar } from "./tar/write-tar.ts";
+export { type TrustPolicy, type TrustRule, TrustRuleSchema } from "./trust/policy.ts";
+export { type Admission, createTrustGate, type TrustGate } from "./trust/trust-gate.ts";
 export type { ArchiveFormat, Descriptor, DiffOptions, Image, ImageConfig, ImageStore, Progress, Snapshots, StoredLayer } from "./types.ts";
 export { extractTree } from "./unpack/extract-tree.ts";

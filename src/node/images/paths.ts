@@ -15,6 +15,8 @@ import { digestHex } from "../../shared/oci/index.ts";
  *   ingest/<session>/<n>            files and folders being written
  *   partials/<hex>[.json]           blobs being fetched, and which parts are there; flock: held by who fetches it
  *   quarantine/<hex>-<n>            blobs whose bytes were not what their name says: kept for a look, never used
+ *   trust.json                      which images may be pulled and run (written by the operator)
+ *   trust/<hex>.json                signatures that admitted an image, to be checked again at each start
  *   registry/repositories/<name>/   what the node's registry holds (written by the registry room): prune keeps it
  *   builds/<id>, builds.lock        working folders of builds (written by the build room)
  *   cache/apt/archives/*.deb        packages that earlier bootstraps fetched
@@ -33,6 +35,8 @@ export interface StorePaths {
   lockFile: string;
   buildCacheFile: string;
   aptArchives: string;
+  trustPolicy: string;
+  trustEvidence: string;
   blob(digest: string): string;
   layer(chainId: string): string;
   layerFiles(chainId: string): string;
@@ -55,6 +59,8 @@ export function storePaths(dataDir: string): StorePaths {
     lockFile: join(dataDir, "images.lock"),
     buildCacheFile: join(dataDir, "build-cache.json"),
     aptArchives: join(dataDir, "cache", "apt", "archives"),
+    trustPolicy: join(dataDir, "trust.json"),
+    trustEvidence: join(dataDir, "trust"),
     blob: (digest) => join(blobs, digestHex(digest)),
     layer,
     layerFiles: (chainId) => join(layer(chainId), "fs"),

@@ -35,6 +35,8 @@ export const ERRORS = {
   rate_limited: kind(429, true, "wait and retry"),
   image_invalid: kind(422, false, "the image is damaged or hostile: rebuild it or load it again"),
   layer_invalid: kind(422, false, "the layer is damaged or hostile: rebuild the image or load it again"),
+  image_untrusted: kind(403, false, "`berth images trust ls` shows what is asked of images; `berth images sign` signs one"),
+  trust_policy_invalid: kind(409, false, "mend what is named: until then no image is taken or started"),
   registry_denied: kind(403, false, "check the name; `berth login REGISTRY` stores credentials for it"),
   registry_unavailable: kind(503, true, "check the network, the proxy and the registry, then retry"),
   registry_error: kind(502, false, "the registry's answer makes no sense: check its address, or tell its operator"),

@@ -1,3 +1,5 @@
+export type { Artifact, ArtifactDescriptor } from "./artifact.ts";
+export { parseAnyIndex, parseArtifact } from "./artifact.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export { chainIdsOf } from "./chain-id.ts";
 export type { Digester } from "./digest.ts";
@@ -24,3 +26,8 @@ export type { RetryPolicy } from "./registry/retries.ts";
 export { withRetries } from "./registry/retries.ts";
 export type { Transport } from "./registry/transport.ts";
 export { createTransport } from "./registry/transport.ts";
+export { readPrivateKey, readPublicKey, signBytes, verifiesWith } from "./signing/keys.ts";
+export { MAX_SIGNATURES, signImage } from "./signing/sign-image.ts";
+export { BUNDLE_TYPE, parseBundle } from "./signing/sigstore-bundle.ts";
+export type { SignedClaim } from "./signing/simple-signing.ts";
+export { parseSimpleSigning, SIMPLE_SIGNING, signatureTag } from "./signing/simple-signing.ts";

@@ -35,6 +35,7 @@ beforeEach(async () => {
   app = createLocalApi({
     images: images(),
     imageTools: {} as LocalApiPort["imageTools"],
+    trust: {} as LocalApiPort["trust"],
     registries: createRegistryAccess({ env: {}, clock: systemClock() }),
     engine: { list: () => [{ imageDigest: "sha256:1" }] as ReturnType<LocalApiPort["engine"]["list"]> },
     build: (call, progress, signal) => build(call, progress, signal),

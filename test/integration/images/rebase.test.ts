@@ -18,7 +18,7 @@ const NAME = "org.opencontainers.image.base.name";
 const DIGEST = "org.opencontainers.image.base.digest";
 const file = (name: string, body: string) => [rawEntry({ name, body })];
 const rebase = (options: { image?: string; onto?: string; oldBase?: string; reference?: string } = {}) =>
-  tools.rebase({ image: "app:1", onto: "cuda:12", oldBase: null, reference: null, ...options });
+  tools.rebase({ image: "app:1", onto: "cuda:12", oldBase: null, reference: null, ...options }, neverAborted());
 
 /** An app on cuda:11, which stands on debian; and cuda:12, which has one layer more. */
 async function images() {

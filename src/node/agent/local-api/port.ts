@@ -4,7 +4,7 @@ import type { Logger } from "../../../shared/observe/index.ts";
 import type { RegistryAccess } from "../../../shared/oci/index.ts";
 import type { Engine } from "../../engine/index.ts";
 import type { GpuStatusReport, PlanPreview } from "../../gpu/index.ts";
-import type { Image, ImageStore, ImageTools, Progress } from "../../images/index.ts";
+import type { Image, ImageStore, ImageTools, Progress, TrustGate } from "../../images/index.ts";
 import type { GpuPlanCall } from "../preview-gpu-plan.ts";
 import type { Slots } from "../slots.ts";
 
@@ -39,6 +39,7 @@ export interface GpuInjection {
 export interface LocalApiPort {
   images: ImageStore;
   imageTools: ImageTools;
+  trust: TrustGate;
   registries: Pick<RegistryAccess, "clientFor">;
   engine: Pick<Engine, "list">;
   build(call: BuildCall, progress: Progress, signal: AbortSignal): Promise<Image>;

@@ -17,6 +17,7 @@ import { imageLoadRoute } from "./route-image-load.ts";
 import { imagePullRoute } from "./route-image-pull.ts";
 import { imageRebaseRoute } from "./route-image-rebase.ts";
 import { imageSaveRoute } from "./route-image-save.ts";
+import { imageTrustRoute } from "./route-image-trust.ts";
 import { imageUpkeepRoute } from "./route-image-upkeep.ts";
 import { metricsRoute } from "./route-metrics.ts";
 import { nodeRoute } from "./route-node.ts";
@@ -31,6 +32,7 @@ export function createLocalApi(port: LocalApiPort): FastifyInstance {
     imageLoadRoute,
     imageSaveRoute,
     imagePullRoute,
+    imageTrustRoute,
     imageUpkeepRoute,
     imageImportRoute,
     imageRebaseRoute,

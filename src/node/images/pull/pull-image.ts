@@ -16,6 +16,8 @@ import type { BlobStore } from "../content/blob-store.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
 import { quarantineDamaged } from "../content/quarantine.ts";
 import type { StorePaths } from "../paths.ts";
+import { repositoryOf } from "../trust/policy.ts";
+import type { TrustGate } from "../trust/trust-gate.ts";
 import type { Image, Progress } from "../types.ts";
 import type { LayerSource, Unpack, UnpackableImage } from "../unpack/unpack-image.ts";
 import { DOWNLOAD_LIMITS, type DownloadLimits } from "./download-blob.ts";
@@ -32,6 +34,8 @@ export interface PullPorts {
   blobs: BlobStore;
   session: IngestSession;
   unpack: Unpack;
+  /** Null admits everything. */
+  trust: Pick<TrustGate, "admit"> | null;
   /** An image by its manifest's digest, when all its blobs are there: whether it has all the names, and is unpacked. */
   find(digest: string, names: readonly string[]): Promise<{ image: Image; named: boolean; unpacked: boolean } | null>;
   /** Writes the manifest (its config and layers are in the store) and names it; lets go of its blobs' pins. */
@@ -57,7 +61,7 @@ const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 const LAYERS_AT_ONCE = 3;
 
 /**
- * Pulls images: one lookup of the name, then everything by digest, verified; layers side by side and unpacked while they
+ * Pulls images: one lookup of the name, which the trust policy must admit, then everything by digest, verified; layers side by side and unpacked while they
  * arrive, in order; named only when all of it is on disk. What was fetched stays for the next try, when it breaks.
  */
 export function createPuller(ports: PullPorts): Pull {
@@ -92,7 +96,10 @@ export function createPuller(ports: PullPorts): Pull {
 async function pullOne(work: PullWork): Promise<Image> {
   const { ports, request, reference, progress, signal } = work;
   progress({ step: "resolve", detail: request.reference });
-  const { manifest, pointedAt } = await resolveManifest(request.client, reference, parsePlatform(request.platform), signal);
+  const { manifest, pointedAt, indexes } = await resolveManifest(request.client, reference, parsePlatform(request.platform), signal);
+  // From here on everything goes by the digest that is admitted here.
+  const candidate = { repository: repositoryOf(reference), digest: manifest.digest, indexes, client: async () => request.client };
+  await ports.trust?.admit(candidate, signal);
   const tags = reference.digest === null && !request.repair ? [formatReference(reference)] : [];
   // The digest of an index is a name of the image chosen from it, so that it is found by what a job says.
   const aliases = reference.digest === null || request.repair ? [] : [formatReference({ ...reference, tag: null, digest: pointedAt })];

@@ -32,6 +32,8 @@ export interface ResolvedManifest {
   manifest: FetchedManifest;
   /** Digest of what the name itself pointed at: the index's, where there is one. */
   pointedAt: string;
+  /** Those that led to the manifest, outermost first. */
+  indexes: Buffer[];
 }
 
 /**
@@ -47,11 +49,13 @@ export async function resolveManifest(
   const { repository } = reference;
   const first = await client.manifest(repository, reference.digest ?? reference.tag ?? "latest", signal);
   let found = first;
+  const indexes: Buffer[] = [];
   for (let depth = 0; found.kind === "index"; depth++) {
     if (depth === MAX_DEPTH) throw new BerthError("image_invalid", `index ${found.digest} is nested too deep`);
+    indexes.push(found.bytes);
     found = await client.manifest(repository, choosePlatform(found, platform), signal);
   }
-  return { manifest: found, pointedAt: first.digest };
+  return { manifest: found, pointedAt: first.digest, indexes };
 }
 
 /** The first entry that fits, as every client takes it; attestations have the platform unknown/unknown. */

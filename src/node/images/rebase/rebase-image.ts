@@ -1,5 +1,6 @@
 import { BerthError, isBerthError } from "../../../shared/domain/index.ts";
 import { familiarReference, normaliseReference, parseReference } from "../../../shared/oci/index.ts";
+import type { TrustGate } from "../trust/trust-gate.ts";
 import type { Image, ImageStore } from "../types.ts";
 import { BASE_DIGEST_LABEL, BASE_NAME_LABEL, rebasedConfig, standsOn } from "./rebase-config.ts";
 
@@ -20,10 +21,18 @@ export interface Rebased {
 
 /**
  * Swaps the base under an image without running anything: the layers above it stay, byte for byte.
- * @throws BerthError image_not_found (also: no base found), image_invalid (it does not stand on that base), invalid_reference
+ * @throws BerthError image_not_found (also: no base found), image_invalid (it does not stand on that base), invalid_reference, image_untrusted
  */
-export async function rebaseImage(store: ImageStore, options: RebaseOptions): Promise<Rebased> {
+export async function rebaseImage(
+  store: ImageStore,
+  trust: Pick<TrustGate, "admitImage"> | null,
+  options: RebaseOptions,
+  signal: AbortSignal,
+): Promise<Rebased> {
   const [image, newBase] = [await store.get(options.image), await store.get(options.onto)];
+  // Their layers get a name of this node's own: what may not run must not become part of what may.
+  await trust?.admitImage(options.image, image, signal);
+  await trust?.admitImage(options.onto, newBase, signal);
   const oldBase = options.oldBase === null ? await findBase(store, image) : await store.get(options.oldBase);
   const name = newBase.references.find((reference) => parseReference(reference).digest === null) ?? newBase.digest;
   const config = rebasedConfig(image.config, oldBase.config, newBase.config, { name, digest: newBase.digest });

@@ -1,9 +1,11 @@
 import { BerthError, type Clock, isBerthError } from "../../domain/index.ts";
+import type { ArtifactDescriptor } from "../artifact.ts";
 import { answerError } from "./answers.ts";
 import type { Credential } from "./authorizer.ts";
 import { type EndpointSession, openEndpoint } from "./endpoint-session.ts";
 import { type BlobBody, type BlobRange, fetchBlob } from "./fetch-blob.ts";
 import { type FetchedManifest, fetchManifest } from "./fetch-manifest.ts";
+import { fetchReferrers } from "./fetch-referrers.ts";
 import { endpointsOf, originEndpoint, type RegistryConfig } from "./registry-config.ts";
 import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retries.ts";
 import type { Transport } from "./transport.ts";
@@ -19,6 +21,8 @@ export interface RegistryClient {
   manifest(repository: string, reference: string, signal: AbortSignal): Promise<FetchedManifest>;
   /** One try at a range of a blob; the `turn`-th place that may have it. The caller retries, as it knows how far it got. */
   blob(repository: string, blob: { digest: string; size: number }, range: BlobRange, turn: number, signal: AbortSignal): Promise<BlobBody>;
+  /** What the registry, or the first mirror that knows of any, lists as being about a manifest; retried. @throws BerthError registry_* */
+  referrers(repository: string, digest: string, signal: AbortSignal): Promise<ArtifactDescriptor[]>;
   uploadBlob(repository: string, blob: BlobToUpload, signal: AbortSignal): Promise<UploadOutcome>;
   /** By tag or digest. @throws BerthError registry_*, digest_mismatch when the registry stored other bytes */
   putManifest(
@@ -54,6 +58,8 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     manifest: (repository, reference, signal) =>
       firstAnswer(sources, retry, signal, (source) => fetchManifest(source, repository, reference, signal)),
     blob: (repository, blob, range, turn, signal) => fetchBlob(sources[turn % sources.length] ?? origin, repository, blob, range, signal),
+    referrers: (repository, digest, signal) =>
+      allReferrers(sources, retry, signal, (source) => fetchReferrers(source, repository, digest, signal)),
     uploadBlob: (repository, blob, signal) => uploadBlob(origin, repository, blob, retry, signal),
     putManifest: (repository, reference, manifest, signal) =>
       withRetries(retry, signal, () => putManifest(origin, repository, reference, manifest, signal)),
@@ -77,6 +83,21 @@ async function firstAnswer<T>(
   }
   const origin = sources.at(-1) as EndpointSession;
   return withRetries(retry, signal, () => ask(origin));
+}
+
+/** A mirror that does not copy referrers says "none", which is no answer. */
+async function allReferrers<T>(
+  sources: readonly EndpointSession[],
+  retry: RetryPolicy,
+  signal: AbortSignal,
+  ask: (source: EndpointSession) => Promise<T[]>,
+): Promise<T[]> {
+  const notEmpty = async (source: EndpointSession) => {
+    const found = await ask(source);
+    if (found.length === 0 && source.endpoint.mirror) throw new BerthError("image_not_found", "no referrers");
+    return found;
+  };
+  return firstAnswer(sources, retry, signal, notEmpty);
 }
 
 async function putManifest(
