@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createImageStore } from "../../../src/node/images/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import type { RegistryAccess } from "../../../src/shared/oci/index.ts";
@@ -15,65 +15,85 @@ import { makeKey, openTestGate, signed, testAccess } from "../../support/trust-p
 
 const run = promisify(execFile);
 
-let registry: TestRegistry;
-let node: TestStore;
-let access: RegistryAccess;
-let reference: string;
-beforeEach(async () => {
-  [registry, node] = [await openTestRegistry(), await openTestStore()];
-  access = testAccess(node.dataDir);
-  reference = `127.0.0.1:${registry.port}/team/app:1`;
-  await addLayered(registry.store, reference, [[rawEntry({ name: "file", body: "1" })]]);
-  await registry.store.push({ reference, client: await access.clientFor(reference, null) }, () => undefined, neverAborted());
-});
-afterEach(async () => {
-  await access.close();
-  await node.remove();
-  await registry.remove();
-});
+// Debian 12 builds skopeo without sigstore. With a folder of Debian 13's:
+//   mmdebstrap --variant=extract --include=skopeo,buildah trixie ROOT  (and ln -s usr/{bin,sbin,lib,lib64} into ROOT)
+//   BERTH_TEST_TRIXIE_ROOT=ROOT npx vitest run test/integration/images/trust-peers.test.ts
+const root = process.env["BERTH_TEST_TRIXIE_ROOT"] ?? "";
 
-/** skopeo with a policy that wants signatures of the key, and looks for them where cosign puts them. */
-async function skopeoThatWants(publicPem: string) {
-  const folder = join(node.dataDir, "skopeo");
-  await mkdir(join(folder, "registries.d"), { recursive: true });
-  await writeFile(join(folder, "registries.d", "all.yaml"), "default-docker:\n  use-sigstore-attachments: true\n");
-  const keyData = Buffer.from(publicPem).toString("base64");
-  const demand = { type: "sigstoreSigned", keyData, signedIdentity: { type: "matchRepository" } };
-  const policy = { default: [{ type: "reject" }], transports: { docker: { "": [demand] }, "": {} } };
-  await writeFile(join(folder, "policy.json"), JSON.stringify({ ...policy, transports: { docker: { "": [demand] } } }));
-  const options = ["--policy", join(folder, "policy.json"), "--registries.d", join(folder, "registries.d")];
-  return (...args: string[]) => run("skopeo", [...options, ...args]);
-}
-
-test("skopeo takes what we signed, and nothing that another key signed", async () => {
-  const key = makeKey();
-  await signed(access, reference, key);
-  const target = join(node.dataDir, "copied");
-  const copy = ["copy", "--src-tls-verify=false", `docker://${reference}`, `dir:${target}`];
-  const other = await skopeoThatWants(makeKey().publicPem);
-  await expect(other(...copy)).rejects.toThrow(/cryptographic signature verification failed/);
-  const skopeo = await skopeoThatWants(key.publicPem);
-  await skopeo(...copy);
-  expect(await readdir(target)).toContain("manifest.json");
-});
-
-test("what skopeo signs with a key of cosign's making is admitted by its public key only", async () => {
-  const folder = node.dataDir;
-  await writeFile(join(folder, "cosign.key"), COSIGN_KEY.encrypted);
-  await writeFile(join(folder, "passphrase"), COSIGN_KEY.passphrase);
-  await mkdir(join(folder, "registries.d"));
-  await writeFile(join(folder, "registries.d", "all.yaml"), "default-docker:\n  use-sigstore-attachments: true\n");
-  const target = reference.replace(":1", ":2");
-  const signing = ["--sign-by-sigstore-private-key", join(folder, "cosign.key"), "--sign-passphrase-file", join(folder, "passphrase")];
+describe.runIf(root !== "")("signatures beside skopeo's", () => {
+  let registry: TestRegistry;
+  let node: TestStore;
+  let access: RegistryAccess;
+  let reference: string;
+  /** On this side, and as skopeo sees it. */
+  let folder: string;
+  const inside = (...names: string[]) => join("/tmp", basename(folder), ...names);
+  const skopeo = (...args: string[]) => run("chroot", [root, "skopeo", "--registries.d", inside("registries.d"), ...args]);
   const plain = ["--src-tls-verify=false", "--dest-tls-verify=false", "--preserve-digests"];
-  const places = ["--insecure-policy", "--registries.d", join(folder, "registries.d")];
-  await run("skopeo", [...places, "copy", ...plain, ...signing, `docker://${reference}`, `docker://${target}`]);
-  const pull = async (publicPem: string) => {
-    const trust = await openTestGate(folder, access, { default: { keys: [publicPem] } });
-    const store = await createImageStore({ dataDir: folder, native: node.native, clock: systemClock(), trust });
+
+  beforeEach(async () => {
+    [registry, node] = [await openTestRegistry(), await openTestStore()];
+    access = testAccess(node.dataDir);
+    reference = `127.0.0.1:${registry.port}/team/app:1`;
+    await addLayered(registry.store, reference, [[rawEntry({ name: "file", body: "1" })]]);
+    await registry.store.push({ reference, client: await access.clientFor(reference, null) }, () => undefined, neverAborted());
+    folder = await mkdtemp(join(root, "tmp", "berth-trust-"));
+    await mkdir(join(folder, "registries.d"));
+    await writeFile(join(folder, "registries.d", "all.yaml"), "default-docker:\n  use-sigstore-attachments: true\n");
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+    await access.close();
+    await node.remove();
+    await registry.remove();
+  });
+
+  async function copyWanting(publicPem: string, target: string) {
+    const demand = {
+      type: "sigstoreSigned",
+      keyData: Buffer.from(publicPem).toString("base64"),
+      signedIdentity: { type: "matchRepository" },
+    };
+    const policy = { default: [{ type: "reject" }], transports: { docker: { "": [demand] } } };
+    await writeFile(join(folder, "policy.json"), JSON.stringify(policy));
+    return skopeo("--policy", inside("policy.json"), "copy", "--src-tls-verify=false", `docker://${reference}`, `dir:${inside(target)}`);
+  }
+
+  async function pullWanting(publicPem: string, target: string) {
+    const trust = await openTestGate(node.dataDir, access, { default: { keys: [publicPem] } });
+    const store = await createImageStore({ dataDir: node.dataDir, native: node.native, clock: systemClock(), trust });
     const client = await access.clientFor(target, null);
     return store.pull({ reference: target, platform: null, client }, () => undefined, neverAborted()).finally(() => store.close());
-  };
-  await expect(pull(makeKey().publicPem)).rejects.toMatchObject({ code: "image_untrusted" });
-  expect((await pull(COSIGN_KEY.publicPem)).references).toEqual([target]);
+  }
+
+  test("skopeo takes what we signed, and nothing that another key signed", async () => {
+    const key = makeKey();
+    await signed(access, reference, key);
+    await expect(copyWanting(makeKey().publicPem, "refused")).rejects.toThrow(/signature/);
+    await copyWanting(key.publicPem, "copied");
+    expect(await readdir(join(folder, "copied"))).toContain("manifest.json");
+  });
+
+  test("what skopeo signs with a key of cosign's making is admitted by its public key only", async () => {
+    await writeFile(join(folder, "cosign.key"), COSIGN_KEY.encrypted);
+    await writeFile(join(folder, "passphrase"), COSIGN_KEY.passphrase);
+    const target = reference.replace(":1", ":2");
+    const signing = ["--sign-by-sigstore-private-key", inside("cosign.key"), "--sign-passphrase-file", inside("passphrase")];
+    await skopeo("--insecure-policy", "copy", ...plain, ...signing, `docker://${reference}`, `docker://${target}`);
+    await expect(pullWanting(makeKey().publicPem, target)).rejects.toMatchObject({ code: "image_untrusted" });
+    expect((await pullWanting(COSIGN_KEY.publicPem, target)).references).toEqual([target]);
+  });
+
+  test("a second signature of ours stands beside skopeo's, and both count", async () => {
+    await writeFile(join(folder, "cosign.key"), COSIGN_KEY.encrypted);
+    await writeFile(join(folder, "passphrase"), COSIGN_KEY.passphrase);
+    const signing = ["--sign-by-sigstore-private-key", inside("cosign.key"), "--sign-passphrase-file", inside("passphrase")];
+    await skopeo("--insecure-policy", "copy", ...plain, ...signing, `docker://${reference}`, `docker://${reference}`);
+    const key = makeKey();
+    await signed(access, reference, key);
+    await copyWanting(key.publicPem, "ours");
+    await copyWanting(COSIGN_KEY.publicPem, "theirs");
+    await pullWanting(COSIGN_KEY.publicPem, reference);
+    await pullWanting(key.publicPem, reference);
+  });
 });
