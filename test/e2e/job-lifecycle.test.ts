@@ -140,3 +140,27 @@ test("nothing of a finished job is left on the node", async () => {
   await until("the container to be removed", 20, async () => (await berth.containers()).every((name) => !name.startsWith(`job-${id}-`)));
   expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(`/job-${id}-`);
 });
+
+test("an array runs every task with its index, follows as one, and its failed task runs again alone", async () => {
+  const script =
+    "echo task $BERTH_ARRAY_TASK_ID of $BERTH_ARRAY_TASK_COUNT in $SLURM_ARRAY_JOB_ID; test $BERTH_ARRAY_TASK_ID != 4 || test -e /v/ok || exit 9";
+  const ran = await berth.cli("run", "--array", "0-4:2%2", "-v", "again:/v", "tiny", "sh", "-c", script);
+  expect(ran.code).toBe(9);
+  const array = /job (\d+)/.exec(ran.stderr)?.[1] ?? "";
+  const lines = [0, 2, 4].map((index) => `[${array}_${index}] task ${index} of 3 in ${array}`);
+  expect(ran.stdout.trim().split("\n").sort()).toEqual(lines);
+  expect(ran.stderr).toContain(`1 of 3 tasks failed: ${array}_[4]`);
+  expect((await berth.cli("logs", array)).stdout.trim().split("\n")).toEqual(lines);
+
+  await berth.cli("run", "-v", "again:/v", "tiny", "touch", "/v/ok");
+  expect((await berth.cli("retry", array)).stdout).toBe(`job/${array}\n`);
+  const waited = await berth.cli("wait", array, `${array}_[0,2]`);
+  expect([waited.code, waited.stdout.split("\n").sort()]).toEqual([
+    0,
+    ["", `job/${array} succeeded`, `job/${array}_0 succeeded`, `job/${array}_2 succeeded`],
+  ]);
+  const listed = await berth.cli("ps", "-a", "--array", array, "--no-headers");
+  expect(listed.stdout.split("\n").map((line) => line.trim().split(/ +/)[0])).toEqual([
+    ...[`${array}_4`, `${array}_4`, `${array}_2`, `${array}_0`, ""],
+  ]);
+});

@@ -24,6 +24,10 @@ export interface JobFilter {
   name?: string | undefined;
   label?: readonly string[] | undefined;
   user?: string | undefined;
+  /** Only the tasks of this array. */
+  array?: string | undefined;
+  /** Also tasks that wait or have ended. */
+  tasks?: boolean | undefined;
   /** At most this many; undefined for all. */
   limit?: number | undefined;
 }
@@ -56,7 +60,9 @@ export interface ApiClient {
   submit(spec: JobSpecInput, idempotencyKey?: string): Promise<Job>;
   list(filter: JobFilter, signal?: AbortSignal): Promise<Job[]>;
   get(job: string, signal?: AbortSignal): Promise<Job>;
-  cancel(job: string): Promise<Job>;
+  /** `tasks`: only these of an array ("0-4"). */
+  cancel(job: string, tasks?: string | null): Promise<Job>;
+  retry(job: string, tasks?: string | null): Promise<Job>;
   logs(job: string, query: LogQuery, signal?: AbortSignal): Promise<Readable>;
   events(job: string): Promise<JobEvent[]>;
   followEvents(job: string, signal?: AbortSignal): Promise<Readable>;
@@ -86,7 +92,14 @@ export function apiClient(http: HttpClient): ApiClient {
       http.json<Job>({ method: "POST", path: "/v1/jobs", body: spec, headers: { "idempotency-key": idempotencyKey } }),
     list: (filter, signal) => listJobs(http, filter, signal),
     get: (id, signal) => http.json<Job>({ path: job(id), ...withSignal(signal) }),
-    cancel: (id) => http.json<Job>({ method: "POST", path: `${job(id)}/cancel`, body: {} }),
+    cancel: (id, tasks = null) => http.json<Job>({ method: "POST", path: `${job(id)}/cancel`, body: tasks === null ? {} : { tasks } }),
+    retry: (id, tasks = null) =>
+      http.json<Job>({
+        method: "POST",
+        path: `${job(id)}/retry`,
+        body: tasks === null ? {} : { tasks },
+        headers: { "idempotency-key": randomUUID() },
+      }),
     logs: (id, query, signal) => http.open({ path: `${job(id)}/logs`, query: { ...query }, headers: NDJSON, ...withSignal(signal) }),
     events: async (id) => (await http.json<{ items: JobEvent[] }>({ path: `${job(id)}/events` })).items,
     followEvents: (id, signal) => http.open({ path: `${job(id)}/events`, query: { follow: true }, headers: NDJSON, ...withSignal(signal) }),

@@ -7,6 +7,7 @@ import { printError } from "../output/errors.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { printable } from "../output/style.ts";
 import { connectionNotices } from "./connection-notices.ts";
+import { followArray } from "./follow-array.ts";
 import { followLogs } from "./follow-logs.ts";
 import { logPrinter } from "./log-printer.ts";
 
@@ -27,7 +28,11 @@ export async function followJob(io: CliIo, api: ApiClient, job: Job): Promise<nu
   try {
     await warnWhenSimulated(io, api, job);
     const onConnection = connectionNotices(io, api.label);
-    const ended = await followLogs({ api, job, query: {}, clock: io.clock, signal: leave.signal, onRecord: printer.print, onConnection });
+    const signal = leave.signal;
+    const ended =
+      job.array === undefined
+        ? await followLogs({ api, job, query: {}, clock: io.clock, signal, onRecord: printer.print, onConnection })
+        : await followArray({ io, api, array: job, query: {}, timestamps: false, signal });
     printer.close();
     return reportEnd(io, ended);
   } catch (error) {

@@ -14,6 +14,8 @@ export interface LogPrinter {
 interface PrinterOptions {
   /** "[rank 1] " before each line: for gangs. */
   prefix: boolean;
+  /** "[81_3] " before each line: for one of several jobs. */
+  label?: string;
   timestamps: boolean;
 }
 
@@ -27,7 +29,7 @@ export function logPrinter(io: CliIo, options: PrinterOptions): LogPrinter {
     const isOutput = record.stream === "stdout";
     (isOutput ? io.stdout : io.stderr).write(lead(record, options, isOutput ? io.colour.stdout : io.colour.stderr) + record.text + end);
   };
-  if (!options.prefix && !options.timestamps) {
+  if (!options.prefix && options.label === undefined && !options.timestamps) {
     return { print: (record) => write(record, record.partial ? "" : "\n"), close: () => undefined };
   }
   return {
@@ -47,9 +49,10 @@ export function logPrinter(io: CliIo, options: PrinterOptions): LogPrinter {
 }
 
 function lead(record: LogRecord, options: PrinterOptions, colour: boolean): string {
-  const rank =
-    options.prefix && record.stream !== "note"
-      ? `${paint(`[rank ${record.rank}]`, RANK_STYLES[record.rank % RANK_STYLES.length] ?? null, colour)} `
+  const words = [options.label, options.prefix ? `rank ${record.rank}` : undefined].filter((word) => word !== undefined);
+  const whose =
+    words.length > 0 && record.stream !== "note"
+      ? `${paint(`[${words.join(" ")}]`, RANK_STYLES[record.rank % RANK_STYLES.length] ?? null, colour)} `
       : "";
-  return rank + (options.timestamps ? `${record.time} ` : "");
+  return whose + (options.timestamps ? `${record.time} ` : "");
 }

@@ -7,6 +7,7 @@ import {
   type ReplicaStatus,
   type ResourceRequest,
 } from "../../shared/domain/index.ts";
+import { arraySummary, jobLabel } from "./array-text.ts";
 import { eventListing } from "./event-listing.ts";
 import { stateStyle } from "./job-listing.ts";
 import { paint, printable } from "./style.ts";
@@ -39,8 +40,10 @@ type Field = [name: string, value: string | null];
 function summary({ job, now, colour }: JobDescription): Field[] {
   const { outcome } = job;
   return [
-    ["Job", `${job.id} (${printable(job.spec.name)})`],
+    ["Job", `${jobLabel(job)} (${printable(job.spec.name)})`],
+    ["Task", job.task === undefined || job.id.includes("_") ? null : `${job.task.index} of array ${job.task.arrayId}; job ${job.id}`],
     ["State", paint(job.state, stateStyle(job.state), colour)],
+    ["Tasks", job.array === undefined ? null : arraySummary(job)],
     ["Reason", job.pendingReason && printable(job.pendingReason)],
     ["Outcome", outcome && printable(outcome.message)],
     ["Exit code", outcome && String(outcome.exitCode ?? "none: no program ended")],
@@ -59,6 +62,10 @@ function asked({ spec }: Job): Field[] {
     ["Image", spec.image],
     ["Command", spec.command && quoted(spec.command)],
     ["Args", spec.args && quoted(spec.args)],
+    [
+      "Array",
+      spec.array === undefined ? null : `${spec.array.indexes}${spec.array.limit === null ? "" : `, ${spec.array.limit} at a time`}`,
+    ],
     ["Replicas", spec.replicas > 1 ? `${spec.replicas}` : null],
     ["Resources", resourceText(spec.resources)],
     ["Priority", spec.priority === 0 ? null : `${spec.priority}`],

@@ -1,4 +1,5 @@
-import type { Job, JobState } from "../../shared/domain/index.ts";
+import { type Job, type JobState, nameOfJobId } from "../../shared/domain/index.ts";
+import { arraySummary, jobLabel } from "./array-text.ts";
 import type { Listing } from "./formats.ts";
 import type { Style } from "./style.ts";
 import type { Column } from "./table.ts";
@@ -18,10 +19,14 @@ export function stateStyle(state: JobState): Style | null {
   return STATE_STYLES[state] ?? null;
 }
 
-/** The table of `berth ps`. `nodeNames` maps node ids to names. */
-export function jobListing(now: number, nodeNames: ReadonlyMap<string, string>): Listing<Job> {
+/** The table of `berth ps`. `nodeNames` maps node ids to names, `pendingTasks` arrays to the indexes of tasks that wait with a job. */
+export function jobListing(
+  now: number,
+  nodeNames: ReadonlyMap<string, string>,
+  pendingTasks: ReadonlyMap<string, readonly number[]> = new Map(),
+): Listing<Job> {
   const columns: Column<Job>[] = [
-    { title: "ID", value: (job) => job.id, align: "right" },
+    { title: "ID", value: (job) => jobLabel(job, pendingTasks.get(job.id)), align: "right" },
     { title: "NAME", value: (job) => job.spec.name },
     { title: "STATE", value: (job) => ({ text: job.state, style: stateStyle(job.state) }) },
     { title: "REPLICAS", value: replicasOf, align: "right" },
@@ -38,7 +43,7 @@ export function jobListing(now: number, nodeNames: ReadonlyMap<string, string>):
     { title: "EPOCH", value: (job) => job.epoch, align: "right" },
     { title: "EXIT", value: (job) => job.outcome?.exitCode ?? null, align: "right" },
   ];
-  return { columns, wide, name: (job) => `job/${job.id}`, empty: "no jobs (`berth ps -a` shows ended ones too)" };
+  return { columns, wide, name: (job) => `job/${nameOfJobId(job)}`, empty: "no jobs (`berth ps -a` shows ended ones too)" };
 }
 
 /** "1", or "2/4" while not all of a gang run. */
@@ -50,6 +55,7 @@ function replicasOf(job: Job): string {
 
 /** Where it runs, why it waits, or how it ended. */
 export function nodesOrReason(job: Job, nodeNames: ReadonlyMap<string, string>): string {
+  if (job.array !== undefined && job.outcome === null) return arraySummary(job);
   if (job.state === "pending") return job.pendingReason ?? "waiting for the scheduler";
   if (job.outcome && job.state !== "succeeded") return job.outcome.message;
   const names = new Set(job.attempt?.assignments.map(({ nodeId }) => nodeNames.get(nodeId) ?? nodeId) ?? []);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { BerthError, errorText, parseBytes, parseCpuMillis, parseDurationSeconds } from "../../shared/domain/index.ts";
+import { resolveArray } from "../../shared/wire/index.ts";
 
 /** Checks of option values at the command line, so that a typing error is a usage error before anything is sent. */
 export function positiveInteger(text: string): number {
@@ -24,6 +25,16 @@ function wholeNumber(text: string, least: number): number {
 export const size = checked(parseBytes);
 export const cpus = checked(parseCpuMillis);
 export const duration = checked(parseDurationSeconds);
+
+/** "0-99:2%10", as a job's `array`. */
+export function taskIndexes(text: string): string {
+  try {
+    resolveArray(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(`${errorText(error)}.`);
+  }
+}
 
 /** Repeatable option: collects the values in order. */
 export function collect(value: string, previous: string[] | undefined): string[] {

@@ -15,6 +15,7 @@ export interface RunOptions {
   workdir?: string;
   entrypoint?: string;
   replicas?: number;
+  array?: string;
   time?: string;
   priority?: number;
   project?: string;
@@ -44,6 +45,7 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
     workdir: options.workdir,
     resources: Object.keys(resources).length > 0 ? resources : undefined,
     replicas: options.replicas,
+    array: options.array,
     priority: options.priority,
     project: options.project,
     timeLimit: options.time,

@@ -14,8 +14,8 @@ export interface UpOptions {
   /** An outside Redis; null starts a private one. */
   redisUrl: string | null;
   leaseSeconds: number | null;
-  /** Null leaves the control plane's default. */
-  queueing?: string | null;
+  /** Passed on to the control plane as they are. */
+  controlPlaneArguments?: readonly string[];
   /** Passed on to the agent as they are. */
   agentArguments: readonly string[];
 }
@@ -53,7 +53,6 @@ function redisService(paths: BerthPaths, env: Env, clock: Clock): ServiceSpec {
 /** The Redis address goes by environment: a URL may hold a password, and a command line is public. */
 function controlPlaneService(paths: BerthPaths, options: UpOptions, env: Env): ServiceSpec {
   const lease = options.leaseSeconds === null ? [] : ["--lease", `${options.leaseSeconds}s`];
-  const queueing = options.queueing == null ? [] : ["--queueing", options.queueing];
   const embedded = options.redisUrl === null ? ["--embedded"] : [];
   const args = [
     "control-plane",
@@ -64,7 +63,7 @@ function controlPlaneService(paths: BerthPaths, options: UpOptions, env: Env): S
     "--listen",
     options.listen,
     ...lease,
-    ...queueing,
+    ...(options.controlPlaneArguments ?? []),
     ...embedded,
     NODE_STDIN_FLAG,
   ];

@@ -1,16 +1,19 @@
 import { Command } from "commander";
+import { nameOfJobId } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
+import { jobOrTasks } from "../client/job-names.ts";
 import { EXIT } from "../exit-codes.ts";
+import { arraySummary } from "../output/array-text.ts";
 import { printError } from "../output/errors.ts";
 import { action, examples } from "../verb.ts";
 
 export function cancelVerb(io: CliIo): Command {
   const command = withHost(new Command("cancel"))
     .description("End jobs: pending ones at once, running ones with SIGTERM, their grace period, then SIGKILL.")
-    .argument("<job...>", "ids or names")
+    .argument("<job...>", "ids or names; 81_3 or 81_[0-4] for tasks of array 81")
     .action(action(io, (jobs: string[], _options: object, self: Command) => cancelJobs(io, jobs, self)));
-  return examples(command, ["berth cancel 7", "berth cancel $(berth ps --state pending -o name)"]);
+  return examples(command, ["berth cancel 7", "berth cancel 81_[10-99]", "berth cancel $(berth ps --state pending -o name)"]);
 }
 
 /** One that cannot be cancelled does not keep the others from it. */
@@ -19,18 +22,14 @@ async function cancelJobs(io: CliIo, jobs: readonly string[], self: Command): Pr
   let exitCode: number = EXIT.ok;
   for (const name of jobs) {
     try {
-      const job = await api.cancel(jobId(name));
-      io.stdout.write(`job/${job.id}\n`);
-      io.stderr.write(`job ${job.id} is ${job.state}\n`);
+      const { id, tasks } = jobOrTasks(name);
+      const job = await api.cancel(id, tasks);
+      io.stdout.write(`job/${nameOfJobId(job)}\n`);
+      io.stderr.write(job.array === undefined ? `job ${nameOfJobId(job)} is ${job.state}\n` : `array ${job.id}: ${arraySummary(job)}\n`);
     } catch (error) {
       printError(io, error);
       exitCode = EXIT.error;
     }
   }
   return exitCode;
-}
-
-/** "job/7", as -o name prints it, is 7. */
-export function jobId(text: string): string {
-  return text.startsWith("job/") ? text.slice("job/".length) : text;
 }

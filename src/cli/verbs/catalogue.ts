@@ -26,6 +26,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: "events", summary: "show or follow a job's history", load: async () => (await import("./events.ts")).eventsVerb },
   { name: "wait", summary: "wait for jobs to end", load: async () => (await import("./wait.ts")).waitVerb },
   { name: "cancel", summary: "end jobs", load: async () => (await import("./cancel.ts")).cancelVerb },
+  { name: "retry", summary: "run failed or cancelled jobs again", load: async () => (await import("./retry.ts")).retryVerb },
   { name: "explain", summary: "tell why a job waits", load: async () => (await import("./explain.ts")).explainVerb },
   { name: "plan", summary: "tell where a job would start; changes nothing", load: async () => (await import("./plan.ts")).planVerb },
   { name: "node", summary: "cordon, drain, label or taint machines", load: async () => (await import("./node-control.ts")).nodeVerb },

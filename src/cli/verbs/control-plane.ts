@@ -5,16 +5,16 @@ import type { CliIo } from "../cli-io.ts";
 import { EXIT } from "../exit-codes.ts";
 import { duration } from "../submit/option-values.ts";
 import { berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
+import { type ControlPlaneOptions, schedulingOptions, withControlPlaneOptions } from "../supervise/control-plane-options.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
 import { runUntilStopped } from "../supervise/run-until-stopped.ts";
 import { action, examples } from "../verb.ts";
 
-interface Options {
+interface Options extends ControlPlaneOptions {
   dataDir: string;
   runDir?: string;
   listen: string;
   lease?: string;
-  queueing?: "fair" | "service";
   embedded?: boolean;
   exitWithStdin?: boolean;
 }
@@ -28,16 +28,10 @@ export function controlPlaneVerb(io: CliIo): Command {
     .option("--run-dir <folder>", "folder of api.sock")
     .option("--listen <host:port>", "address of the API", DEFAULT_LISTEN)
     .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
-    .addOption(
-      new Option("--queueing <policy>", "fair: shares of projects; service: what is likely to end soon goes first").choices([
-        "fair",
-        "service",
-      ]),
-    )
     .option("--embedded", "the Redis is this Berth's own: refuse wrong settings instead of warning")
     .addOption(new Option("--exit-with-stdin").hideHelp())
     .action(action(io, (options: Options) => runAlone(io, options)));
-  return examples(command, ["BERTH_REDIS_URL=redis://redis:6379 berth control-plane --listen 0.0.0.0:8470"]);
+  return examples(withControlPlaneOptions(command), ["BERTH_REDIS_URL=redis://redis:6379 berth control-plane --listen 0.0.0.0:8470"]);
 }
 
 async function runAlone(io: CliIo, options: Options): Promise<number> {
@@ -51,7 +45,6 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
   const lease = options.lease === undefined ? {} : { leaseSeconds: parseDurationSeconds(options.lease) };
   const joinTokenFile = io.env["BERTH_JOIN_TOKEN_FILE"];
   const preset = joinTokenFile ? { joinTokenFile } : {};
-  const queueing = options.queueing === undefined ? {} : { queueing: options.queueing };
   const { runControlPlane } = await import("../../control/api/index.ts");
   await runUntilStopped(io, options.exitWithStdin ?? false, (signal) =>
     runControlPlane(
@@ -63,7 +56,7 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
         embedded: options.embedded ?? false,
         ...lease,
         ...preset,
-        ...queueing,
+        ...schedulingOptions(options),
       },
       signal,
     ),

@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import type { JobEvent } from "../../shared/domain/index.ts";
 import { type CliIo, stopSignal } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
+import { jobId } from "../client/job-names.ts";
 import { readNdjson } from "../client/ndjson.ts";
 import { EXIT } from "../exit-codes.ts";
 import { eventListing } from "../output/event-listing.ts";
@@ -9,7 +10,6 @@ import { type FormatOptions, printListing, withFormats } from "../output/formats
 import { printable } from "../output/style.ts";
 import { timestamp } from "../output/time.ts";
 import { action, examples } from "../verb.ts";
-import { jobId } from "./cancel.ts";
 
 interface Options extends FormatOptions {
   follow?: boolean;

@@ -1,10 +1,10 @@
 import { Command } from "commander";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
+import { jobId } from "../client/job-names.ts";
 import { explanationText } from "../output/explanation.ts";
 import { printValue } from "../output/formats.ts";
 import { action, examples } from "../verb.ts";
-import { jobId } from "./cancel.ts";
 import { outputOption, type TextOptions } from "./plan.ts";
 
 export function explainVerb(io: CliIo): Command {

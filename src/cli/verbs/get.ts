@@ -1,20 +1,20 @@
 import { Command } from "commander";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
+import { jobId } from "../client/job-names.ts";
 import { describeJob } from "../output/describe-job.ts";
 import { type FormatOptions, printListing, printValue, withFormats } from "../output/formats.ts";
 import { jobListing } from "../output/job-listing.ts";
 import { action, examples } from "../verb.ts";
-import { jobId } from "./cancel.ts";
 
 const SHOWN_EVENTS = 10;
 
 export function getVerb(io: CliIo): Command {
   const command = withFormats(withHost(new Command("get")))
     .description("Describe a job: what it asks, where it runs, what it used, how it ended, its last events.")
-    .argument("<job>", "id, or name (its newest job)")
+    .argument("<job>", "id, or name (its newest job); 81_3 for a task of array 81")
     .action(action(io, (job: string, options: FormatOptions, self: Command) => describe(io, jobId(job), options, self)));
-  return examples(command, ["berth get 7", "berth get trainer -o json | jq .outcome.exitCode"]);
+  return examples(command, ["berth get 7", "berth get 81_3", "berth get trainer -o json | jq .outcome.exitCode"]);
 }
 
 async function describe(io: CliIo, id: string, options: FormatOptions, self: Command): Promise<void> {

@@ -3,14 +3,15 @@ import { parseDurationSeconds } from "../../shared/domain/index.ts";
 import { type CliIo, stopSignal } from "../cli-io.ts";
 import type { LogQuery, LogRecord } from "../client/api-client.ts";
 import { connectApi, withHost } from "../client/connect.ts";
+import { jobId } from "../client/job-names.ts";
 import { readNdjson } from "../client/ndjson.ts";
 import { EXIT } from "../exit-codes.ts";
 import { connectionNotices } from "../follow/connection-notices.ts";
+import { followArray, showArrayLogs } from "../follow/follow-array.ts";
 import { followLogs } from "../follow/follow-logs.ts";
 import { logPrinter } from "../follow/log-printer.ts";
 import { naturalNumber, positiveInteger } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
-import { jobId } from "./cancel.ts";
 
 interface Options {
   follow?: boolean;
@@ -24,7 +25,7 @@ interface Options {
 export function logsVerb(io: CliIo): Command {
   const command = withHost(new Command("logs"))
     .description("Show a job's output: its stdout on stdout, its stderr on stderr.")
-    .argument("<job>", "id, or name (its newest job)")
+    .argument("<job>", "id, or name (its newest job); 81_3 for a task of array 81, 81 for all of them")
     .option("-f, --follow", "go on until the job has ended")
     .option("--tail <lines>", "only the last lines of each rank", naturalNumber)
     .option("--since <time>", "only later lines: 10m, 2h, or 2026-03-01T12:00:00Z", timeOrAge)
@@ -58,8 +59,10 @@ async function showLogs(io: CliIo, id: string, options: Options, self: Command):
   const query: Omit<LogQuery, "follow"> = { rank: options.rank, epoch: options.epoch, tail: options.tail, since };
   const printer = logPrinter(io, { prefix: job.spec.replicas > 1 && options.rank === undefined, timestamps: options.timestamps ?? false });
   const stop = stopSignal(io);
+  const ofArray = { io, api, array: job, query, timestamps: options.timestamps ?? false, signal: stop.signal };
   try {
-    if (options.follow) {
+    if (job.array !== undefined) await (options.follow ? followArray(ofArray) : showArrayLogs(ofArray));
+    else if (options.follow) {
       const onConnection = connectionNotices(io, api.label);
       await followLogs({ api, job, query, clock: io.clock, signal: stop.signal, onRecord: printer.print, onConnection });
     } else {

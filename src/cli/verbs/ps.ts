@@ -3,6 +3,7 @@ import type { Job, JobState } from "../../shared/domain/index.ts";
 import { type CliIo, stopSignal } from "../cli-io.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { connectApi, withHost } from "../client/connect.ts";
+import { jobId } from "../client/job-names.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type FormatOptions, printListing, withFormats } from "../output/formats.ts";
 import { jobListing } from "../output/job-listing.ts";
@@ -22,6 +23,8 @@ interface Options extends FormatOptions {
   label?: string[];
   limit?: number;
   watch?: boolean;
+  array?: string;
+  tasks?: boolean;
 }
 
 export function psVerb(io: CliIo): Command {
@@ -33,10 +36,12 @@ export function psVerb(io: CliIo): Command {
     .option("--project <project>", "only jobs of this project")
     .option("--user <user>", "only jobs of this user")
     .option("-l, --label <k=v...>", "only jobs with this label")
+    .option("--array <id>", "the tasks of this array, each by itself")
+    .option("--tasks", "also tasks of arrays that wait or have ended")
     .option("-n, --limit <count>", "at most this many", positiveInteger)
     .option("-w, --watch", "show it again every 2 s until Ctrl-C")
     .action(action(io, (options: Options, self: Command) => listJobs(io, options, self)));
-  return examples(command, ["berth ps", "berth ps -a -n 20 -o wide", "berth ps --state failed -o name"]);
+  return examples(command, ["berth ps", "berth ps -a -n 20 -o wide", "berth ps --state failed -o name", "berth ps -a --array 81"]);
 }
 
 function states(text: string): JobState[] {
@@ -68,16 +73,24 @@ async function listJobs(io: CliIo, options: Options, self: Command): Promise<num
 }
 
 async function show(io: CliIo, api: ApiClient, options: Options, signal?: AbortSignal): Promise<void> {
-  const { name, project, user, label, limit } = options;
+  const { name, project, user, label, limit, tasks } = options;
+  const array = options.array === undefined ? undefined : jobId(options.array);
   const wanted = options.state ?? (options.all ? [] : ACTIVE);
-  const jobs = await api.list({ states: wanted, name, project, user, label, limit }, signal);
+  const jobs = await api.list({ states: wanted, name, project, user, label, limit, array, tasks }, signal);
   const isTable = options.output === "table" || options.output === "wide";
   const names = isTable && jobs.some(hasPlace) ? await nodeNames(api, signal) : new Map<string, string>();
-  await printListing(io, options, jobListing(io.clock.now(), names), jobs);
+  await printListing(io, options, jobListing(io.clock.now(), names, isTable ? await pendingTasks(api, jobs, signal) : undefined), jobs);
 }
 
 function hasPlace(job: Job): boolean {
   return (job.attempt?.assignments.length ?? 0) > 0;
+}
+
+/** Array -> its tasks that wait with a job of their own: its listed name counts them as not started. */
+async function pendingTasks(api: ApiClient, jobs: readonly Job[], signal?: AbortSignal): Promise<Map<string, number[]>> {
+  const arrays = jobs.filter(({ array }) => (array?.tasks.pending ?? 0) > 0);
+  const lists = await Promise.all(arrays.map(({ id }) => api.list({ states: ["pending"], array: id }, signal)));
+  return new Map(arrays.map(({ id }, place) => [id, (lists[place] ?? []).flatMap(({ task }) => task?.index ?? [])]));
 }
 
 async function nodeNames(api: ApiClient, signal?: AbortSignal): Promise<Map<string, string>> {

@@ -4,7 +4,7 @@ import { connectApi, withHost } from "../client/connect.ts";
 import { EXIT } from "../exit-codes.ts";
 import { followJob } from "../follow/follow-job.ts";
 import { mergeEnvironment } from "../submit/environment.ts";
-import { collect, cpus, duration, integer, naturalNumber, positiveInteger, size } from "../submit/option-values.ts";
+import { collect, cpus, duration, integer, naturalNumber, positiveInteger, size, taskIndexes } from "../submit/option-values.ts";
 import { type RunOptions, specOfRun } from "../submit/spec-of-run.ts";
 import { submitReliably } from "../submit/submit-reliably.ts";
 import { action, examples } from "../verb.ts";
@@ -28,6 +28,7 @@ export function runVerb(io: CliIo): Command {
     .option("-w, --workdir <path>", "working folder in the container")
     .option("--entrypoint <program>", "replaces the image's ENTRYPOINT")
     .option("-n, --replicas <n>", "containers that start together or not at all", positiveInteger)
+    .option("-a, --array <indexes>", "one task for each index: 0-99, 1,5,10-20, 0-99:2%10 (10 at a time)", taskIndexes)
     .option("-t, --time <duration>", "time limit: 90s, 2h30m, 1-12:00:00", duration)
     .option("--priority <n>", "higher goes first; -1000..1000", integer)
     .option("--project <name>", "who pays")
@@ -47,6 +48,7 @@ export function runVerb(io: CliIo): Command {
   return examples(command, [
     "berth run --gpus 1 trainer:v2 python3 train.py --epochs 3",
     "berth run -G 8 -n 2 -t 12:00:00 -v checkpoints:/checkpoints trainer:v2",
+    "berth run --array 0-99%10 trainer:v2 sh -c 'train --seed $BERTH_ARRAY_TASK_ID'",
     "id=$(berth run -d debian:bookworm sleep 60) && berth wait $id",
   ]);
 }

@@ -93,7 +93,7 @@ async function simulationOf(io: CliIo, options: SimulateOptions, self: Command):
 async function history(io: CliIo, period: string, self: Command) {
   const since = io.clock.now() - parseDurationSeconds(period) * 1000;
   const api = await connectApi(io, self);
-  const [jobs, nodes] = [await api.list({ states: ["succeeded", "failed", "cancelled"] }), await api.nodes()];
+  const [jobs, nodes] = [await api.list({ states: ["succeeded", "failed", "cancelled"], tasks: true }), await api.nodes()];
   return { jobs: historyJobs(jobs, since), nodes: historyNodes(nodes) };
 }
 

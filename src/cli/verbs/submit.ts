@@ -9,13 +9,14 @@ import { EXIT, worstExitCode } from "../exit-codes.ts";
 import { followJob } from "../follow/follow-job.ts";
 import { printValue } from "../output/formats.ts";
 import type { JobDocument } from "../submit/job-file.ts";
-import { collect } from "../submit/option-values.ts";
+import { collect, taskIndexes } from "../submit/option-values.ts";
 import { submitReliably } from "../submit/submit-reliably.ts";
 import { action, examples } from "../verb.ts";
 
 interface Options {
   file?: string[];
   set?: string[];
+  array?: string;
   follow?: boolean;
   output: "text" | "name" | "json" | "yaml";
 }
@@ -26,12 +27,14 @@ export function submitVerb(io: CliIo): Command {
     .argument("[file...]", "job files")
     .option("-f, --file <path>", "as an argument, for those used to it", collect)
     .option("--set <key=value>", "change a field of every job, as resources.gpus=2 (repeatable)", collect)
+    .option("-a, --array <indexes>", "run every job once for each index: 0-99%10; as --set array=", taskIndexes)
     .option("--follow", "follow the jobs one after the other; returns the first exit code that is not 0")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["text", "name", "json", "yaml"]).default("text"))
     .action(action(io, (files: string[], options: Options, self: Command) => submitFiles(io, files, options, self)));
   return examples(command, [
     "berth submit job.yaml",
     "berth submit job.yaml --set resources.gpus=2 --follow",
+    "berth submit job.yaml --array 0-99:2%10",
     "generate-sweep | berth submit - -o name",
   ]);
 }
@@ -39,7 +42,7 @@ export function submitVerb(io: CliIo): Command {
 async function submitFiles(io: CliIo, given: readonly string[], options: Options, self: Command): Promise<number> {
   const files = [...given, ...(options.file ?? [])];
   if (files.length === 0) self.error("error: missing required argument 'file'");
-  const documents = (await Promise.all(files.map((file) => readDocuments(io, file, options.set ?? [])))).flat();
+  const documents = (await Promise.all(files.map((file) => readDocuments(io, file, setsOf(options))))).flat();
   const api = await connectApi(io, self);
   const jobs: Job[] = [];
   for (const document of documents) jobs.push(await submitDocument(io, api, document, options));
@@ -48,6 +51,11 @@ async function submitFiles(io: CliIo, given: readonly string[], options: Options
   const codes: number[] = [];
   for (const job of jobs) codes.push(await followJob(io, api, job));
   return worstExitCode(codes);
+}
+
+/** Written as YAML text: 1,5 must not become a list, nor 3 a number. */
+function setsOf({ set = [], array }: Options): string[] {
+  return array === undefined ? set : [...set, `array="${array}"`];
 }
 
 async function readDocuments(io: CliIo, file: string, sets: readonly string[]): Promise<JobDocument[]> {

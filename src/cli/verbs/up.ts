@@ -11,17 +11,17 @@ import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-de
 import { collect, duration, nodeLabels, positiveInteger } from "../submit/option-values.ts";
 import { advertisedAddress } from "../supervise/advertised-address.ts";
 import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
+import { type ControlPlaneOptions, controlPlaneArguments, withControlPlaneOptions } from "../supervise/control-plane-options.ts";
 import { reportToParent, startDetached } from "../supervise/detach.ts";
 import { stopSignals } from "../supervise/stop-signals.ts";
 import { action, examples } from "../verb.ts";
 
-interface Options {
+interface Options extends ControlPlaneOptions {
   dataDir: string;
   runDir?: string;
   listen: string;
   redis?: string;
   lease?: string;
-  queueing?: "fair" | "service";
   name?: string;
   address?: string;
   simulateGpus?: number;
@@ -45,12 +45,6 @@ export function upVerb(io: CliIo): Command {
     .option("--listen <host:port>", "address of the API; needs tokens, the socket does not", DEFAULT_LISTEN)
     .option("--redis <url>", "use this Redis instead of a private one (BERTH_REDIS_URL, better for passwords)")
     .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
-    .addOption(
-      new Option("--queueing <policy>", "fair: shares of projects; service: what is likely to end soon goes first").choices([
-        "fair",
-        "service",
-      ]),
-    )
     .option("--name <name>", "name of this node (default: the host's)")
     .option("--address <ip>", "where other nodes reach this one (default: found out)")
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
@@ -65,7 +59,11 @@ export function upVerb(io: CliIo): Command {
     .option("-d, --detach", "go to the background when everything is ready")
     .addOption(new Option("--report-to-parent").hideHelp())
     .action(action(io, (options: Options, self: Command) => up(io, options, self)));
-  return examples(command, ["berth up", "berth up --detach --listen 0.0.0.0:8470", "berth up --data-dir /tmp/try --simulate-gpus 4"]);
+  return examples(withControlPlaneOptions(command), [
+    "berth up",
+    "berth up --detach --listen 0.0.0.0:8470",
+    "berth up --data-dir /tmp/try --simulate-gpus 4",
+  ]);
 }
 
 async function up(io: CliIo, options: Options, self: Command): Promise<number> {
@@ -115,8 +113,13 @@ async function runForeground(io: CliIo, paths: BerthPaths, options: Options): Pr
   const redisUrl = options.redis ?? (io.env["BERTH_REDIS_URL"] || null);
   await preflight(paths, redisUrl === null);
   const leaseSeconds = options.lease === undefined ? null : parseDurationSeconds(options.lease);
-  const queueing = options.queueing ?? null;
-  const upOptions = { listen: options.listen, redisUrl, leaseSeconds, queueing, agentArguments: agentArguments(options) };
+  const upOptions = {
+    listen: options.listen,
+    redisUrl,
+    leaseSeconds,
+    controlPlaneArguments: controlPlaneArguments(options),
+    agentArguments: agentArguments(options),
+  };
   const signals = stopSignals(io);
   try {
     const say = (line: string) => void io.stderr.write(`${line}\n`);

@@ -16,6 +16,8 @@ export interface ApiDeps {
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
   /** The scheduling loop's; absent is fair share. */
   queueing?: "fair" | "service";
+  /** Absent: LIMITS.arrayTasks. */
+  maxArrayTasks?: number;
   queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;
   logs: LogStore;
   wake: WakeStreams;

@@ -22,6 +22,7 @@ export interface WingOptions {
   leaseSeconds?: number;
   joinTokenFile?: string;
   queueing?: "fair" | "service";
+  maxArrayTasks?: number;
   logger: Logger;
   stopping: AbortSignal;
 }
@@ -38,7 +39,15 @@ export interface Wing {
   local: LocalConnections;
 }
 
-export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, queueing, logger, stopping }: WingOptions): Promise<Wing> {
+export async function composeWing({
+  dataDir,
+  leaseSeconds,
+  joinTokenFile,
+  queueing,
+  maxArrayTasks,
+  logger,
+  stopping,
+}: WingOptions): Promise<Wing> {
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -65,6 +74,7 @@ export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, queuei
   });
   const loop = createScheduleLoop({
     store: stores.jobs,
+    arrays: stores.arrays,
     nodes: stores.nodes,
     projects: stores.projects,
     reservations: stores.reservations,
@@ -92,6 +102,7 @@ export async function composeWing({ dataDir, leaseSeconds, joinTokenFile, queuei
     sync,
     decide,
     ...(queueing === undefined ? {} : { queueing }),
+    ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
     queues: hints,
     logs,
     wake,

@@ -12,6 +12,7 @@ export function deferStores(): DeferredStores {
   return {
     stores: {
       jobs: room(held, "jobs"),
+      arrays: room(held, "arrays"),
       nodes: room(held, "nodes"),
       tokens: room(held, "tokens"),
       leader: room(held, "leader"),
@@ -25,7 +26,7 @@ export function deferStores(): DeferredStores {
   };
 }
 
-type Room = "jobs" | "nodes" | "tokens" | "leader" | "projects" | "reservations";
+type Room = "jobs" | "arrays" | "nodes" | "tokens" | "leader" | "projects" | "reservations";
 type AsyncMethods = Record<string, (...args: unknown[]) => Promise<unknown>>;
 
 /** Every method of these ports is asynchronous, so a refusal is always a rejection. */

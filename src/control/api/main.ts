@@ -21,6 +21,8 @@ export interface ControlPlaneOptions {
   joinTokenFile?: string;
   /** Default: fair. */
   queueing?: "fair" | "service";
+  /** Default: LIMITS.arrayTasks. */
+  maxArrayTasks?: number;
   /** The Redis is our own child: its settings must be right. */
   embedded: boolean;
   logger?: Logger;
@@ -42,12 +44,13 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const logger = options.logger ?? createLogger({ name: "control-plane" });
   const redis = parseRedisAddress(options.redis);
   const listen = parseListen(options.listen);
-  const queueing = options.queueing === undefined ? {} : { queueing: options.queueing };
+  const { queueing, maxArrayTasks } = options;
+  const policy = { ...(queueing === undefined ? {} : { queueing }), ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }) };
   const failed = new AbortController();
   const stopping = AbortSignal.any([signal, failed.signal]);
   const lease = options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds };
   const preset = options.joinTokenFile === undefined ? {} : { joinTokenFile: options.joinTokenFile };
-  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease, ...preset, ...queueing });
+  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease, ...preset, ...policy });
   let localServer: Server | null = null;
   let queues: Queues | null = null;
   try {

@@ -1,4 +1,12 @@
-import type { Assignment, Attempt, Job, NodeRecord, ReplicaStatus } from "../../shared/domain/index.ts";
+import {
+  type Assignment,
+  type Attempt,
+  type Job,
+  type NodeRecord,
+  parseTaskIndexes,
+  type ReplicaStatus,
+  taskIndexBounds,
+} from "../../shared/domain/index.ts";
 import type { DesiredReplica, ReplicaSpec } from "../../shared/wire/index.ts";
 
 const FIRST_PORT = 20_000;
@@ -66,7 +74,21 @@ function rendezvousEnvironment(job: Job, attempt: Attempt, assignment: Assignmen
     BERTH_JOB_ID: job.id,
     BERTH_JOB_NAME: job.spec.name,
     BERTH_EPOCH: String(attempt.epoch),
+    ...arrayEnvironment(job),
   };
+}
+
+/** Slurm's names too: a program that was written for its arrays runs unchanged. */
+function arrayEnvironment({ spec, task }: Job): Record<string, string> {
+  const bounds = taskIndexBounds(parseTaskIndexes(spec.array?.indexes ?? ""));
+  if (task === undefined || bounds === null) return {};
+  const values = { JOB_ID: task.arrayId, TASK_ID: task.index, TASK_COUNT: bounds.count, TASK_MIN: bounds.least, TASK_MAX: bounds.most };
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => [
+      [`BERTH_ARRAY_${name}`, String(value)],
+      [`SLURM_ARRAY_${name}`, String(value)],
+    ]),
+  );
 }
 
 /** Same on every rank, another for the next attempt (the old port may linger in TIME_WAIT). FNV-1a. */

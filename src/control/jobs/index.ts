@@ -1,4 +1,8 @@
 export { applyChange } from "./apply-change.ts";
+export type { ArrayStore } from "./arrays/array-store.ts";
+export { cancelTasks } from "./arrays/cancel-tasks.ts";
+export { findJobOrTask, nextTask } from "./arrays/find-task.ts";
+export { retryArray } from "./arrays/retry-tasks.ts";
 export { checkProject } from "./check-project.ts";
 export { currentSnapshot } from "./current-snapshot.ts";
 export { desiredFor } from "./desired-replicas.ts";

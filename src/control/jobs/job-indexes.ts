@@ -7,6 +7,11 @@ export const JOB_STATES = ["pending", "starting", "running", "stopping", "succee
 const MILLISECONDS = 2 ** 42;
 const HIGHEST_PRIORITY = 1000;
 
+/** An array's own row is never placed: only its tasks are in the queue. */
+export function isQueued(job: Job): boolean {
+  return job.state === "pending" && job.array === undefined;
+}
+
 /** Sorts pending jobs as the scheduler orders them: priority (highest first), then age. Ties: by id, see `queueMember`. */
 export function queueScore(job: Job): number {
   return (HIGHEST_PRIORITY - job.spec.priority) * MILLISECONDS + Math.min(job.queuedAt, MILLISECONDS - 1);
@@ -36,8 +41,10 @@ function activeAssignments(job: Job) {
 }
 
 export function matchesFilter(job: Job, filter: JobFilter): boolean {
-  const { states, project, name, user, labels = {} } = filter;
+  const { states, project, name, user, array, tasks = true, labels = {} } = filter;
   return (
+    (array === undefined || job.task?.arrayId === array) &&
+    (tasks || job.task === undefined || isActive(job.state)) &&
     (states === undefined || states.includes(job.state)) &&
     (project === undefined || job.spec.project === project) &&
     (name === undefined || job.spec.name === name) &&

@@ -14,6 +14,10 @@ export interface JobFilter {
   project?: string;
   name?: string;
   user?: string;
+  /** Only the tasks of this array. */
+  array?: string;
+  /** False leaves out tasks that wait or have ended: their array's row stands for them. Default true. */
+  tasks?: boolean;
   /** Every one must match. */
   labels?: Readonly<Record<string, string>>;
 }

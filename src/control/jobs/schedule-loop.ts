@@ -7,6 +7,8 @@ import {
   type Preemption,
   SERVICE_POLICY,
 } from "../scheduler/index.ts";
+import type { ArrayStore } from "./arrays/array-store.ts";
+import { tendArrays } from "./arrays/tend-arrays.ts";
 import { commitPromises } from "./commit-promises.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { fencedStore } from "./fenced-store.ts";
@@ -36,6 +38,8 @@ export interface LoopLog {
 export interface ScheduleLoopOptions {
   store: JobStore;
   nodes: NodeStore;
+  /** Absent: there are no arrays. */
+  arrays?: ArrayStore;
   /** "service" starts first what is likely to end soon, by the history of like jobs; absent is fair share. */
   queueing?: "fair" | "service";
   /** Absent: jobs go by priority and age. */
@@ -104,6 +108,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const store = fence === undefined ? options.store : fencedStore(options.store, fence);
     const { nodes, lost, touched } = await watch.look();
     const now = clock.now();
+    const tended = await tendArrays({ jobs: store, arrays: options.arrays, now, fence });
     const view = await store.queue(PENDING_A_PASS);
     const projects = (await standing?.look(nodes, view.active, now)) ?? [];
     const rows = snapshotOf(nodes, view, projects, await options.reservations?.list());
@@ -114,8 +119,9 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const preemptions = overtaken ? [] : plan.preemptions.filter(({ forJobId }) => !promised.refused.has(forJobId));
     const stopped = await commitPreemptions(store, view, preemptions, now, log);
     const reasonsWritten = await writeReasons(store, promised.pending, plan.reasons, now);
-    if (overtaken) wake();
-    const nudged = new Set([...placed, ...stopped, ...touched].flatMap(nodesOf));
+    // An array whose tasks have begun has rows to make for those behind them.
+    if (overtaken || placed.some(({ task }) => task !== undefined)) wake();
+    const nudged = new Set([...placed, ...stopped, ...touched, ...tended.stopped].flatMap(nodesOf));
     await Promise.all([...nudged].map((nodeId) => queues.nudgeNode(nodeId)));
     for (const nodeId of lost) log?.warn({ nodeId }, "node is lost");
     return { placed, lost, reasonsWritten };

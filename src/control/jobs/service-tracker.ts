@@ -42,7 +42,7 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
     const ended: Job[] = [];
     for (let cursor: string | null = null; ended.length < REMEMBERED; ) {
       const page = await store.list({ states: ["succeeded", "failed"] }, { limit: PAGE, cursor });
-      ended.push(...page.items);
+      ended.push(...page.items.filter(({ array }) => array === undefined));
       cursor = page.nextCursor;
       if (cursor === null) break;
     }

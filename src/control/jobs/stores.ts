@@ -1,3 +1,4 @@
+import type { ArrayStore } from "./arrays/array-store.ts";
 import type { JobStore } from "./job-store.ts";
 import type { LeaderStore } from "./leader-store.ts";
 import type { NodeStore, TokenStore } from "./node-store.ts";
@@ -7,6 +8,7 @@ import type { ReservationStore } from "./reservation-store.ts";
 /** The control plane's whole memory. */
 export interface Stores {
   jobs: JobStore;
+  arrays: ArrayStore;
   nodes: NodeStore;
   tokens: TokenStore;
   leader: LeaderStore;

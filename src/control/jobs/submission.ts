@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Job } from "../../shared/domain/index.ts";
+import type { ArrayTask, Job, JobState } from "../../shared/domain/index.ts";
 import type { HistoryLine } from "./job-change.ts";
 import type { SubmitRequest } from "./job-store.ts";
 
@@ -22,7 +22,23 @@ export function newJob(id: string, request: SubmitRequest, now: number): Job {
     attempt: null,
     pendingReason: "waiting for the scheduler",
     outcome: null,
+    ...(request.spec.array === undefined ? {} : { array: { waiting: request.spec.array.indexes, dropped: 0, tasks: noTasks() } }),
   };
+}
+
+export function noTasks(): Record<JobState, number> {
+  return { pending: 0, starting: 0, running: 0, stopping: 0, succeeded: 0, failed: 0, cancelled: 0 };
+}
+
+/** A task's row: its age in the queue counts from now, so that an array of any size never stands before those who come after it. */
+export function newTask(id: string, array: Job, index: number, now: number): Job {
+  const { array: _progress, ...job } = newJob(id, { spec: array.spec, user: array.user, idempotencyKey: null }, now);
+  const task: ArrayTask = { arrayId: array.id, index };
+  return { ...job, submittedAt: array.submittedAt, task };
+}
+
+export function taskStartedLine({ id }: Job, index: number): HistoryLine {
+  return { type: "submitted", message: `task ${index} of array ${id}` };
 }
 
 export function submittedLine(user: string): HistoryLine {

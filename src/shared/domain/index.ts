@@ -2,6 +2,8 @@ export type { Clock } from "./clock.ts";
 export type { ErrorCode } from "./errors.ts";
 export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type {
+  ArrayProgress,
+  ArrayTask,
   Assignment,
   Attempt,
   AvoidedHardware,
@@ -17,10 +19,21 @@ export type {
   RoomPromise,
   StopReason,
 } from "./job.ts";
-export { isActive, isTerminal } from "./job.ts";
-export type { JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
+export { isActive, isTerminal, nameOfJobId } from "./job.ts";
+export type { ArraySpec, JobSpec, MountRequest, NetworkMode, ResourceRequest } from "./job-spec.ts";
 export type { Gpu, MigDevice, NodeControls, NodeFacts, NodeRecord, NodeState, NvlinkPeer, Quarantine } from "./node.ts";
 export type { GpuCondition, PlacementRules, Taint, Toleration, VersionOperator } from "./placement-rules.ts";
 export { NO_RULES, versionHolds } from "./placement-rules.ts";
 export { systemClock } from "./system-clock.ts";
+export type { TaskIndexes } from "./task-indexes.ts";
+export {
+  formatTaskIndexes,
+  hasTaskIndex,
+  parseTaskIndexes,
+  splitTaskIndexes,
+  takeTaskIndexes,
+  taskIndexBounds,
+  taskIndexesOf,
+  taskIndexList,
+} from "./task-indexes.ts";
 export { formatBytes, formatDuration, parseBytes, parseCpuMillis, parseDurationSeconds } from "./units.ts";

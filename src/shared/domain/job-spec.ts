@@ -33,6 +33,15 @@ export interface JobSpec {
   placement?: PlacementRules;
   /** Least replicas an elastic job starts with; absent for a fixed number. */
   minReplicas?: number;
+  /** Runs once for each index; absent for a job of its own. */
+  array?: ArraySpec;
+}
+
+export interface ArraySpec {
+  /** As `parseTaskIndexes` reads them. */
+  indexes: string;
+  /** Tasks that may run (or wait with a row) at a time; null for as many as fit. */
+  limit: number | null;
 }
 
 /** What one replica asks of its node. */

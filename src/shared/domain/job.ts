@@ -86,6 +86,24 @@ export interface RoomPromise {
   until: number;
 }
 
+/** Which task of an array a job is. */
+export interface ArrayTask {
+  arrayId: string;
+  index: number;
+}
+
+/** How far an array is: its own row stands for the tasks that have none yet. */
+export interface ArrayProgress {
+  /** Tasks that have no row, as `parseTaskIndexes` reads them. */
+  waiting: string;
+  /** Tasks that were cancelled before they had a row. */
+  dropped: number;
+  /** Who cancelled the whole of it; absent when nobody did. */
+  cancelledBy?: string;
+  /** Tasks that have a row, by its state. */
+  tasks: Record<JobState, number>;
+}
+
 /** The row. One writer (`control/jobs/transition.ts`), compare-and-set on (state, epoch, version). */
 export interface Job {
   id: string;
@@ -115,6 +133,15 @@ export interface Job {
   /** Absent unless it is pending and room is being made for it. */
   promise?: RoomPromise;
   outcome: Outcome | null;
+  /** Of an array's own row, which is never placed: its tasks are. */
+  array?: ArrayProgress;
+  /** Of a task's row. */
+  task?: ArrayTask;
+}
+
+/** What people call it: "81", and a task of array 81 "81_3", as in Slurm. */
+export function nameOfJobId({ id, task }: Pick<Job, "id" | "task">): string {
+  return task === undefined ? id : `${task.arrayId}_${task.index}`;
 }
 
 const TERMINAL_STATES = ["succeeded", "failed", "cancelled"] as const satisfies JobState[];

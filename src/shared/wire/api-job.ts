@@ -43,6 +43,9 @@ const ResolvedSpecSchema = Type.Object(
     mounts: Type.Array(Type.Object({ type: Type.String(), source: Type.String(), target: Type.String(), readOnly: Type.Boolean() })),
     network: Type.String(),
     labels: Type.Record(Type.String(), Type.String()),
+    array: Type.Optional(
+      Type.Object({ indexes: Type.String(), limit: nullable(Type.Integer()) }, { description: "runs once for each index" }),
+    ),
     minReplicas: Type.Optional(Type.Integer({ description: "an elastic job starts with replicas, or as few as these" })),
     placement: Type.Optional(
       Type.Object({
@@ -124,6 +127,31 @@ export const JobSchema = Type.Object(
         { cause: Type.String(), exitCode: nullable(Type.Integer({ minimum: 0, maximum: 255 })), message: Type.String() },
         { description: "how it ended: what decided it, the exit code where a program ended, and words" },
       ),
+    ),
+    array: Type.Optional(
+      Type.Object(
+        {
+          waiting: Type.String({ description: "indexes of the tasks that have no job yet" }),
+          dropped: Type.Integer({ description: "tasks cancelled before they had one" }),
+          cancelledBy: Type.Optional(Type.String()),
+          tasks: Type.Object(
+            {
+              pending: Type.Integer(),
+              starting: Type.Integer(),
+              running: Type.Integer(),
+              stopping: Type.Integer(),
+              succeeded: Type.Integer(),
+              failed: Type.Integer(),
+              cancelled: Type.Integer(),
+            },
+            { description: "the tasks that have a job, by its state" },
+          ),
+        },
+        { description: "of an array as a whole" },
+      ),
+    ),
+    task: Type.Optional(
+      Type.Object({ arrayId: Type.String(), index: Type.Integer() }, { description: "the task of an array that this job is: 81_3" }),
     ),
   },
   { $id: "Job", title: "Job", description: "a training job and where it stands" },

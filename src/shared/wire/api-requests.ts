@@ -6,9 +6,19 @@ const Flag = Type.Boolean({ default: false });
 
 /** Ids are digits; a name is an RFC 1123 label and means the newest job of that name. */
 export const JobParamsSchema = Type.Object({
-  id: Type.String({ pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", description: "id, or name of the newest such job" }),
+  id: Type.String({
+    pattern: "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?|[0-9]{1,15}_[0-9]{1,10})$",
+    description: "id, name of the newest such job, or 81_3 for a task of array 81",
+  }),
 });
 export type JobParams = Static<typeof JobParamsSchema>;
+
+/** Which tasks of an array are meant; left out: all of them. */
+export const TaskSelectionSchema = Type.Object(
+  { tasks: Type.Optional(Type.String({ minLength: 1, maxLength: 65_536, description: "of an array: 0-4, or 1,5,10-20" })) },
+  closed,
+);
+export type TaskSelection = Static<typeof TaskSelectionSchema>;
 
 export const NodeParamsSchema = Type.Object({ id: Type.String({ minLength: 1, maxLength: 128, description: "id or name" }) });
 export type NodeParams = Static<typeof NodeParamsSchema>;
@@ -27,6 +37,10 @@ export const JobQuerySchema = Type.Object(
       Type.Array(Type.String({ maxLength: 400, pattern: "^[^=]+=.*$" }), { maxItems: 16, description: "key=value; every one must match" }),
     ),
     user: Type.Optional(Type.String({ maxLength: 128 })),
+    array: Type.Optional(Type.String({ pattern: "^[0-9]{1,15}$", description: "only the tasks of this array" })),
+    tasks: Type.Optional(
+      Type.Boolean({ default: false, description: "also tasks that wait or have ended, for which their array's own job stands otherwise" }),
+    ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
     cursor: Type.Optional(Type.String({ maxLength: 256, description: "nextCursor of the page before" })),
   },

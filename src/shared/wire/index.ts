@@ -31,6 +31,7 @@ export type {
   LogPushQuery,
   LogsQuery,
   NodeParams,
+  TaskSelection,
   TokenRequest,
 } from "./api-requests.ts";
 export {
@@ -43,6 +44,7 @@ export {
   LogPushQuerySchema,
   LogsQuerySchema,
   NodeParamsSchema,
+  TaskSelectionSchema,
   TokenRequestSchema,
   TokenResponseSchema,
   VersionSchema,
@@ -52,4 +54,5 @@ export { ReservationInputSchema, ReservationListSchema, ReservationParamsSchema,
 export type { JobSpecInput } from "./job-spec-schema.ts";
 export { JobSpecSchema } from "./job-spec-schema.ts";
 export { LIMITS } from "./limits.ts";
+export { resolveArray } from "./resolve-array.ts";
 export { resolveJobSpec } from "./resolve-job-spec.ts";

@@ -108,6 +108,11 @@ export const JobSpecSchema = Type.Object(
       ),
     ),
     placement: Type.Optional(PlacementSchema),
+    array: Type.Optional(
+      Type.Union([Type.String({ maxLength: LIMITS.argumentBytes }), Type.Integer({ minimum: 0 })], {
+        description: "one task for each index: 0-99, 1,5,10-20, 0-99:2; %10 after it runs at most 10 at a time",
+      }),
+    ),
     priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, default: 0 })),
     project: Type.Optional(Label),
     timeLimit: Type.Optional(Duration),

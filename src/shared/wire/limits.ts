@@ -16,4 +16,6 @@ export const LIMITS = {
   mounts: 128,
   labels: 64,
   retries: 100,
+  /** What a control plane takes unless its operator says otherwise. */
+  arrayTasks: 100_000,
 } as const;

@@ -9,6 +9,7 @@ import {
 } from "../domain/index.ts";
 import type { JobSpecInput } from "./job-spec-schema.ts";
 import { LIMITS } from "./limits.ts";
+import { resolveArray } from "./resolve-array.ts";
 import { gpuWishes, resolvePlacement, resolveReplicas } from "./resolve-placement.ts";
 
 const DEFAULT_CPU_MILLIS = 1000;
@@ -41,6 +42,7 @@ export function resolveJobSpec(input: JobSpecInput): JobSpec {
     network: input.network ?? (replicas > 1 ? "host" : "bridge"),
     labels: { ...input.labels },
     ...elastic,
+    ...resolveArray(input.array),
     ...resolvePlacement(input, (disk) => bytes("/resources/disk", disk, 1)),
   };
 }

@@ -100,6 +100,7 @@ describe("the OpenAPI document", () => {
       "GET /v1/jobs",
       "GET /v1/jobs/{id}",
       "POST /v1/jobs/{id}/cancel",
+      "POST /v1/jobs/{id}/retry",
       "GET /v1/jobs/{id}/logs",
       "GET /v1/jobs/{id}/events",
       "GET /v1/jobs/{id}/explain",

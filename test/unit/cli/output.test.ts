@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { wantsColour } from "../../../src/cli/cli-io.ts";
+import { jobOrTasks, unfoldTasks } from "../../../src/cli/client/job-names.ts";
 import { describeJob } from "../../../src/cli/output/describe-job.ts";
 import { printError } from "../../../src/cli/output/errors.ts";
 import { type Format, printListing } from "../../../src/cli/output/formats.ts";
@@ -186,5 +187,42 @@ describe("progress", () => {
     expect(captured.stderr()).toBe(
       "Step 1/2 : FROM tiny\n\r\u001b[Kunpack 1/2: tiny:latest\r\u001b[Kunpack 2/2: tiny:latest\n ---> using cache\n",
     );
+  });
+});
+
+describe("an array", () => {
+  const tasks = { pending: 2, starting: 0, running: 3, stopping: 0, succeeded: 4, failed: 1, cancelled: 0 };
+  const array = sampleJob(
+    { id: "81", state: "running", array: { waiting: "12-99", dropped: 0, tasks } },
+    { array: { indexes: "0-99", limit: 10 } },
+  );
+  const print = async (jobs: Job[], pending: number[] = []) => {
+    const captured = capturedIo();
+    await printListing(
+      captured.io,
+      { output: "table", headers: false },
+      jobListing(1_010_000, new Map(), new Map([["81", pending]])),
+      jobs,
+    );
+    return captured.stdout();
+  };
+  test("is listed by what has not started, with the sum of its tasks", async () => {
+    const line = await print([array], [10, 11]);
+    expect(line).toMatch(/^ *81_\[10-99%10\] /);
+    expect(line).toContain("3 running, 90 waiting, 4 succeeded, 1 failed");
+  });
+  test("a task goes by its name, whatever its own number", async () => {
+    expect(await print([sampleJob({ id: "95", task: { arrayId: "81", index: 3 } })])).toMatch(/^ *81_3 /);
+  });
+  test("a long list of indexes is cut", async () => {
+    const indexes = Array.from({ length: 50 }, (_, index) => index * index).join(",");
+    const scattered = sampleJob({ ...array, array: { waiting: indexes, dropped: 0, tasks } }, { array: { indexes, limit: null } });
+    expect(await print([scattered])).toMatch(/^ *81_\[0,1,4,9,16,25,36,49,64,\.\.\.%10\] /);
+  });
+  test("names on the command line unfold", () => {
+    expect(unfoldTasks("job/81_[0-2,9]")).toEqual(["81_0", "81_1", "81_2", "81_9"]);
+    expect(jobOrTasks("81_[0-4%2]")).toEqual({ id: "81", tasks: "0-4" });
+    expect(jobOrTasks("job/81_3")).toEqual({ id: "81_3", tasks: null });
+    expect(() => unfoldTasks("81_[0-999999]")).toThrow(/at most/);
   });
 });

@@ -20,6 +20,7 @@ import { patchNode } from "./nodes-patch.ts";
 import { plan } from "./plan.ts";
 import { projects } from "./projects.ts";
 import { reservations } from "./reservations.ts";
+import { retryJob } from "./retry-job.ts";
 import { submitJob } from "./submit-job.ts";
 import { version } from "./version.ts";
 
@@ -32,6 +33,7 @@ export async function addRoutes(app: FastifyInstance, deps: ApiDeps): Promise<vo
   listJobs(app, deps);
   getJob(app, deps);
   cancelJob(app, deps);
+  retryJob(app, deps);
   jobLogs(app, deps, followers);
   jobEvents(app, deps, followers);
   explain(app, deps);

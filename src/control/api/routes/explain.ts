@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import type { Job } from "../../../shared/domain/index.ts";
+import { type Job, nameOfJobId } from "../../../shared/domain/index.ts";
 import { type ExplanationView, type JobParams, JobParamsSchema } from "../../../shared/wire/index.ts";
-import { currentSnapshot } from "../../jobs/index.ts";
+import { currentSnapshot, nextTask } from "../../jobs/index.ts";
 import { explainJob } from "../../scheduler/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
@@ -24,12 +24,13 @@ export function explain(app: FastifyInstance, deps: ApiDeps): void {
       response: { 200: Type.Ref("Explanation#") },
     }),
     async (request): Promise<ExplanationView> => {
-      const job = await findJob(deps.stores.jobs, request.params.id);
+      const asked = await findJob(deps.stores, request.params.id);
+      const job = asked.array === undefined ? asked : ((await nextTask(deps.stores.arrays, asked)) ?? asked);
       if (job.state !== "pending") return notPending(job);
       const now = deps.clock.now();
       const snapshot = await currentSnapshot(deps.stores, job, { mostPending: PENDING_READ, now, queueing: deps.queueing });
       const explanation = explainJob(deps.decide, snapshot, now, job.id);
-      return explanation === null ? notPending(job) : { ...explanation, state: job.state };
+      return explanation === null ? notPending(job) : { ...explanation, jobId: nameOfJobId(job), state: job.state };
     },
   );
 }
@@ -37,7 +38,7 @@ export function explain(app: FastifyInstance, deps: ApiDeps): void {
 function notPending(job: Job): ExplanationView {
   const assignments = job.attempt?.assignments ?? null;
   return {
-    jobId: job.id,
+    jobId: nameOfJobId(job),
     state: job.state,
     assignments,
     reason: null,

@@ -16,6 +16,6 @@ export function getJob(app: FastifyInstance, deps: ApiDeps): void {
       params: JobParamsSchema,
       response: { 200: Type.Ref("Job#") },
     }),
-    async (request) => findJob(deps.stores.jobs, request.params.id),
+    async (request) => findJob(deps.stores, request.params.id),
   );
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import type { JobEvent } from "../../../shared/domain/index.ts";
+import type { Job, JobEvent } from "../../../shared/domain/index.ts";
 import { type EventsQuery, EventsQuerySchema, JobEventListSchema, type JobParams, JobParamsSchema } from "../../../shared/wire/index.ts";
 import { followEvents, type JobStore } from "../../jobs/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
@@ -8,7 +8,7 @@ import { route } from "../http/route-schema.ts";
 import type { Followers } from "../streams/followers.ts";
 import { patientJobs } from "../streams/patient-jobs.ts";
 import { sendStream } from "../streams/send-stream.ts";
-import { findJob } from "./find-job.ts";
+import { findJob, hasNoRow } from "./find-job.ts";
 
 const NDJSON = "application/x-ndjson";
 
@@ -27,10 +27,10 @@ export function jobEvents(app: FastifyInstance, deps: ApiDeps, followers: Follow
       stream: true,
     }),
     async (request, reply) => {
-      const job = await findJob(deps.stores.jobs, request.params.id);
+      const job = await findJob(deps.stores, request.params.id);
       const follow = request.query.follow === true;
-      if (!follow && !request.headers.accept?.includes(NDJSON)) return { items: await allEvents(deps.stores.jobs, job.id) };
-      const events = follow ? followed(deps, job.id, followers.enter(reply)) : await allEvents(deps.stores.jobs, job.id);
+      if (!follow && !request.headers.accept?.includes(NDJSON)) return { items: await eventsOf(deps, job) };
+      const events = follow ? followed(deps, job.id, followers.enter(reply)) : await eventsOf(deps, job);
       return sendStream(reply, NDJSON, lines(events));
     },
   );
@@ -38,6 +38,11 @@ export function jobEvents(app: FastifyInstance, deps: ApiDeps, followers: Follow
 
 function followed({ stores, clock }: ApiDeps, jobId: string, signal: AbortSignal): AsyncIterable<JobEvent> {
   return followEvents(patientJobs(stores.jobs, clock, signal), jobId, null, signal);
+}
+
+/** A task without a row has no history. */
+async function eventsOf({ stores }: ApiDeps, job: Job): Promise<JobEvent[]> {
+  return hasNoRow(job) ? [] : allEvents(stores.jobs, job.id);
 }
 
 async function allEvents(jobs: JobStore, jobId: string): Promise<JobEvent[]> {

@@ -30,7 +30,7 @@ export function jobLogs(app: FastifyInstance, deps: ApiDeps, followers: Follower
       stream: true,
     }),
     async (request, reply) => {
-      const job = await findJob(deps.stores.jobs, request.params.id);
+      const job = await findJob(deps.stores, request.params.id);
       const wanted = requestOf(job, request.query, deps.clock.now());
       if (!wanted.follow) await refuseMissing(deps, job, wanted);
       const signal = followers.enter(reply);

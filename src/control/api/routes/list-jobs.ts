@@ -16,7 +16,8 @@ export function listJobs(app: FastifyInstance, deps: ApiDeps): void {
       tag: "jobs",
       operationId: "listJobs",
       summary: "Jobs, newest first",
-      description: "A page may hold fewer jobs than the limit and still have a nextCursor: go on until it is null.",
+      description:
+        "Of an array's tasks only those that hold a place, unless tasks or array says otherwise: its own job stands for the rest. A page may hold fewer jobs than the limit and still have a nextCursor: go on until it is null.",
       querystring: JobQuerySchema,
       response: { 200: JobListSchema },
     }),
@@ -32,6 +33,7 @@ function filterOf(query: JobQuery): JobFilter {
     ...(query.project === undefined ? {} : { project: query.project }),
     ...(query.name === undefined ? {} : { name: query.name }),
     ...(query.user === undefined ? {} : { user: query.user }),
+    ...(query.array === undefined ? { tasks: query.tasks === true } : { array: query.array }),
     ...(query.label === undefined ? {} : { labels: labelsOf(query.label) }),
   };
 }

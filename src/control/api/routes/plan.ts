@@ -9,6 +9,7 @@ import { userOf } from "../auth/identity.ts";
 import { acceptYaml } from "../http/job-body.ts";
 import { route } from "../http/route-schema.ts";
 import { PENDING_READ } from "./explain.ts";
+import { refuseLargeArray } from "./refuse-large-array.ts";
 
 /** No job's id: the planned one comes after every other of its age. */
 const PLANNED = "planned";
@@ -31,6 +32,7 @@ export function plan(scope: FastifyInstance, deps: ApiDeps): void {
     }),
     async (request): Promise<ExplanationView> => {
       const spec = resolveJobSpec(request.body);
+      refuseLargeArray(spec, deps.maxArrayTasks);
       const now = deps.clock.now();
       const planned = { id: PLANNED, spec, queuedAt: now, submittedAt: now, user: userOf(request.identity), attempt: null };
       const snapshot = await currentSnapshot(deps.stores, planned, { mostPending: PENDING_READ, now, queueing: deps.queueing });

@@ -5,6 +5,7 @@ import type { ApiDeps } from "../api-deps.ts";
 import { userOf } from "../auth/identity.ts";
 import { acceptYaml } from "../http/job-body.ts";
 import { route } from "../http/route-schema.ts";
+import { refuseLargeArray } from "./refuse-large-array.ts";
 
 /** Answers when the job is durable. 201 for a new job, 200 when the Idempotency-Key had made it before. */
 export function submitJob(scope: FastifyInstance, deps: ApiDeps): void {
@@ -24,8 +25,10 @@ export function submitJob(scope: FastifyInstance, deps: ApiDeps): void {
       response: { 200: Type.Ref("Job#"), 201: Type.Ref("Job#") },
     }),
     async (request, reply) => {
+      const spec = resolveJobSpec(request.body);
+      refuseLargeArray(spec, deps.maxArrayTasks);
       const submission = {
-        spec: resolveJobSpec(request.body),
+        spec,
         user: userOf(request.identity),
         idempotencyKey: request.headers["idempotency-key"] ?? null,
       };

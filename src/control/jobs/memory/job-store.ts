@@ -1,11 +1,11 @@
 import { BerthError, isActive, type Job, type JobEvent, type JobState } from "../../../shared/domain/index.ts";
 import type { HistoryLine, Transition } from "../job-change.ts";
-import { claimsOf, JOB_STATES, matchesFilter, nodesOf, queueScore } from "../job-indexes.ts";
+import { claimsOf, isQueued, JOB_STATES, matchesFilter, nodesOf, queueScore } from "../job-indexes.ts";
 import type { JobFilter, JobPage, JobStore, PlacementRevision, SubmitRequest } from "../job-store.ts";
 import { parseCursor } from "../page-cursor.ts";
-import { fingerprint, newJob, submittedLine } from "../submission.ts";
+import { fingerprint, newJob, noTasks, submittedLine } from "../submission.ts";
 
-interface Memory {
+export interface Memory {
   jobs: Map<string, Job>;
   events: Map<string, JobEvent[]>;
   claims: Map<string, string>;
@@ -14,11 +14,12 @@ interface Memory {
   placements: number;
   lastId: number;
   eventSequence: number;
+  /** Ended tasks that wait again: their rows count no more. */
+  retaken: Set<string>;
 }
 
-/** The job rows in memory. Rows are never mutated, so they are handed out as they are. */
-export function createMemoryJobStore(fence: { last: number } = { last: 0 }): JobStore {
-  const memory: Memory = {
+export function emptyMemory(): Memory {
+  return {
     jobs: new Map(),
     events: new Map(),
     claims: new Map(),
@@ -27,12 +28,18 @@ export function createMemoryJobStore(fence: { last: number } = { last: 0 }): Job
     placements: 0,
     lastId: 0,
     eventSequence: 0,
+    retaken: new Set(),
   };
-  const all = () => [...memory.jobs.values()];
+}
+
+/** The job rows in memory. Rows are never mutated, so they are handed out as they are. */
+export function createMemoryJobStore(fence: { last: number } = { last: 0 }, memory = emptyMemory()): JobStore {
+  const all = () => [...memory.jobs.values()].map((job) => withTaskCounts(memory, job));
   return {
     submit: async (request, now) => submit(memory, request, now),
-    get: async (id) => memory.jobs.get(id) ?? null,
-    find: async (idOrName) => memory.jobs.get(idOrName) ?? all().findLast((job) => job.spec.name === idOrName) ?? null,
+    get: async (id) => readRow(memory, id),
+    find: async (idOrName) =>
+      readRow(memory, idOrName) ?? all().findLast((job) => job.spec.name === idOrName && job.task === undefined) ?? null,
     list: async (filter, { limit, cursor }) => list(all().reverse(), filter, limit, cursor),
     commit: async (previous, transition, now, revision, given) => {
       if (given !== undefined && given !== fence.last) throw new BerthError("conflict", "another control plane schedules now");
@@ -40,13 +47,13 @@ export function createMemoryJobStore(fence: { last: number } = { last: 0 }): Job
     },
     queue: async (limit) => {
       const pending = all()
-        .filter((job) => job.state === "pending")
+        .filter(isQueued)
         .sort((left, right) => queueScore(left) - queueScore(right) || Number(left.id) - Number(right.id));
       return {
         revision: memory.placements,
         pending: pending.slice(0, limit),
         pendingBeyond: Math.max(0, pending.length - limit),
-        active: all().filter((job) => isActive(job.state)),
+        active: all().filter((job) => isActive(job.state) && job.array === undefined),
       };
     },
     onNode: async (nodeId) => all().filter((job) => nodesOf(job).includes(nodeId)),
@@ -63,6 +70,20 @@ export function createMemoryJobStore(fence: { last: number } = { last: 0 }): Job
   };
 }
 
+export function readRow(memory: Memory, id: string): Job | null {
+  const job = memory.jobs.get(id);
+  return job === undefined ? null : withTaskCounts(memory, job);
+}
+
+function withTaskCounts(memory: Memory, job: Job): Job {
+  if (job.array === undefined) return job;
+  const tasks = noTasks();
+  for (const other of memory.jobs.values()) {
+    if (other.task?.arrayId === job.id && !memory.retaken.has(other.id)) tasks[other.state] += 1;
+  }
+  return { ...job, array: { ...job.array, tasks } };
+}
+
 function submit(memory: Memory, request: SubmitRequest, now: number) {
   const key = request.idempotencyKey === null ? null : `${request.user}\0${request.idempotencyKey}`;
   const known = key === null ? undefined : memory.idempotency.get(key);
@@ -73,7 +94,7 @@ function submit(memory: Memory, request: SubmitRequest, now: number) {
         `Idempotency-Key ${JSON.stringify(request.idempotencyKey)} was used for job ${known.id}, which differs`,
       );
     }
-    return { job: memory.jobs.get(known.id) as Job, replayed: true };
+    return { job: readRow(memory, known.id) as Job, replayed: true };
   }
   memory.lastId += 1;
   const job = newJob(String(memory.lastId), request, now);
@@ -111,7 +132,7 @@ function commit(memory: Memory, previous: Job, { job, history }: Transition, now
   return job;
 }
 
-function append(memory: Memory, job: Job, history: HistoryLine[], at: number): void {
+export function append(memory: Memory, job: Job, history: HistoryLine[], at: number): void {
   const events = memory.events.get(job.id) ?? [];
   for (const { type, message } of history) {
     memory.eventSequence += 1;

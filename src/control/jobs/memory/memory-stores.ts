@@ -1,5 +1,6 @@
 import type { Stores } from "../stores.ts";
-import { createMemoryJobStore } from "./job-store.ts";
+import { createMemoryArrayStore } from "./array-store.ts";
+import { createMemoryJobStore, emptyMemory } from "./job-store.ts";
 import { createMemoryLeaderStore } from "./leader-store.ts";
 import { createMemoryNodeStore, createMemoryTokenStore } from "./node-store.ts";
 import { createMemoryProjectStore } from "./project-store.ts";
@@ -8,9 +9,11 @@ import { createMemoryReservationStore } from "./reservation-store.ts";
 /** The same ports in memory: for tests, the simulator and `berth plan`. */
 export function createMemoryStores(): Stores {
   const fence = { last: 0 };
-  const jobs = createMemoryJobStore(fence);
+  const memory = emptyMemory();
+  const jobs = createMemoryJobStore(fence, memory);
   return {
     jobs,
+    arrays: createMemoryArrayStore(fence, memory),
     nodes: createMemoryNodeStore(),
     tokens: createMemoryTokenStore(),
     leader: createMemoryLeaderStore(fence),

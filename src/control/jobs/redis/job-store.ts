@@ -1,28 +1,27 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
-import { BerthError, isActive, type Job, type JobEvent, type JobState } from "../../../shared/domain/index.ts";
+import { BerthError, isActive, isTerminal, type Job, type JobEvent, type JobState } from "../../../shared/domain/index.ts";
 import type { Transition } from "../job-change.ts";
-import { claimsOf, idOfQueueMember, JOB_STATES, nodesOf, queueMember, queueScore } from "../job-indexes.ts";
+import { claimsOf, idOfQueueMember, isQueued, JOB_STATES, nodesOf, queueMember, queueScore } from "../job-indexes.ts";
 import type { JobStore, PlacementRevision, SubmitRequest } from "../job-store.ts";
 import type { Fence } from "../leader-store.ts";
 import { fingerprint, IDEMPOTENCY_TTL_SECONDS, newJob, submittedLine } from "../submission.ts";
 import type { ChangeListener } from "./change-listener.ts";
-import { createJobRows, encodeRow, type JobRows } from "./job-rows.ts";
-import { KEYS } from "./keys.ts";
+import { encodeRow, type JobRows } from "./job-rows.ts";
+import { KEYS, MOST_HISTORY } from "./keys.ts";
 import { listJobs } from "./list-jobs.ts";
 import { redisCall, runScript, script } from "./redis-call.ts";
+import { refusal } from "./refusal.ts";
 import { submitLua } from "./scripts/submit.lua.ts";
 import { transitionLua } from "./scripts/transition.lua.ts";
 
 const SUBMIT = script(submitLua);
 const TRANSITION = script(transitionLua);
-const MOST_HISTORY = 4000;
 const EVENTS_A_READ = 1000;
 const ACTIVE_STATES = JOB_STATES.filter(isActive);
 
 /** The truth over Redis. `changes` has a connection of its own. */
-export function createRedisJobStore(redis: Redis, changes: ChangeListener): JobStore {
-  const rows = createJobRows(redis);
+export function createRedisJobStore(redis: Redis, rows: JobRows, changes: ChangeListener): JobStore {
   const get = async (id: string) => (await rows.read([id]))[0] ?? null;
   return {
     get,
@@ -45,13 +44,21 @@ async function submit(redis: Redis, get: JobStore["get"], request: SubmitRequest
   const line = submittedLine(user);
   const idempotency =
     idempotencyKey === null ? "" : KEYS.idempotency(createHash("sha256").update(`${user}\0${idempotencyKey}`).digest("hex"));
-  const indexes = [KEYS.all, KEYS.state("pending"), KEYS.project(spec.project), KEYS.user(user), KEYS.name(spec.name), KEYS.queue];
+  const indexes = [
+    KEYS.all,
+    KEYS.state("pending"),
+    KEYS.project(spec.project),
+    KEYS.user(user),
+    KEYS.name(spec.name),
+    KEYS.queue,
+    KEYS.arrays,
+  ];
   const [id, code] = (await runScript(
     redis,
     SUBMIT,
     [KEYS.jobId, idempotency, ...indexes],
     [
-      ...[KEYS.jobPrefix, JSON.stringify(spec), encodeRow(draft), queueScore(draft), now, fingerprint(request)],
+      ...[KEYS.jobPrefix, JSON.stringify(spec), encodeRow(draft), isQueued(draft) ? queueScore(draft) : "", now, fingerprint(request)],
       ...[IDEMPOTENCY_TTL_SECONDS, line.type, line.message, KEYS.changedChannel],
     ],
   )) as [string, number];
@@ -82,26 +89,23 @@ async function commit(
     TRANSITION,
     [
       ...[KEYS.job(job.id), KEYS.events(job.id), KEYS.state(previous.state), KEYS.state(job.state), KEYS.queue, KEYS.claims],
-      ...[KEYS.placements, KEYS.leaderFence],
+      ...[KEYS.placements, KEYS.leaderFence, ...arrayKeys(job)],
     ],
     [
       ...[job.id, previous.state, previous.epoch, previous.version, job.state, job.epoch, job.version, encodeRow(job)],
       ...[score, queueMember(job.id), JSON.stringify(claimsOf(job)), JSON.stringify(nodesOf(job)), JSON.stringify(history), MOST_HISTORY],
       ...[now, KEYS.nodeJobsPrefix, KEYS.changedChannel, revision ?? "", placed ? "1" : "", fence ?? ""],
+      ...[job.task?.index ?? "", isTerminal(job.state) ? "1" : "", job.outcome?.exitCode ?? ""],
     ],
   )) as [number, string?, string?];
   if (code === 1) return job;
   throw refusal(code, job.id, claim, owner);
 }
 
-/** The scripts' negative codes, named once. */
-function refusal(code: number, id: string, claim = "", owner = ""): BerthError {
-  if (code === -1) return new BerthError("job_not_found", `no job ${id}`);
-  if (code === -2) return new BerthError("conflict", `job ${id} changed in the meantime`);
-  if (code === -3) return new BerthError("conflict", `${claim} belongs to job ${owner}`, { details: { claim, owner } });
-  if (code === -4) return new BerthError("conflict", "another placement came in between");
-  if (code === -5) return new BerthError("conflict", "another control plane schedules now");
-  return new BerthError("internal", `transition script returned ${code}`);
+/** Unused, but always there, for a job that is no task: a script's keys are counted. */
+function arrayKeys({ id, task }: Job): string[] {
+  const arrayId = task?.arrayId ?? id;
+  return [KEYS.arrayCounts(arrayId), KEYS.arrayLive(arrayId), KEYS.arrayFailed(arrayId)];
 }
 
 async function readQueue(redis: Redis, rows: JobRows, limit: number) {
@@ -122,9 +126,9 @@ async function readQueue(redis: Redis, rows: JobRows, limit: number) {
   const jobs = await rows.read([...new Set([...ids, ...(active as string[][]).flat()])]);
   return {
     revision: Number(revision ?? 0),
-    pending: jobs.filter((job) => job.state === "pending"),
+    pending: jobs.filter(isQueued),
     pendingBeyond: Math.max(0, Number(pendingCount) - ids.length),
-    active: jobs.filter((job) => isActive(job.state)),
+    active: jobs.filter((job) => isActive(job.state) && job.array === undefined),
   };
 }
 

@@ -4,7 +4,7 @@ import type { JobState } from "../../../shared/domain/index.ts";
  * The whole keyspace (database 0). `{berth}` is a hash tag: every key lies in one slot, so a script may touch any of them.
  *
  *   {berth}:job-id                       string  the last job id given (INCR)
- *   {berth}:job:<id>                     hash    spec (JSON, never changes), row (JSON, the rest), state, epoch, version,
+ *   {berth}:job:<id>                     hash    spec (JSON, never changes; a task's is its array's), row (JSON, the rest), state, epoch, version,
  *                                                claims (JSON array), nodes (JSON array)
  *   {berth}:job:<id>:events              stream  epoch, at, type, message
  *   {berth}:jobs:all                     zset    id by id: newest first is ZREVRANGE
@@ -12,6 +12,12 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:jobs:project:<project>       zset    "
  *   {berth}:jobs:user:<user>             zset    "
  *   {berth}:jobs:name:<name>             zset    "
+ *   {berth}:jobs:array:<array>           zset    ids of its tasks' rows
+ *   {berth}:arrays                       set     ids of arrays that have not ended
+ *   {berth}:array:<id>:counts            hash    state -> tasks whose row is in it
+ *   {berth}:array:<id>:tasks             hash    index -> id of the task's newest row
+ *   {berth}:array:<id>:live              set     ids of tasks that have not ended
+ *   {berth}:array:<id>:failed            hash    index -> exit code of a failed task, "" without one
  *   {berth}:jobs:queue                   zset    pending ids by (priority, queuedAt), see job-indexes.ts
  *   {berth}:jobs:node:<node>             set     ids with an active assignment on the node
  *   {berth}:claims                       hash    <node>/<gpu uuid> -> id of the job that owns the GPU
@@ -40,6 +46,12 @@ export const KEYS = {
   project: (project: string) => `${PREFIX}jobs:project:${project}`,
   user: (user: string) => `${PREFIX}jobs:user:${user}`,
   name: (name: string) => `${PREFIX}jobs:name:${name}`,
+  array: (id: string) => `${PREFIX}jobs:array:${id}`,
+  arrays: `${PREFIX}arrays`,
+  arrayCounts: (id: string) => `${PREFIX}array:${id}:counts`,
+  arrayTasks: (id: string) => `${PREFIX}array:${id}:tasks`,
+  arrayLive: (id: string) => `${PREFIX}array:${id}:live`,
+  arrayFailed: (id: string) => `${PREFIX}array:${id}:failed`,
   queue: `${PREFIX}jobs:queue`,
   nodeJobsPrefix: `${PREFIX}jobs:node:`,
   nodeJobs: (nodeId: string) => `${PREFIX}jobs:node:${nodeId}`,
@@ -56,3 +68,6 @@ export const KEYS = {
   reservations: `${PREFIX}reservations`,
   changedChannel: `${PREFIX}job-changed`,
 } as const;
+
+/** Lines of one job's history that are kept. */
+export const MOST_HISTORY = 4000;

@@ -32,6 +32,7 @@ export async function listJobs(redis: Redis, rows: JobRows, filter: JobFilter, l
 }
 
 function indexesFor(filter: JobFilter): string[] {
+  if (filter.array !== undefined) return [KEYS.array(filter.array)];
   if (filter.name !== undefined) return [KEYS.name(filter.name)];
   if (filter.states !== undefined) return [...new Set(filter.states)].map((state) => KEYS.state(state));
   if (filter.user !== undefined) return [KEYS.user(filter.user)];

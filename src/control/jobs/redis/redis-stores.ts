@@ -1,7 +1,9 @@
 import type { Redis } from "ioredis";
 import type { Stores } from "../stores.ts";
+import { createRedisArrayStore } from "./array-store.ts";
 import { listenForChanges } from "./change-listener.ts";
 import { connectRedis, type RedisAddress, redisReady } from "./connection.ts";
+import { createJobRows } from "./job-rows.ts";
 import { createRedisJobStore } from "./job-store.ts";
 import { KEYS } from "./keys.ts";
 import { createRedisLeaderStore } from "./leader-store.ts";
@@ -30,7 +32,8 @@ export interface RedisStores extends Stores {
 export async function createRedisStores({ address, onError, readyTimeoutMs = 10_000 }: RedisStoresOptions): Promise<RedisStores> {
   const redis = connectRedis(address, onError);
   const subscriber = connectRedis(address, onError);
-  const jobs = createRedisJobStore(redis, listenForChanges(subscriber, KEYS.changedChannel));
+  const rows = createJobRows(redis);
+  const jobs = createRedisJobStore(redis, rows, listenForChanges(subscriber, KEYS.changedChannel));
   const close = async () => {
     await jobs.close();
     redis.disconnect();
@@ -44,6 +47,7 @@ export async function createRedisStores({ address, onError, readyTimeoutMs = 10_
   return {
     redis,
     jobs,
+    arrays: createRedisArrayStore(redis, rows),
     nodes: createRedisNodeStore(redis),
     tokens: createRedisTokenStore(redis),
     leader: createRedisLeaderStore(redis),

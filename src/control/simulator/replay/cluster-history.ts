@@ -5,7 +5,10 @@ import type { ReplayJob, ReplayNode } from "./replay-job.ts";
 export function historyJobs(jobs: readonly Job[], sinceMs: number): ReplayJob[] {
   const ran = jobs.flatMap((job) => {
     const { startedAt, finishedAt } = job;
-    return startedAt === null || finishedAt === null || job.submittedAt < sinceMs ? [] : [{ job, startedAt, finishedAt }];
+    // An array's own row only stands for its tasks.
+    return startedAt === null || finishedAt === null || job.submittedAt < sinceMs || job.array !== undefined
+      ? []
+      : [{ job, startedAt, finishedAt }];
   });
   const first = ran.reduce((least, { job }) => Math.min(least, job.submittedAt), Number.POSITIVE_INFINITY);
   return ran

@@ -3,11 +3,13 @@
  * A GPU that another job owns refuses the whole change: no GPU ever has two owners, whoever decides.
  *
  * KEYS  1 job  2 events  3 index of the old state  4 index of the new state  5 jobs:queue  6 claims  7 placements  8 leader:fence
+ *       9 array's task counts  10 its live tasks  11 its failed tasks
  * ARGV  1 id  2 state  3 epoch  4 version (as read)  5 new state  6 new epoch  7 new version  8 row JSON
  *       9 queue score, "" when not pending  10 queue member  11 claims, JSON array  12 nodes, JSON array
  *       13 history, JSON array of {type, message}  14 most history lines kept  15 now  16 key prefix of the node sets
  *       17 channel  18 placement revision, "" when it does not matter  19 "1" when this is a placement
- *       20 fence of the leader that decided it, "" when anybody may
+ *       20 fence of the leader that decided it, "" when anybody may  21 index of the task, "" for a job that is none
+ *       22 "1" when it has ended  23 exit code, "" for none
  * Returns  {1}; {-1} no such job; {-2} the row has changed; {-3, claim, owner} a GPU is another job's;
  *          {-4} placements were made since the revision; {-5} another leads now
  */
@@ -40,6 +42,12 @@ else
   redis.call('ZADD', KEYS[5], ARGV[9], ARGV[10])
 end
 if ARGV[19] == '1' then redis.call('INCR', KEYS[7]) end
+if ARGV[21] ~= '' and ARGV[2] ~= ARGV[5] then
+  redis.call('HINCRBY', KEYS[9], ARGV[2], -1)
+  redis.call('HINCRBY', KEYS[9], ARGV[5], 1)
+  if ARGV[22] == '1' then redis.call('SREM', KEYS[10], ARGV[1]) end
+  if ARGV[5] == 'failed' then redis.call('HSET', KEYS[11], ARGV[21], ARGV[23]) end
+end
 for _, line in ipairs(cjson.decode(ARGV[13])) do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[14], '*', 'epoch', ARGV[6], 'at', ARGV[15], 'type', line.type, 'message', line.message)
 end
