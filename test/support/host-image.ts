@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Image, ImageStore } from "../../src/node/images/index.ts";
-import { platformArchitecture } from "../../src/node/images/index.ts";
+import { platformArchitecture } from "../../src/shared/oci/index.ts";
 
 const run = promisify(execFile);
 export const HOST_IMAGE = "host-programs:latest";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type Image, platformArchitecture, storePaths } from "../images/index.ts";
+import { platformArchitecture } from "../../shared/oci/index.ts";
+import { type Image, storePaths } from "../images/index.ts";
 import { openBuildCache } from "./build-cache.ts";
 import { buildError, instructionError } from "./build-error.ts";
 import type { BuildRun, Verb } from "./build-run.ts";

@@ -1,6 +1,5 @@
-import { chainIdsOf } from "../../shared/oci/index.ts";
+import { chainIdsOf, platformArchitecture } from "../../shared/oci/index.ts";
 import type { Descriptor, Image, ImageConfig } from "../images/index.ts";
-import { platformArchitecture } from "../images/index.ts";
 import type { Lookup } from "./dockerfile/words.ts";
 
 /** A stage as far as it is built. Instructions return a new one. */

@@ -1,4 +1,3 @@
-export { platformArchitecture } from "./archive/load-oci-layout.ts";
 export { bootstrapImage } from "./bootstrap/bootstrap-image.ts";
 export type { LayeredRecipe } from "./bootstrap/layered-recipes.ts";
 export { dockerfileOf as layeredDockerfile, layeredRecipe } from "./bootstrap/layered-recipes.ts";

@@ -55,7 +55,7 @@ it("the images show their layers, their history, what they share, and that they 
   expect(await ok("images", "du")).toContain("sharing saves");
   expect(await ok("images", "verify", "tuned:1", "tiny")).toMatch(/tuned:1 is whole: 4 blobs hashed\ntiny is whole/);
   expect(await ok("images", "scrub", "--unpacked", "--rate", "1GiB")).toMatch(/blobs hashed/);
-  await ok("images", "copy", "tuned:1", "registry.example/tuned:2");
+  await ok("images", "tag", "tuned:1", "registry.example/tuned:2");
   await ok("images", "save", "--format", "docker-archive", "-o", join(berth.dataDir, "out.tar"), "tuned:1", "tiny");
   expect(await ok("images", "load", "-i", join(berth.dataDir, "out.tar"))).toContain("tuned:1");
   await ok("images", "rm", "registry.example/tuned:2", "imported:1");

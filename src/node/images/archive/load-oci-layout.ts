@@ -1,5 +1,12 @@
 import { BerthError } from "../../../shared/domain/index.ts";
-import { type Descriptor, isIndexType, isManifestType, MAX_MANIFEST_BYTES, parseIndex } from "../../../shared/oci/index.ts";
+import {
+  type Descriptor,
+  isIndexType,
+  isManifestType,
+  MAX_MANIFEST_BYTES,
+  parseIndex,
+  platformArchitecture,
+} from "../../../shared/oci/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { Image } from "../types.ts";
 import type { LoadPorts } from "./load-archive.ts";
@@ -46,10 +53,4 @@ function namesOf(entry: IndexEntry): string[] {
   const short = entry.annotations?.[REF_NAME];
   if (full !== undefined) return [full];
   return short !== undefined && /[/:]/.test(short) ? [short] : [];
-}
-
-/** GOARCH's name of this machine. */
-export function platformArchitecture(): string {
-  const names: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", ia32: "386" };
-  return names[process.arch] ?? process.arch;
 }

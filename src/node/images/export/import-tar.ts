@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { Readable as Stream } from "node:stream";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { platformArchitecture } from "../archive/load-oci-layout.ts";
+import { platformArchitecture } from "../../../shared/oci/index.ts";
 import { decompressed } from "../content/compression.ts";
 import type { Image, ImageConfig, ImageStore } from "../types.ts";
 

@@ -7,6 +7,7 @@ import {
   type Manifest,
   parseImageConfig,
   parseManifest,
+  parsePlatform,
   parseReference,
   type Reference,
   type RegistryClient,
@@ -23,7 +24,7 @@ import type { LayerSource, Unpack, UnpackableImage } from "../unpack/unpack-imag
 import { DOWNLOAD_LIMITS, type DownloadLimits } from "./download-blob.ts";
 import { type BlobFetch, startFetch } from "./fetch-blob-once.ts";
 import { createProgressMeter } from "./progress-meter.ts";
-import { parsePlatform, resolveManifest } from "./resolve-manifest.ts";
+import { resolveManifest } from "./resolve-manifest.ts";
 import { createSharedFetches } from "./shared-fetches.ts";
 
 /** What pulling needs of the store. */

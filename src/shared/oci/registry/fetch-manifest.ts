@@ -1,11 +1,12 @@
 import { BerthError } from "../../domain/index.ts";
-import { digestOf, isDigest } from "../digest.ts";
+import { digestLike, digestOf, isAnyDigest } from "../digest.ts";
 import { MAX_MANIFEST_BYTES } from "../manifest.ts";
 import { DOCKER_MEDIA_TYPES, isIndexType, isManifestType, MEDIA_TYPES } from "../media-types.ts";
 import { answerError, readSmallBody } from "./answers.ts";
 import type { EndpointSession } from "./endpoint-session.ts";
 
 export interface FetchedManifest {
+  /** The one that was asked for by digest, else its sha256. */
   digest: string;
   kind: "manifest" | "index";
   mediaType: string;
@@ -27,7 +28,7 @@ export async function fetchManifest(
   reference: string,
   signal: AbortSignal,
 ): Promise<FetchedManifest> {
-  const what = `the manifest ${repository}${isDigest(reference) ? "@" : ":"}${reference}`;
+  const what = `the manifest ${repository}${isAnyDigest(reference) ? "@" : ":"}${reference}`;
   const path = `${repository}/manifests/${reference}`;
   const answer = await session.send(
     { method: "GET", path, headers: { accept: ACCEPT }, scopes: [`repository:${repository}:pull`] },
@@ -55,12 +56,12 @@ async function readManifestBody(read: () => Promise<Buffer>): Promise<Buffer> {
 
 /** By digest: the bytes must have it. By tag: they must have the one the header names, when it names one. */
 function checkedDigest(bytes: Buffer, reference: string, header: string | undefined, what: string): string {
-  const expected = isDigest(reference) ? reference : header;
-  const actual = digestOf(bytes);
+  const expected = isAnyDigest(reference) ? reference : header;
   // A header of another algorithm says nothing that could be checked here.
-  if (expected !== undefined && isDigest(expected) && actual !== expected)
+  const actual = expected !== undefined && isAnyDigest(expected) ? digestLike(expected, bytes) : digestOf(bytes);
+  if (expected !== undefined && isAnyDigest(expected) && actual !== expected)
     throw new BerthError("digest_mismatch", `${what} has digest ${actual}, expected ${expected}`);
-  return actual;
+  return isAnyDigest(reference) ? actual : digestOf(bytes);
 }
 
 /** @throws BerthError image_invalid */

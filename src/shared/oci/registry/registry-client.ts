@@ -24,13 +24,16 @@ export interface RegistryClient {
   /** What the registry, or the first mirror that knows of any, lists as being about a manifest; retried. @throws BerthError registry_* */
   referrers(repository: string, digest: string, signal: AbortSignal): Promise<ArtifactDescriptor[]>;
   uploadBlob(repository: string, blob: BlobToUpload, signal: AbortSignal): Promise<UploadOutcome>;
-  /** By tag or digest. @throws BerthError registry_*, digest_mismatch when the registry stored other bytes */
+  /**
+   * By tag or digest. Says whether the registry lists the manifest as a referrer of its subject by itself (OCI-Subject).
+   * @throws BerthError registry_*, digest_mismatch when the registry stored other bytes
+   */
   putManifest(
     repository: string,
     reference: string,
     manifest: { bytes: Uint8Array; mediaType: string; digest: string },
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<{ subjectListed: boolean }>;
   /** Resolves when the registry takes the credentials. @throws BerthError registry_denied, registry_unavailable */
   checkAccess(signal: AbortSignal): Promise<void>;
   readonly retry: RetryPolicy;
@@ -106,7 +109,7 @@ async function putManifest(
   reference: string,
   { bytes, mediaType, digest }: { bytes: Uint8Array; mediaType: string; digest: string },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ subjectListed: boolean }> {
   const headers = { "content-type": mediaType, "content-length": String(bytes.byteLength) };
   const scopes = [`repository:${repository}:pull,push`];
   const answer = await session.send(
@@ -117,8 +120,9 @@ async function putManifest(
     throw await answerError(answer, `the manifest ${repository}:${reference}`, "registry_error");
   answer.body.destroy();
   const stored = answer.headers["docker-content-digest"];
-  if (stored?.startsWith("sha256:") && stored !== digest)
+  if (stored !== undefined && stored.slice(0, 7) === digest.slice(0, 7) && stored !== digest)
     throw new BerthError("digest_mismatch", `${answer.url.host} stored the manifest as ${stored}, expected ${digest}`);
+  return { subjectListed: answer.headers["oci-subject"] !== undefined };
 }
 
 async function checkAccess(session: EndpointSession, signal: AbortSignal): Promise<void> {
