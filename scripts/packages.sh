@@ -14,6 +14,7 @@ RUNTIME_PACKAGES=(
   mmdebstrap                        # makes base images from the distribution's packages
   zstd                              # reads layers compressed with it where Node is older than 22.15
   ca-certificates                   # TLS to package mirrors and registries
+  openssl                           # makes and signs the certificates of a cluster of several machines
 )
 
 # What building the addon and the hook needs.

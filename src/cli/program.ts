@@ -3,7 +3,7 @@ import type { CliIo } from "./cli-io.ts";
 import { withHost, withNode } from "./client/connect.ts";
 import { VERBS, type VerbEntry } from "./verbs/catalogue.ts";
 
-const OPTIONS_WITH_VALUE = new Set(["--host", "--token", "--token-file", "--node"]);
+const OPTIONS_WITH_VALUE = new Set(["--host", "--token", "--token-file", "--ca-file", "--node"]);
 
 /** The verb of a command line: its first word that is neither an option nor the value of one. */
 export function verbOf(argv: readonly string[]): VerbEntry | undefined {

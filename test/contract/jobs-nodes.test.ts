@@ -72,6 +72,29 @@ describe.each(storeAdapters())("nodes and tokens over $name", ({ open, close }) 
     expect(await stores.tokens.verify("join", `${token}x`, now)).toBe(false);
     expect(await stores.tokens.verify("join", token, expiresAt)).toBe(false);
   });
+
+  test("a join token is for one node, who may use it again until it ends", async () => {
+    const now = Date.now();
+    const { token, expiresAt } = await stores.tokens.create("join", 60, now);
+    const api = await stores.tokens.create("api", 60, now);
+    expect(await stores.tokens.claimJoin(`${token}x`, "claimer", now)).toBe("unknown");
+    expect(await stores.tokens.claimJoin(api.token, "claimer", now)).toBe("unknown");
+    const claims = await Promise.all(["claimer", "thief"].map((name) => stores.tokens.claimJoin(token, name, now)));
+    expect(claims).toEqual(["ok", "used"]);
+    expect(await stores.tokens.claimJoin(token, "claimer", now)).toBe("ok");
+    expect(await stores.tokens.claimJoin(token, "claimer", expiresAt)).toBe("unknown");
+  });
+
+  test("a removed node is forgotten with its credential, and its name is free", async () => {
+    const { credential } = await stores.nodes.join("leaving", T);
+    await stores.nodes.recordSync(nodeReport("leaving", "b1", 1), T);
+    await stores.nodes.remove("leaving");
+    expect(await stores.nodes.authenticate("leaving", credential)).toBe(false);
+    expect(await stores.nodes.get("leaving")).toBeNull();
+    expect((await stores.nodes.list()).map(({ id }) => id)).not.toContain("leaving");
+    await expect(stores.nodes.remove("leaving")).rejects.toMatchObject({ code: "node_not_found" });
+    await stores.nodes.join("leaving", T);
+  });
 });
 
 function nodeReport(nodeId: string, bootId: string, sentAt: number) {

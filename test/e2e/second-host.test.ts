@@ -36,7 +36,7 @@ afterAll(async () => {
 
 function startAgent(token: string): ChildProcess {
   const [file = "", ...enter] = second.enter;
-  const options = ["--join", `http://${berth.listen}`, "--name", "second", "--data-dir", secondDir, "--simulate-gpus", "1"];
+  const options = ["--join", `https://${berth.listen}`, "--name", "second", "--data-dir", secondDir, "--simulate-gpus", "1"];
   const child = spawn(file, [...enter, process.execPath, BERTH, "agent", ...options], {
     env: { PATH: process.env.PATH, NO_COLOR: "1", BERTH_JOIN_TOKEN: token },
     stdio: ["ignore", "pipe", "pipe"],
@@ -75,6 +75,30 @@ test("an agent with a token joins, and shows no token in its output or command l
   });
   expect(agentOutput).not.toContain(token);
   await loadTinyImage(berth, { node: `unix://${join(secondDir, "run/node.sock")}` });
+});
+
+test("a user on the other machine calls the API over TLS, knowing the CA by the token; in clear the token is not sent", async () => {
+  const { stdout } = await berth.cli("token", "create", "--kind", "api");
+  const ask = async (host: string, token: string, ...more: string[]) => {
+    const [file = "", ...enter] = second.enter;
+    const env = { PATH: process.env.PATH, NO_COLOR: "1", BERTH_TOKEN: token, BERTH_HOST: host };
+    const child = spawn(file, [...enter, process.execPath, BERTH, "nodes", "-o", "name", ...more], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [out, problem] = ["", ""];
+    child.stdout.on("data", (text: Buffer) => (out += text.toString()));
+    child.stderr.on("data", (text: Buffer) => (problem += text.toString()));
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    return { code, out, problem };
+  };
+  const secure = await ask(`https://${berth.listen}`, stdout.trim());
+  expect(secure, secure.problem).toMatchObject({ code: 0, out: expect.stringContaining("node/second") });
+  const plain = await ask(`http://${berth.listen}`, stdout.trim());
+  expect(plain.code).not.toBe(0);
+  expect(plain.problem).toContain("the token would travel in clear");
+  const other = await ask(`https://${berth.listen}`, stdout.trim().replace(/[a-f0-9]{64}$/, "0".repeat(64)));
+  expect(other.problem).toContain("another CA than the token was made for");
 });
 
 test("a gang of two runs one replica on each host, and the ranks reach each other", async () => {

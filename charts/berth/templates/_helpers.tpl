@@ -22,6 +22,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 
+{{- define "berth.caSecret" -}}
+{{- .Values.clusterCaSecret | default (printf "%s-ca" (include "berth.fullname" .)) -}}
+{{- end -}}
+
 {{- /* Kept across upgrades: agents that joined with it keep their own credential, but new nodes need it again. */ -}}
 {{- define "berth.joinToken" -}}
 {{- $existing := lookup "v1" "Secret" .Release.Namespace (printf "%s-join" (include "berth.fullname" .)) -}}

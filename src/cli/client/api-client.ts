@@ -69,6 +69,7 @@ export interface ApiClient {
   nodes(signal?: AbortSignal): Promise<NodeView[]>;
   node(id: string): Promise<NodeView>;
   patchNode(id: string, patch: NodePatch): Promise<NodeView>;
+  removeNode(id: string): Promise<void>;
   explain(job: string): Promise<ExplanationView>;
   plan(spec: JobSpecInput): Promise<ExplanationView>;
   projects(): Promise<ProjectView[]>;
@@ -106,6 +107,7 @@ export function apiClient(http: HttpClient): ApiClient {
     nodes: async (signal) => itemsOf(await http.json<NodeView[] | { items: NodeView[] }>({ path: "/v1/nodes", ...withSignal(signal) })),
     node: (id) => http.json<NodeView>({ path: `/v1/nodes/${encodeURIComponent(id)}` }),
     patchNode: (id, patch) => http.json<NodeView>({ method: "PATCH", path: `/v1/nodes/${encodeURIComponent(id)}`, body: patch }),
+    removeNode: (id) => remove(http, `/v1/nodes/${encodeURIComponent(id)}`),
     explain: (id) => http.json<ExplanationView>({ path: `${job(id)}/explain` }),
     plan: (spec) => http.json<ExplanationView>({ method: "POST", path: "/v1/plan", body: spec }),
     projects: async () => (await http.json<{ items: ProjectView[] }>({ path: "/v1/projects" })).items,
@@ -113,12 +115,14 @@ export function apiClient(http: HttpClient): ApiClient {
     setProject: (name, input) => http.json<ProjectView>({ method: "PUT", path: `/v1/projects/${encodeURIComponent(name)}`, body: input }),
     reservations: async () => (await http.json<{ items: ReservationView[] }>({ path: "/v1/reservations" })).items,
     createReservation: (input) => http.json<ReservationView>({ method: "POST", path: "/v1/reservations", body: input }),
-    removeReservation: async (name) => {
-      await (await http.open({ method: "DELETE", path: `/v1/reservations/${encodeURIComponent(name)}` })).resume();
-    },
+    removeReservation: (name) => remove(http, `/v1/reservations/${encodeURIComponent(name)}`),
     version: (signal) => http.json<ServerVersion>({ path: "/v1/version", ...withSignal(signal) }),
     createToken: (kind, ttlSeconds) => http.json<Token>({ method: "POST", path: "/v1/tokens", body: { kind, ttlSeconds } }),
   };
+}
+
+async function remove(http: HttpClient, path: string): Promise<void> {
+  (await http.open({ method: "DELETE", path })).resume();
 }
 
 async function listJobs(http: HttpClient, filter: JobFilter, signal?: AbortSignal): Promise<Job[]> {

@@ -1,6 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { Readable } from "node:stream";
+import { describeTlsError } from "../../shared/certificates/index.ts";
 import { BerthError } from "../../shared/domain/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { problemToError } from "./problem.ts";
@@ -24,15 +25,23 @@ export interface HttpClient {
   json<T>(request: HttpRequest): Promise<T>;
 }
 
+export interface Credentials {
+  token: string | null;
+  /** The CA (PEM) that a server with https must be of; null for the system's. */
+  ca(): Promise<string | null>;
+}
+
+export const NO_CREDENTIALS: Credentials = { token: null, ca: async () => null };
+
 /** What to say when nothing answers at an endpoint. */
 export type Unavailable = "control_plane_unavailable" | "node_unavailable";
 
 const LARGEST_JSON_BYTES = 256 * 1024 * 1024;
 
 /** node:http rather than undici: it is in the binary already, so `berth` starts faster. */
-export function httpClient(endpoint: Endpoint, token: string | null, unavailable: Unavailable): HttpClient {
+export function httpClient(endpoint: Endpoint, credentials: Credentials, unavailable: Unavailable): HttpClient {
   const open = async (request: HttpRequest) => {
-    const response = await send(endpoint, token, request).catch((error: unknown) => {
+    const response = await send(endpoint, credentials.token, await credentials.ca(), request).catch((error: unknown) => {
       throw connectionError(error, endpoint, unavailable);
     });
     const status = response.statusCode ?? 0;
@@ -42,9 +51,9 @@ export function httpClient(endpoint: Endpoint, token: string | null, unavailable
   return { endpoint, open, json: async (request) => parse(await text(await open(request)), endpoint.label) };
 }
 
-function send(endpoint: Endpoint, token: string | null, request: HttpRequest): Promise<http.IncomingMessage> {
+function send(endpoint: Endpoint, token: string | null, ca: string | null, request: HttpRequest): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const outgoing = start(endpoint, token, request, resolve);
+    const outgoing = start(endpoint, token, ca, request, resolve);
     outgoing.on("error", reject);
     outgoing.on("socket", (socket) => socket.setKeepAlive(true, 15_000));
     if (request.stream) {
@@ -56,7 +65,13 @@ function send(endpoint: Endpoint, token: string | null, request: HttpRequest): P
   });
 }
 
-function start(endpoint: Endpoint, token: string | null, request: HttpRequest, onResponse: (response: http.IncomingMessage) => void) {
+function start(
+  endpoint: Endpoint,
+  token: string | null,
+  ca: string | null,
+  request: HttpRequest,
+  onResponse: (response: http.IncomingMessage) => void,
+) {
   const options: http.RequestOptions = {
     method: request.method ?? "GET",
     path: request.path + queryString(request.query ?? {}),
@@ -67,7 +82,9 @@ function start(endpoint: Endpoint, token: string | null, request: HttpRequest, o
   if (endpoint.kind === "unix") return http.request({ ...options, socketPath: endpoint.socketPath, host: "localhost" }, onResponse);
   const { hostname, port, protocol } = endpoint.url;
   const target = { ...options, hostname: hostname.replace(/^\[|\]$/g, ""), ...(port ? { port } : {}) };
-  return protocol === "https:" ? https.request(target, onResponse) : http.request(target, onResponse);
+  return protocol === "https:"
+    ? https.request({ ...target, ...(ca === null ? {} : { ca }) }, onResponse)
+    : http.request(target, onResponse);
 }
 
 function headersOf(token: string | null, request: HttpRequest): Record<string, string> {
@@ -121,8 +138,14 @@ function connectionError(error: unknown, endpoint: Endpoint, unavailable: Unavai
       details: { hint: "run as root, or use --host http://127.0.0.1:8470 with a token from `berth token create`" },
     });
   }
+  const untrusted = describeTlsError(error, endpoint.label);
+  if (untrusted !== null) return untrusted;
   const what = unavailable === "control_plane_unavailable" ? "control plane" : "agent of the node";
   return new BerthError(unavailable, `cannot reach the ${what} at ${endpoint.label} (${code || (error as Error).message})`, {
     cause: error,
+    // A server with TLS hangs up on who does not speak it.
+    ...(endpoint.kind === "tcp" && endpoint.url.protocol === "http:" && code === "ECONNRESET"
+      ? { details: { hint: `perhaps it speaks TLS: try --host https://${endpoint.url.host}` } }
+      : {}),
   });
 }

@@ -13,8 +13,6 @@ import { action, examples } from "../verb.ts";
 
 interface Options {
   join?: string;
-  token?: string;
-  tokenFile?: string;
   dataDir: string;
   runDir?: string;
   name?: string;
@@ -33,12 +31,21 @@ interface Options {
   exitWithStdin?: boolean;
 }
 
+interface GlobalOptions {
+  token?: string;
+  tokenFile?: string;
+  caFile?: string;
+  insecureHttp?: boolean;
+}
+
 export function agentVerb(io: CliIo): Command {
   const command = new Command("agent")
     .description("Join this machine to a control plane and run its jobs.")
-    .option("--join <url>", "the control plane (BERTH_HOST): http://host:8470")
+    .option("--join <url>", "the control plane (BERTH_HOST): https://host:8470")
     .option("--token <token>", "join token, only for the first start; prefer BERTH_JOIN_TOKEN or --token-file")
     .option("--token-file <path>", "file holding the join token (BERTH_JOIN_TOKEN_FILE)")
+    .option("--ca-file <path>", "PEM file of the control plane's CA (BERTH_CA_FILE); a join token carries its fingerprint")
+    .option("--insecure-http", "join over http:// although others could listen")
     .option("--data-dir <folder>", "images, volumes, identity (BERTH_DATA_DIR)", io.env["BERTH_DATA_DIR"] || DEFAULT_DATA_DIR)
     .option("--run-dir <folder>", "sockets and leases")
     .option("--name <name>", "name of this node (default: the host's)")
@@ -57,23 +64,25 @@ export function agentVerb(io: CliIo): Command {
     .addOption(new Option("--exit-with-stdin").hideHelp())
     .action(action(io, (options: Options, self: Command) => runAgentVerb(io, options, self)));
   return examples(command, [
-    "BERTH_JOIN_TOKEN=$(ssh head berth token create) berth agent --join http://head:8470",
-    "berth agent --join http://head:8470 --token-file join.token",
+    "BERTH_JOIN_TOKEN=$(ssh head berth token create) berth agent --join https://head:8470",
+    "berth agent --join https://head:8470 --token-file join.token",
   ]);
 }
 
 async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise<number> {
   const join = options.join ?? io.env["BERTH_HOST"];
-  if (!join) throw new BerthError("invalid_request", "no control plane is named", { details: { hint: "add --join http://HOST:8470" } });
+  if (!join) throw new BerthError("invalid_request", "no control plane is named", { details: { hint: "add --join https://HOST:8470" } });
   const paths = berthPaths(options.dataDir, options.runDir);
   await makePrivateFolder(paths.runDir);
   if (options.simulateGpus !== undefined) warnSimulatedGpus(io, `this node will show ${options.simulateGpus}`);
-  // --token and --token-file also exist before the verb, where they mean the API's: commander hands those here too.
-  const { token, tokenFile } = self.optsWithGlobals<{ token?: string; tokenFile?: string }>();
+  // --token, --ca-file and the like also exist before the verb, where they mean the API's: commander hands those here too.
+  const { token, tokenFile, caFile, insecureHttp } = self.optsWithGlobals<GlobalOptions>();
   const agentOptions = {
     join,
     token: token ?? null,
     tokenFile: tokenFile ?? (io.env["BERTH_JOIN_TOKEN_FILE"] || null),
+    caFile: caFile ?? (io.env["BERTH_CA_FILE"] || null),
+    insecureHttp: insecureHttp ?? false,
     name: options.name ?? null,
     address: options.address ?? null,
     dataDir: paths.dataDir,

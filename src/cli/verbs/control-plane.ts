@@ -8,19 +8,21 @@ import { berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth
 import { type ControlPlaneOptions, schedulingOptions, withControlPlaneOptions } from "../supervise/control-plane-options.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
 import { runUntilStopped } from "../supervise/run-until-stopped.ts";
+import { type TlsOptions, tlsSettings, withTls } from "../supervise/tls-options.ts";
 import { action, examples } from "../verb.ts";
 
-interface Options extends ControlPlaneOptions {
+interface Options extends ControlPlaneOptions, TlsOptions {
   dataDir: string;
   runDir?: string;
   listen: string;
   lease?: string;
+  nodeCertificateLifetime?: string;
   embedded?: boolean;
   exitWithStdin?: boolean;
 }
 
 export function controlPlaneVerb(io: CliIo): Command {
-  const command = new Command("control-plane")
+  const command = withTls(new Command("control-plane"))
     .description(
       "Run the control plane alone; BERTH_REDIS_URL names its Redis, BERTH_JOIN_TOKEN_FILE a lasting join token. `berth up` starts it for one machine.",
     )
@@ -28,6 +30,7 @@ export function controlPlaneVerb(io: CliIo): Command {
     .option("--run-dir <folder>", "folder of api.sock")
     .option("--listen <host:port>", "address of the API", DEFAULT_LISTEN)
     .option("--lease <duration>", "how long a node may be out of touch before its jobs move", duration)
+    .option("--node-certificate-lifetime <duration>", "how long a node's certificate is valid before it must be renewed", duration, "4h")
     .option("--embedded", "the Redis is this Berth's own: refuse wrong settings instead of warning")
     .addOption(new Option("--exit-with-stdin").hideHelp())
     .action(action(io, (options: Options) => runAlone(io, options)));
@@ -57,6 +60,8 @@ async function runAlone(io: CliIo, options: Options): Promise<number> {
         ...lease,
         ...preset,
         ...schedulingOptions(options),
+        ...tlsSettings(options),
+        nodeCertificateMs: parseDurationSeconds(options.nodeCertificateLifetime ?? "4h") * 1000,
       },
       signal,
     ),

@@ -7,7 +7,7 @@ import { action, examples } from "../verb.ts";
 
 /** `berth node ACTION NODE...`: what operators say about machines. */
 export function nodeVerb(io: CliIo): Command {
-  const command = new Command("node").description("Cordon, drain, label, taint or release machines.");
+  const command = new Command("node").description("Cordon, drain, label, taint, release or remove machines.");
   const patching = (name: string, description: string, patch: NodePatch) =>
     examples(
       withHost(command.command(name))
@@ -33,15 +33,36 @@ export function nodeVerb(io: CliIo): Command {
     );
   writing("label", "Set or remove labels that jobs choose nodes by.", "berth node label gpu-07 rack=r12 zone-", labelPatch);
   writing("taint", "Keep jobs away unless they tolerate it.", "berth node taint gpu-07 team=vision", taintPatch);
+  examples(
+    withHost(command.command("rm"))
+      .description("Take nodes out of the cluster: their credentials and certificates end. No job may be on them.")
+      .argument("<node...>", "names")
+      .action(action(io, (nodes: string[], _options: object, self: Command) => removeNodes(io, nodes, self))),
+    ["berth node rm gpu-07"],
+  );
   return examples(command, ["berth node drain gpu-07", "berth node label gpu-07 rack=r12", "berth node taint gpu-07 team=vision"]);
 }
 
 async function patchNodes(io: CliIo, nodes: readonly string[], patch: NodePatch, self: Command): Promise<void> {
   const api = await connectApi(io, self);
   for (const name of nodes) {
-    const node = await api.patchNode(name.startsWith("node/") ? name.slice("node/".length) : name, patch);
+    const node = await api.patchNode(withoutKind(name), patch);
     io.stdout.write(`node/${node.name}\n`);
   }
+}
+
+async function removeNodes(io: CliIo, nodes: readonly string[], self: Command): Promise<void> {
+  const api = await connectApi(io, self);
+  for (const given of nodes) {
+    const name = withoutKind(given);
+    await api.removeNode(name);
+    io.stdout.write(`node/${name} removed\n`);
+  }
+}
+
+/** "node/gpu-07" as lists print it with -o name. */
+function withoutKind(name: string): string {
+  return name.startsWith("node/") ? name.slice("node/".length) : name;
 }
 
 export function labelPatch(changes: readonly string[]): NodePatch {

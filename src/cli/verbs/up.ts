@@ -14,9 +14,10 @@ import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from ".
 import { type ControlPlaneOptions, controlPlaneArguments, withControlPlaneOptions } from "../supervise/control-plane-options.ts";
 import { reportToParent, startDetached } from "../supervise/detach.ts";
 import { stopSignals } from "../supervise/stop-signals.ts";
+import { showsTls, type TlsOptions, tlsArguments, withTls } from "../supervise/tls-options.ts";
 import { action, examples } from "../verb.ts";
 
-interface Options extends ControlPlaneOptions {
+interface Options extends ControlPlaneOptions, TlsOptions {
   dataDir: string;
   runDir?: string;
   listen: string;
@@ -38,7 +39,7 @@ interface Options extends ControlPlaneOptions {
 }
 
 export function upVerb(io: CliIo): Command {
-  const command = new Command("up")
+  const command = withTls(new Command("up"))
     .description("Start Berth on this machine: a private Redis, the control plane and an agent. Ctrl-C stops them in order.")
     .option("--data-dir <folder>", "images, volumes, queue, logs (BERTH_DATA_DIR)", io.env["BERTH_DATA_DIR"] || DEFAULT_DATA_DIR)
     .option("--run-dir <folder>", "sockets (default: /run/berth, or run/ in another data dir)")
@@ -117,7 +118,7 @@ async function runForeground(io: CliIo, paths: BerthPaths, options: Options): Pr
     listen: options.listen,
     redisUrl,
     leaseSeconds,
-    controlPlaneArguments: controlPlaneArguments(options),
+    controlPlaneArguments: [...controlPlaneArguments(options), ...tlsArguments(options)],
     agentArguments: agentArguments(options),
   };
   const signals = stopSignals(io);
@@ -162,7 +163,7 @@ function agentArguments(options: Options): string[] {
 }
 
 function sayReady(io: CliIo, paths: BerthPaths, options: Options): void {
-  const base = `http://${options.listen}`;
+  const base = `${showsTls(options, options.listen) ? "https" : "http"}://${options.listen}`;
   io.stderr.write(`${paint("ready:", "green", io.colour.stderr)} ${base}  docs: ${base}/docs  metrics: ${base}/metrics\n`);
   if (paths.runDir === "/run/berth") return;
   io.stderr.write(`  export BERTH_HOST=unix://${paths.apiSocket} BERTH_NODE=unix://${paths.nodeSocket}\n`);

@@ -7,6 +7,8 @@ import type { ClusterSnapshot, Plan } from "../scheduler/index.ts";
 import type { AdminToken } from "./auth/admin-token.ts";
 import type { LogStore } from "./logs/log-store.ts";
 import type { WakeStreams } from "./streams/wake-streams.ts";
+import type { ShownCertificate } from "./tls/client-certificate.ts";
+import type { ClusterCa } from "./tls/cluster-ca.ts";
 
 /** All that the routes stand on; wired in compose.ts, and by tests over the memory stores. */
 export interface ApiDeps {
@@ -28,6 +30,11 @@ export interface ApiDeps {
   version: string;
   /** True for a request that came in by the local socket. */
   isLocal(request: FastifyRequest): boolean;
+  /** What the connection of the request proves. @throws BerthError certificate_invalid */
+  shownCertificate(request: FastifyRequest): ShownCertificate;
+  ca: Pick<ClusterCa, "authority" | "issueNode">;
+  /** Clients reach this control plane by TLS: tokens carry the CA's fingerprint. */
+  secure: boolean;
   /** Aborts when the control plane stops: followed streams then end with a note. */
   stopping: AbortSignal;
   /** Followed streams at a time; default 1000. */

@@ -72,7 +72,14 @@ export async function createApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.decorateRequest("identity", null as never);
   answerErrors.install(app);
   observeRequests(app, deps.metrics);
-  const auth = { admin: deps.admin, tokens: deps.stores.tokens, nodes: deps.stores.nodes, clock: deps.clock, isLocal: deps.isLocal };
+  const auth = {
+    admin: deps.admin,
+    tokens: deps.stores.tokens,
+    nodes: deps.stores.nodes,
+    clock: deps.clock,
+    isLocal: deps.isLocal,
+    shownCertificate: deps.shownCertificate,
+  };
   app.addHook("onRequest", async (request) => {
     request.identity = request.is404
       ? { kind: "anonymous" }

@@ -16,6 +16,8 @@ import { createLogStore, type LogStore } from "./logs/log-store.ts";
 import { observedJobs } from "./observed-jobs.ts";
 import { packageVersion } from "./package-version.ts";
 import { createWakeStreams, type WakeStreams } from "./streams/wake-streams.ts";
+import { shownCertificate } from "./tls/client-certificate.ts";
+import { type CaFiles, type ClusterCa, createClusterCa } from "./tls/cluster-ca.ts";
 
 export interface WingOptions {
   dataDir: string;
@@ -23,6 +25,10 @@ export interface WingOptions {
   joinTokenFile?: string;
   queueing?: "fair" | "service";
   maxArrayTasks?: number;
+  /** Clients reach it by TLS. */
+  secure: boolean;
+  caFiles: CaFiles | null;
+  nodeCertificateMs?: number;
   logger: Logger;
   stopping: AbortSignal;
 }
@@ -37,17 +43,11 @@ export interface Wing {
   wake: WakeStreams;
   logs: LogStore;
   local: LocalConnections;
+  ca: ClusterCa;
 }
 
-export async function composeWing({
-  dataDir,
-  leaseSeconds,
-  joinTokenFile,
-  queueing,
-  maxArrayTasks,
-  logger,
-  stopping,
-}: WingOptions): Promise<Wing> {
+export async function composeWing(options: WingOptions): Promise<Wing> {
+  const { dataDir, leaseSeconds, joinTokenFile, queueing, maxArrayTasks, logger, stopping } = options;
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -95,6 +95,12 @@ export async function composeWing({
     ...lease,
   });
   const logs = createLogStore({ root: join(dataDir, "logs"), logger, onStored: (bytes) => metrics.logBytes.inc(bytes) });
+  const ca = createClusterCa({
+    folder: join(dataDir, "control"),
+    files: options.caFiles,
+    clock,
+    ...(options.nodeCertificateMs === undefined ? {} : { nodeLifetimeMs: options.nodeCertificateMs }),
+  });
   const admin = await loadAdminToken(join(dataDir, "control", "admin-token"));
   const isLocal: ApiDeps["isLocal"] = (request) => local.has(request.raw.socket);
   const app = await createApp({
@@ -112,9 +118,12 @@ export async function composeWing({
     logger,
     version,
     isLocal,
+    shownCertificate: (request) => shownCertificate(request.raw.socket, clock.now()),
+    ca,
+    secure: options.secure,
     stopping,
   });
-  return { app, loop, leader, deferred, hints, wake, logs, local };
+  return { app, loop, leader, deferred, hints, wake, logs, local, ca };
 }
 
 function timedDecide(metrics: Metrics, clock: Clock): typeof decide {

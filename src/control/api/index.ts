@@ -5,6 +5,7 @@ export { formatNodeCredential } from "./auth/node-credential.ts";
 export { parseListen } from "./listeners.ts";
 export type { LogStore } from "./logs/log-store.ts";
 export { createLogStore } from "./logs/log-store.ts";
-export { runControlPlane } from "./main.ts";
+export { type ControlPlaneOptions, runControlPlane } from "./main.ts";
 export { parseRedisAddress } from "./reach-redis.ts";
 export { createWakeStreams } from "./streams/wake-streams.ts";
+export { createClusterCa } from "./tls/cluster-ca.ts";

@@ -20,7 +20,10 @@ export function createLocalConnections(): LocalConnections {
 }
 
 /** Far above a thousand agents and their followers, far below what would starve the process of descriptors. */
-const MOST_CONNECTIONS = 8192;
+export const MOST_CONNECTIONS = 8192;
+
+/** Of the servers that are not Fastify's own. */
+export const SERVER_LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 };
 
 export interface ListenAddress {
   host: string;
@@ -50,10 +53,7 @@ export async function listenTcp(app: FastifyInstance, address: ListenAddress): P
 export async function listenLocal(app: FastifyInstance, path: string, local: LocalConnections): Promise<Server> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await removeStale(path);
-  const server = createServer(
-    { maxHeaderSize: 16 * 1024, headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },
-    (request, response) => app.routing(request, response),
-  );
+  const server = createServer(SERVER_LIMITS, (request, response) => app.routing(request, response));
   server.maxConnections = MOST_CONNECTIONS;
   server.on("connection", (socket) => local.add(socket));
   // The mask closes the moment between bind and chmod.

@@ -6,6 +6,9 @@ import { createQueues, type Queues } from "../queue/index.ts";
 import { composeWing, type Wing } from "./compose.ts";
 import { listenLocal, listenTcp, parseListen } from "./listeners.ts";
 import { parseRedisAddress, reachRedis } from "./reach-redis.ts";
+import type { CaFiles } from "./tls/cluster-ca.ts";
+import { listenSecure } from "./tls/listen-secure.ts";
+import { isLoopback } from "./tls/server-names.ts";
 
 export interface ControlPlaneOptions {
   /** /var/lib/berth */
@@ -19,6 +22,17 @@ export interface ControlPlaneOptions {
   leaseSeconds?: number;
   /** A file with a join token that does not expire, besides those that people make. */
   joinTokenFile?: string;
+  /**
+   * Whether clients reach it by TLS. `auto`: on every address but loopback, which only this machine reaches; `plain`: nowhere, for a
+   * network that is trusted or a proxy in front.
+   */
+  tls?: "auto" | "always" | "plain";
+  /** Names and addresses by which clients reach it, besides those of this machine. */
+  tlsNames?: readonly string[];
+  /** The cluster's CA; by default one is made in the data dir. Several control planes need the same. */
+  caFiles?: CaFiles;
+  /** How long the certificates of nodes are valid, milliseconds. */
+  nodeCertificateMs?: number;
   /** Default: fair. */
   queueing?: "fair" | "service";
   /** Default: LIMITS.arrayTasks. */
@@ -26,7 +40,7 @@ export interface ControlPlaneOptions {
   /** The Redis is our own child: its settings must be right. */
   embedded: boolean;
   logger?: Logger;
-  /** Called once both addresses accept connections, with "http://HOST:PORT". */
+  /** Called once both addresses accept connections, with "http(s)://HOST:PORT". */
   onListening?: (url: string) => void;
 }
 
@@ -50,12 +64,22 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const stopping = AbortSignal.any([signal, failed.signal]);
   const lease = options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds };
   const preset = options.joinTokenFile === undefined ? {} : { joinTokenFile: options.joinTokenFile };
-  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...lease, ...preset, ...policy });
+  const secure = servesTls(options.tls ?? "auto", listen.host);
+  const lifetime = options.nodeCertificateMs === undefined ? {} : { nodeCertificateMs: options.nodeCertificateMs };
+  const certified = { secure, caFiles: options.caFiles ?? null, ...lifetime };
+  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...certified, ...lease, ...preset, ...policy });
   let localServer: Server | null = null;
+  let secureServer: Server | null = null;
   let queues: Queues | null = null;
   try {
     localServer = await listenLocal(wing.app, join(options.runDir, "api.sock"), wing.local);
-    const url = await listenTcp(wing.app, listen);
+    let url: string;
+    if (secure) {
+      const names = options.tlsNames ?? [];
+      const secured = { ca: wing.ca, address: listen, names, clock: systemClock(), log: logger, stopping };
+      ({ server: secureServer, url } = await listenSecure(wing.app, secured));
+    } else url = await listenTcp(wing.app, listen);
+    if (!secure && !isLoopback(listen.host)) logger.warn({ url }, "the API is served without TLS: its network must be trusted");
     logger.info({ url, socket: join(options.runDir, "api.sock") }, "control plane listens");
     options.onListening?.(url);
     const stores = await reachRedis(redis, options.embedded, logger, systemClock(), stopping);
@@ -72,21 +96,25 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
     }
   } finally {
     failed.abort();
-    await stop(wing, localServer, queues, logger);
+    await stop(wing, [localServer, secureServer], queues, logger);
   }
 }
 
+function servesTls(mode: "auto" | "always" | "plain", host: string): boolean {
+  return mode === "always" || (mode === "auto" && !isLoopback(host));
+}
+
 /** Ends followed streams, finishes what is being answered, then lets go of Redis and the logs. Every step is bounded. */
-async function stop(wing: Wing, localServer: Server | null, queues: Queues | null, logger: Logger): Promise<void> {
+async function stop(wing: Wing, own: readonly (Server | null)[], queues: Queues | null, logger: Logger): Promise<void> {
   logger.info("control plane stops");
   wing.wake.closeAll();
-  const servers = [wing.app.server, ...(localServer ? [localServer] : [])];
+  const servers = [wing.app.server, ...own.filter((server) => server !== null)];
   // A connection whose stream has just ended is idle, but was not when the listeners closed.
   const idle = setInterval(() => servers.forEach((server) => void server.closeIdleConnections()), IDLE_EVERY_MS);
   const hardStop = setTimeout(() => servers.forEach((server) => void server.closeAllConnections()), DRAIN_MS);
   await Promise.all([
     attempt("close the listener", wing.app.close(), logger),
-    attempt("close the local socket", closeServer(localServer), logger),
+    ...own.map((server) => attempt("close a listener", closeServer(server), logger)),
   ]);
   clearInterval(idle);
   clearTimeout(hardStop);

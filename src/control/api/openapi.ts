@@ -27,7 +27,11 @@ export async function serveOpenApi(app: FastifyInstance, version: string, shared
       components: {
         securitySchemes: {
           bearerToken: { type: "http", scheme: "bearer", description: "API token, or the admin token; not needed on the local socket" },
-          nodeCredential: { type: "http", scheme: "bearer", description: "the credential that joining gave" },
+          nodeCredential: {
+            type: "http",
+            scheme: "bearer",
+            description: "the credential that joining gave; over TLS the node also shows its certificate",
+          },
         },
       },
     },

@@ -9,6 +9,11 @@ export interface TokenStore {
   create(kind: TokenKind, ttlSeconds: number, now: number): Promise<{ token: string; expiresAt: number }>;
   /** True while the token of that kind has not expired. */
   verify(kind: TokenKind, token: string, now: number): Promise<boolean>;
+  /**
+   * Uses a join token for the node of that name. Only that name may use it again (its answer may have been lost): whoever sees a
+   * token later joins nothing with it.
+   */
+  claimJoin(token: string, name: string, now: number): Promise<"ok" | "unknown" | "used">;
 }
 
 /** What a sync tells about the node itself. */
@@ -49,6 +54,9 @@ export interface NodeStore {
    * @throws BerthError node_not_found; conflict after many tries
    */
   control(nodeId: string, change: (controls: NodeControls) => NodeControls): Promise<NodeRecord>;
+
+  /** Forgets the node: its credential opens nothing any more. The caller has seen that no job is on it. @throws BerthError node_not_found */
+  remove(nodeId: string): Promise<void>;
 
   /** Sets the state if the node has not synced since `seen.lastSeenAt`; false when it has. */
   setState(seen: NodeRecord, state: NodeRecord["state"]): Promise<boolean>;

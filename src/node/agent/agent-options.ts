@@ -9,6 +9,10 @@ export interface AgentOptions {
   /** Join token; null takes `tokenFile`, then BERTH_JOIN_TOKEN. Over unix:// none is needed. */
   token: string | null;
   tokenFile: string | null;
+  /** PEM file of the CA that an https:// control plane must be of; null trusts the token's, then the system's. */
+  caFile?: string | null;
+  /** Credentials may travel over a network without TLS. */
+  insecureHttp?: boolean;
   /** Default: the hostname. */
   name: string | null;
   /** Where peers reach this node; default: the source address of the route to the control plane. */

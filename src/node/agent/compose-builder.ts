@@ -2,7 +2,8 @@ import { buildImage } from "../build/index.ts";
 import { createRunStep } from "../engine/index.ts";
 import { bootstrapImage } from "../images/index.ts";
 import { bootstrapRecipe } from "./bootstrap-recipe.ts";
-import type { EngineParts, Ground } from "./compose.ts";
+import type { EngineParts } from "./compose.ts";
+import type { Ground } from "./ground.ts";
 import type { LocalApiPort } from "./local-api/port.ts";
 
 /** Builds and bootstraps for the local API. */

@@ -1,8 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../../shared/domain/index.ts";
-import type { Logger } from "../../shared/observe/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
 import { createGpuHost, type GpuHost, type GpuXid, prepareSimulatedGpus } from "../gpu/index.ts";
@@ -15,30 +13,21 @@ import {
   storePaths,
   type TrustGate,
 } from "../images/index.ts";
-import { builtFiles, type Native, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
+import { builtFiles, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
 import type { AgentParts } from "./agent.ts";
 import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
-import { type AgentOptions, nodeNameOf } from "./agent-options.ts";
-import { type ControlPlaneClient, createControlPlaneClient } from "./control-plane-client.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { composeMembership } from "./compose-membership.ts";
+import type { ControlPlaneClient } from "./control-plane-client.ts";
 import { createEnsureImage } from "./ensure-image.ts";
 import { createGpuMemoryPeaks } from "./gpu-memory-peaks.ts";
-import { readJoinToken } from "./join-token.ts";
-import { createMembership, type Membership } from "./membership.ts";
+import type { Ground } from "./ground.ts";
+import type { Membership } from "./membership.ts";
 import { findNodeAddress } from "./node-address.ts";
 import { type NodeFactsSource, openNodeFacts } from "./node-facts.ts";
 import { agentPaths } from "./paths.ts";
 import { openReplicaRecords } from "./replica-records.ts";
 
 const FACTS_MS = 30_000;
-
-/** What one process of the node wing is made of. */
-export interface Ground {
-  options: AgentOptions;
-  native: Native;
-  clock: Clock;
-  log: Logger;
-}
 
 export interface GpuParts {
   host: GpuHost;
@@ -133,7 +122,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     clock,
     log,
   });
-  const { client, membership } = await composeMembership(ground, paths.identity);
+  const { client, membership } = await composeMembership(ground);
   const hostname = facts.current().hostname;
   const metrics = createAgentMetrics({
     hostname,
@@ -166,17 +155,6 @@ function xidSeen({ log }: Ground, engine: NodeEngine, { uuid, xid, text, class: 
   const containers = engine.list().filter(({ state, gpuUuids }) => state === "running" && gpuUuids.includes(uuid));
   log.warn({ gpu: uuid, xid, class: kind, containers: containers.map(({ id }) => id) }, `GPU driver reports XID ${xid}: ${text}`);
   onEvent();
-}
-
-async function composeMembership({ options, log }: Ground, identityPath: string) {
-  const local = parseEndpoint(options.join).socketPath !== null;
-  const token = await readJoinToken({ ...options, env: process.env });
-  if (!local && options.join.startsWith("http:")) {
-    log.warn("the control plane is reached without TLS: its network must be trusted, as credentials travel in clear");
-  }
-  const client = createControlPlaneClient({ url: options.join, credential: () => membership.current()?.credential ?? null });
-  const membership: Membership = createMembership({ client, identityPath, name: nodeNameOf(options.name), token, local, log });
-  return { client, membership };
 }
 
 async function readFixedFacts(engine: NodeEngine) {

@@ -1,9 +1,11 @@
 import type { Static, TSchema } from "typebox";
 import { Check } from "typebox/value";
-import { Agent, type Dispatcher, request } from "undici";
+import { type Dispatcher, request } from "undici";
+import { describeTlsError } from "../../shared/certificates/index.ts";
 import { BerthError, ERRORS, type ErrorCode, errorText } from "../../shared/domain/index.ts";
-import type { JoinRequest, JoinResponse, SyncRequest, SyncResponse } from "../../shared/wire/index.ts";
-import { JoinResponseSchema, LogPushResponseSchema, SyncResponseSchema } from "../../shared/wire/index.ts";
+import type { CertificateResponse, JoinRequest, JoinResponse, SyncRequest, SyncResponse } from "../../shared/wire/index.ts";
+import { CertificateResponseSchema, JoinResponseSchema, LogPushResponseSchema, SyncResponseSchema } from "../../shared/wire/index.ts";
+import { createDispatchers, type TlsIdentity } from "./dispatchers.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import { withTimeLimit } from "./linked-signal.ts";
 import type { ReplicaKey } from "./replica-key.ts";
@@ -11,11 +13,13 @@ import type { ReplicaKey } from "./replica-key.ts";
 /** What became of pushed log bytes. `refused`: the control plane will never take them (job or attempt is over). */
 export type PushResult = { kind: "stored" | "mismatch"; size: number } | { kind: "too-large" } | { kind: "refused"; reason: string };
 
-/** The agent's half of src/shared/wire/agent-protocol.ts. Everything throws BerthError; unreachable is control_plane_unavailable. */
+/** The agent's half of src/shared/wire/agent-protocol.ts. Everything throws BerthError; unreachable is control_plane_unavailable, an untrusted server certificate_invalid. */
 export interface ControlPlaneClient {
   join(request: JoinRequest, signal: AbortSignal): Promise<JoinResponse>;
   /** A join token, which the local socket gives without asking for one: its file permission is the authority. */
   localJoinToken(signal: AbortSignal): Promise<string>;
+  /** The node's certificate for the key of a PKCS #10 request. */
+  certify(request: string, signal: AbortSignal): Promise<CertificateResponse>;
   sync(request: SyncRequest, signal: AbortSignal): Promise<SyncResponse>;
   /** Text of the wake stream as it comes; ends or throws when the connection does, or after `WATCHDOG_MS` of silence. */
   wake(signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
@@ -28,6 +32,8 @@ export interface ClientOptions {
   url: string;
   /** The node's credential; null before it joined. */
   credential(): string | null;
+  /** For https: what is trusted and shown; asked for at every request, as certificates are renewed. */
+  tls?(signal: AbortSignal): Promise<TlsIdentity>;
   /** Longest silence on the wake stream, milliseconds. */
   watchdogMs?: number;
   /** Longest wait for an answer, milliseconds. */
@@ -44,14 +50,9 @@ const ANSWER_BYTES = 64 * 1024 * 1024;
 export function createControlPlaneClient(options: ClientOptions): ControlPlaneClient {
   const endpoint = parseEndpoint(options.url);
   const answerMs = options.answerMs ?? ANSWER_MS;
-  const dispatcher = new Agent({
-    connect: { timeout: CONNECT_MS, ...(endpoint.socketPath === null ? {} : { socketPath: endpoint.socketPath }) },
-    keepAliveTimeout: 30_000,
-    headersTimeout: answerMs,
-    bodyTimeout: answerMs,
-  });
-  const send = (path: string, call: Partial<Dispatcher.RequestOptions>, signal: AbortSignal) =>
-    exchange(dispatcher, `${endpoint.origin}${path}`, options, { ...call, signal });
+  const dispatchers = createDispatchers(endpoint.socketPath, { connectMs: CONNECT_MS, answerMs });
+  const send = async (path: string, call: Partial<Dispatcher.RequestOptions>, signal: AbortSignal) =>
+    exchange(dispatchers.current((await options.tls?.(signal)) ?? {}), `${endpoint.origin}${path}`, options, { ...call, signal });
   const post = <T>(path: string, body: unknown, signal: AbortSignal): Promise<T> =>
     // The dispatcher's limits are between bytes; this one is for an answer that trickles.
     withTimeLimit(signal, 2 * answerMs, new Error("the answer takes too long"), async (timed) => {
@@ -61,10 +62,11 @@ export function createControlPlaneClient(options: ClientOptions): ControlPlaneCl
   return {
     join: async (body, signal) => checked(JoinResponseSchema, await post("/agent/v1/join", body, signal)),
     localJoinToken: async (signal) => (await post<{ token: string }>("/v1/tokens", { kind: "join", ttlSeconds: 60 }, signal)).token,
+    certify: async (csr, signal) => checked(CertificateResponseSchema, await post("/agent/v1/certificate", { request: csr }, signal)),
     sync: async (body, signal) => checked(SyncResponseSchema, await post("/agent/v1/sync", body, signal)),
     wake: async (signal) => (await send("/agent/v1/wake", { method: "GET", bodyTimeout: options.watchdogMs ?? WATCHDOG_MS }, signal)).body,
     pushLog: (key, offset, bytes, signal) => pushLog(send, key, offset, bytes, signal),
-    close: () => dispatcher.destroy(),
+    close: () => dispatchers.close(),
   };
 }
 
@@ -91,7 +93,12 @@ function sizeIn(body: unknown): number {
   return checked(LogPushResponseSchema, { size: size ?? details?.size }).size;
 }
 
-async function exchange(dispatcher: Agent, url: string, options: ClientOptions, call: Partial<Dispatcher.RequestOptions>): Promise<Answer> {
+async function exchange(
+  dispatcher: Dispatcher,
+  url: string,
+  options: ClientOptions,
+  call: Partial<Dispatcher.RequestOptions>,
+): Promise<Answer> {
   const credential = options.credential();
   const headers = {
     ...(call.headers as Record<string, string>),
@@ -108,6 +115,8 @@ async function unreachableAs<T>(who: string, attempt: () => Promise<T>): Promise
   try {
     return await attempt();
   } catch (error) {
+    const untrusted = describeTlsError(error, who);
+    if (untrusted !== null) throw untrusted;
     throw new BerthError("control_plane_unavailable", `${who} does not answer: ${errorText(error)}`, { cause: error });
   }
 }

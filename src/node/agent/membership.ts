@@ -12,6 +12,8 @@ export interface MembershipPort {
   /** The control plane is on this machine's socket and gives out tokens itself. */
   local: boolean;
   log: Logger;
+  /** Sees to the node's certificate where one is needed; called with every `ensure`, so it must be quick when there is nothing to do. */
+  certify?(nodeId: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface Membership {
@@ -37,7 +39,9 @@ export function createMembership(port: MembershipPort): Membership {
     current: () => identity,
     async ensure(signal) {
       identity ??= await readIdentity(port.identityPath);
-      return identity ?? join(signal);
+      const member = identity ?? (await join(signal));
+      await port.certify?.(member.nodeId, signal);
+      return member;
     },
     async rejoin(signal) {
       const old = identity?.nodeId ?? "unknown";

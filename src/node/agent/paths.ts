@@ -8,6 +8,12 @@ export interface AgentPaths {
   lock: string;
   /** <data-dir>/agent/identity.json: node id and credential */
   identity: string;
+  /** <data-dir>/agent/ca.pem: the cluster's CA, known since the join */
+  ca: string;
+  /** <data-dir>/agent/node.pem: the node's certificate and its key, 0600 */
+  certificate: string;
+  /** <data-dir>/agent/openssl: empty but while openssl runs */
+  openssl: string;
   /** <data-dir>/agent/replicas/<container id>.json */
   replicas: string;
   /** <run-dir>/node.sock: the local API */
@@ -22,6 +28,9 @@ export function agentPaths(dataDir: string, runDir: string): AgentPaths {
     folder,
     lock: join(folder, "lock"),
     identity: join(folder, "identity.json"),
+    ca: join(folder, "ca.pem"),
+    certificate: join(folder, "node.pem"),
+    openssl: join(folder, "openssl"),
     replicas: join(folder, "replicas"),
     socket: join(runDir, "node.sock"),
     runLock: join(runDir, "agent.lock"),

@@ -16,6 +16,8 @@ const ConfigSchema = Type.Object(
     publicUrl: Type.Optional(Type.String({ pattern: "^https?://[A-Za-z0-9.:\\[\\]-]{1,255}$" })),
     /** The Berth API that knows its tokens; with it they are passwords of the user "berth". */
     apiUrl: Type.Optional(Type.String({ pattern: "^https?://[A-Za-z0-9.:\\[\\]-]{1,255}$" })),
+    /** PEM file of the CA of an https apiUrl. */
+    apiCa: Type.Optional(Type.String()),
     /** PEM files. With clientCa only clients with a certificate of it are talked to. */
     tls: Type.Optional(
       Type.Object({ cert: Type.String(), key: Type.String(), clientCa: Type.Optional(Type.String()) }, { additionalProperties: false }),

@@ -106,18 +106,25 @@ async function authorizerFor(config: RegistryConfig, host: string, paths: Regist
   return createAuthorizer({
     signer: createTokenSigner(await readOrMakeKey(paths.tokenKey), clock),
     checkPassword: createPasswordCheck(paths.users),
-    checkApiToken: config.apiUrl === undefined ? null : createApiTokenCheck(config.apiUrl),
+    checkApiToken: config.apiUrl === undefined ? null : createApiTokenCheck(config.apiUrl, await readApiCa(config)),
     anonymousPull: config.anonymousPull ?? false,
     clock,
   });
 }
 
+async function readApiCa({ apiCa }: RegistryConfig): Promise<string | null> {
+  return apiCa === undefined ? null : readPem(apiCa);
+}
+
+function readPem(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    throw new BerthError("invalid_request", `cannot read ${path} of the registry's tls`, { cause: error });
+  });
+}
+
 async function readTls({ tls }: RegistryConfig) {
   if (tls === undefined) return null;
-  const read = (path: string) =>
-    readFile(path, "utf8").catch((error: unknown) => {
-      throw new BerthError("invalid_request", `cannot read ${path} of the registry's tls`, { cause: error });
-    });
+  const read = readPem;
   return { cert: await read(tls.cert), key: await read(tls.key), ca: tls.clientCa === undefined ? null : await read(tls.clientCa) };
 }
 

@@ -15,6 +15,7 @@ export const ERRORS = {
   invalid_trace: kind(400, false, "correct the named file; `berth simulate --help` describes the formats"),
   invalid_reference: kind(400, false, "write an image as NAME[:TAG] or NAME@sha256:DIGEST"),
   unauthorized: kind(401, false, "pass a valid token: --token or BERTH_TOKEN"),
+  certificate_invalid: kind(401, false, "compare the clocks of the machines and the CA that they trust"),
   forbidden: kind(403, false, "ask the operator for the permission"),
   job_not_found: kind(404, false, "`berth ps --all` lists the jobs"),
   node_not_found: kind(404, false, "`berth nodes` lists the nodes"),

@@ -5,6 +5,7 @@ import { type Static, Type } from "typebox";
  * lost or repeated message changes nothing.
  *
  *   POST /agent/v1/join   {token, ...}     -> {nodeId, credential}      once; the credential authorises the rest
+ *   POST /agent/v1/certificate  {request}  -> {certificate, ca}         with the credential; over TLS the rest needs both
  *   POST /agent/v1/sync   SyncRequest      -> SyncResponse              every few seconds, and at every change
  *   GET  /agent/v1/wake                    -> one JSON line per nudge   (and every 10 s, as a sign of life): sync now
  *   POST /agent/v1/logs/{job}/{epoch}/{rank}?offset=BYTES  octets -> {size}; 409 log_offset_mismatch {size}
@@ -114,6 +115,12 @@ export type JoinRequest = Static<typeof JoinRequestSchema>;
 
 export const JoinResponseSchema = Type.Object({ nodeId: Id, credential: Type.String() });
 export type JoinResponse = Static<typeof JoinResponseSchema>;
+
+/** PEM: a PKCS #10 request; the node's certificate and the cluster's CA. */
+export const CertificateRequestSchema = Type.Object({ request: Type.String({ minLength: 1, maxLength: 8192 }) });
+export type CertificateRequest = Static<typeof CertificateRequestSchema>;
+export const CertificateResponseSchema = Type.Object({ certificate: Type.String(), ca: Type.String() });
+export type CertificateResponse = Static<typeof CertificateResponseSchema>;
 
 export const SyncRequestSchema = Type.Object({
   protocol: Type.Integer(),

@@ -1,6 +1,18 @@
-export type { DesiredReplica, JoinRequest, JoinResponse, ReplicaReport, ReplicaSpec, SyncRequest, SyncResponse } from "./agent-protocol.ts";
+export type {
+  CertificateRequest,
+  CertificateResponse,
+  DesiredReplica,
+  JoinRequest,
+  JoinResponse,
+  ReplicaReport,
+  ReplicaSpec,
+  SyncRequest,
+  SyncResponse,
+} from "./agent-protocol.ts";
 export {
   AGENT_PROTOCOL_VERSION,
+  CertificateRequestSchema,
+  CertificateResponseSchema,
   DesiredReplicaSchema,
   GpuSchema,
   JoinRequestSchema,

@@ -1,7 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { overviewDashboard } from "../../../charts/dashboards/overview.ts";
+import { createClusterCa } from "../../../src/control/api/index.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
 import { helm } from "../../support/helm.ts";
 
 const CHART = "charts/berth";
@@ -33,6 +38,7 @@ test("the defaults render a control plane, an agent on every node, a durable red
     "ConfigMap/demo-berth-dashboards",
     "DaemonSet/demo-berth-agent",
     "NetworkPolicy/demo-berth-redis",
+    "Secret/demo-berth-ca",
     "Secret/demo-berth-join",
     "Service/demo-berth-control-plane",
     "Service/demo-berth-redis",
@@ -52,6 +58,47 @@ test("only the agent is privileged", async () => {
     })),
   );
   expect(containers.filter(({ privileged }) => privileged).map(({ name }) => name)).toEqual(["demo-berth-agent"]);
+});
+
+test("clients reach the control plane by TLS, and agents get the CA's certificate without its key", async () => {
+  const manifests = await render("controlPlane.tlsNames={berth.example.org}");
+  const find = (kind: string, name: string) => manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
+  const secret = find("Secret", "demo-berth-ca")?.data ?? {};
+  const certificate = new X509Certificate(Buffer.from(secret["tls.crt"] ?? "", "base64"));
+  expect(certificate.ca && certificate.checkPrivateKey(createPrivateKey(Buffer.from(secret["tls.key"] ?? "", "base64")))).toBe(true);
+  const plane = find("StatefulSet", "demo-berth-control-plane");
+  const names = ["demo-berth-control-plane", "demo-berth-control-plane.default.svc", "berth.example.org"].map(
+    (name) => `--tls-name=${name}`,
+  );
+  expect(plane?.spec?.template?.spec?.containers[0]?.args).toEqual(expect.arrayContaining(["--tls=always", ...names]));
+  expect(JSON.stringify(plane)).toContain('"path":"/readyz","port":"http","scheme":"HTTPS"');
+  const agent = find("DaemonSet", "demo-berth-agent");
+  expect(agent?.spec?.template?.spec?.containers[0]?.args).toEqual(
+    expect.arrayContaining(["--join=https://demo-berth-control-plane:8470", "--ca-file=/secrets/ca/tls.crt"]),
+  );
+  const volumes = (agent?.spec?.template?.spec as { volumes?: { name: string; secret?: object }[] } | undefined)?.volumes;
+  expect(volumes?.find(({ name }) => name === "ca")?.secret).toMatchObject({ items: [{ key: "tls.crt", path: "tls.crt" }] });
+});
+
+test("the CA that the chart makes is one the control plane can sign with", async () => {
+  const secret = (await render()).find(({ metadata }) => metadata.name === "demo-berth-ca")?.data ?? {};
+  const folder = await mkdtemp(join(tmpdir(), "berth-chart-ca-"));
+  try {
+    const files = { certificate: join(folder, "tls.crt"), key: join(folder, "tls.key") };
+    await writeFile(files.certificate, Buffer.from(secret["tls.crt"] ?? "", "base64"));
+    await writeFile(files.key, Buffer.from(secret["tls.key"] ?? "", "base64"), { mode: 0o440 });
+    const { chain } = await createClusterCa({ folder, files, clock: systemClock() }).issueServer(["demo"]);
+    const issuer = new X509Certificate(await readFile(files.certificate));
+    expect(new X509Certificate(chain).verify(issuer.publicKey)).toBe(true);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a CA of one's own takes the place of the chart's", async () => {
+  const manifests = await render("clusterCaSecret=ours");
+  expect(manifests.map(({ metadata }) => metadata.name)).not.toContain("demo-berth-ca");
+  expect(JSON.stringify(manifests)).toContain('"secretName":"ours"');
 });
 
 test("an outside redis is taken from a secret and no redis is rendered", async () => {

@@ -117,6 +117,9 @@ describe("the OpenAPI document", () => {
       "POST /v1/tokens",
       "GET /v1/version",
       "PATCH /v1/nodes/{id}",
+      "DELETE /v1/nodes/{id}",
+      "GET /v1/ca",
+      "POST /agent/v1/certificate",
       "GET /healthz",
       "GET /readyz",
       "GET /metrics",
@@ -132,7 +135,16 @@ describe("the OpenAPI document", () => {
 
   it("leaves open only what says nothing about jobs", () => {
     const paths = open.map(({ path }) => path).sort();
-    expect(paths).toEqual(["/agent/v1/join", "/healthz", "/metrics", "/openapi.json", "/readyz", "/schemas/job.json", "/v1/version"]);
+    expect(paths).toEqual([
+      "/agent/v1/join",
+      "/healthz",
+      "/metrics",
+      "/openapi.json",
+      "/readyz",
+      "/schemas/job.json",
+      "/v1/ca",
+      "/v1/version",
+    ]);
   });
 
   it("has references that lead somewhere and schemas that are schemas", () => {

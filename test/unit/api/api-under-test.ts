@@ -6,6 +6,7 @@ import {
   type ApiDeps,
   adminToken,
   createApp,
+  createClusterCa,
   createLogStore,
   createWakeStreams,
   formatNodeCredential,
@@ -60,6 +61,9 @@ export async function startTestApi(changes: Partial<ApiDeps> = {}): Promise<Test
     logger: silentLogger(),
     version: "0.0.0-test",
     isLocal: () => false,
+    shownCertificate: () => ({ kind: "plain" }),
+    ca: createClusterCa({ folder: join(folder, "control"), files: null, clock }),
+    secure: false,
     stopping: stop.signal,
     ...changes,
   };

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open, readFile, rm } from "node:fs/promises";
 import { BerthError } from "../../../shared/domain/index.ts";
+import { createSecretFile } from "../durable-file.ts";
 
 /** Answers whether a token is the admin token, in a time that tells nothing about it. */
 export interface AdminToken {
@@ -21,8 +21,9 @@ export async function loadAdminToken(path: string): Promise<AdminToken> {
   const stored = await readToken(path);
   if (stored !== null) return adminToken(stored);
   const fresh = `berth_admin_${randomBytes(32).toString("base64url")}`;
-  await writeToken(path, fresh);
-  return adminToken(fresh);
+  // One that is too short to be safe is replaced.
+  await rm(path, { force: true });
+  return adminToken((await createSecretFile(path, `${fresh}\n`)).trim());
 }
 
 async function readToken(path: string): Promise<string | null> {
@@ -38,26 +39,6 @@ async function readToken(path: string): Promise<string | null> {
     return token.length >= 32 ? token : null;
   } finally {
     await file.close();
-  }
-}
-
-async function writeToken(path: string, token: string): Promise<void> {
-  const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(`${token}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-  const parent = await open(folder, "r");
-  try {
-    await parent.sync();
-  } finally {
-    await parent.close();
   }
 }
 

@@ -7,7 +7,7 @@ const LEAST_LENGTH = 20;
 
 /**
  * Besides the tokens that people make, the join token in a file that the operator mounts (a Kubernetes Secret) admits nodes. It
- * does not expire; it is read at every use, so replacing the file is enough to change it. A file that is missing, empty
+ * does not expire and is good for any number of them; it is read at every use, so replacing the file is enough to change it. A file that is missing, empty
  * or too short admits nobody.
  */
 export function withPresetJoinToken(tokens: TokenStore, path: string): TokenStore {
@@ -17,6 +17,7 @@ export function withPresetJoinToken(tokens: TokenStore, path: string): TokenStor
       if (kind === "join" && (await matches(path, token))) return true;
       return tokens.verify(kind, token, now);
     },
+    claimJoin: async (token, name, now) => ((await matches(path, token)) ? "ok" : tokens.claimJoin(token, name, now)),
   };
 }
 

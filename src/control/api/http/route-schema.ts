@@ -3,9 +3,10 @@ import type { TSchema } from "typebox";
 
 /**
  * Who may call a route: `public` anybody; `user` an API token; `operator` the local socket or the admin token (who may
- * also call what a user may); `node` a joined node's credential.
+ * also call what a user may); `node` a joined node: its credential and, over TLS, its certificate; `joined` its credential alone,
+ * for a node that has no certificate yet or none any more.
  */
-export type Access = "public" | "user" | "operator" | "node";
+export type Access = "public" | "user" | "operator" | "node" | "joined";
 
 export interface RouteDescription {
   access: Access;
@@ -35,7 +36,7 @@ export function route(description: RouteDescription) {
   const schema = {
     ...rest,
     tags: [tag],
-    security: access === "public" ? [] : [{ [access === "node" ? "nodeCredential" : "bearerToken"]: [] }],
+    security: access === "public" ? [] : [{ [access === "node" || access === "joined" ? "nodeCredential" : "bearerToken"]: [] }],
     response: { ...Object.fromEntries(responses), default: PROBLEM },
   } as FastifySchema;
   return { schema, config: { access, specBody: specBody === true, stream: stream === true } };

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { splitToken } from "../../../shared/certificates/index.ts";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { type JoinRequest, JoinRequestSchema, JoinResponseSchema } from "../../../shared/wire/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
@@ -18,10 +19,12 @@ export function agentJoin(app: FastifyInstance, deps: ApiDeps): void {
       response: { 200: JoinResponseSchema },
     }),
     async (request, reply) => {
-      const { token, name } = request.body;
-      if (!(await deps.stores.tokens.verify("join", token, deps.clock.now()))) {
+      const { name } = request.body;
+      const claim = await deps.stores.tokens.claimJoin(splitToken(request.body.token).token, name, deps.clock.now());
+      if (claim === "unknown")
         throw new BerthError("unauthorized", "the join token is not known or has expired; make one with: berth token create");
-      }
+      if (claim === "used")
+        throw new BerthError("unauthorized", "another node has joined with this token already; make one for each: berth token create");
       const { nodeId, credential } = await deps.stores.nodes.join(name, deps.clock.now());
       request.log.info({ node: nodeId }, "node joined");
       return reply.header("cache-control", "no-store").send({ nodeId, credential: formatNodeCredential(nodeId, credential) });

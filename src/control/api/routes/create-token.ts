@@ -1,11 +1,12 @@
 import type { FastifyInstance } from "fastify";
+import { pinToken } from "../../../shared/certificates/index.ts";
 import { type TokenRequest, TokenRequestSchema, TokenResponseSchema } from "../../../shared/wire/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 
 const DEFAULT_TTL_SECONDS = { join: 600, api: 30 * 86_400 } as const;
 
-/** The token is in this answer only; the store keeps its hash. */
+/** The token is in this answer only; the store keeps its hash. Where there is TLS it carries the CA's fingerprint. */
 export function createToken(app: FastifyInstance, deps: ApiDeps): void {
   app.post<{ Body: TokenRequest }>(
     "/v1/tokens",
@@ -21,7 +22,11 @@ export function createToken(app: FastifyInstance, deps: ApiDeps): void {
       const { kind, ttlSeconds } = request.body;
       const made = await deps.stores.tokens.create(kind, ttlSeconds ?? DEFAULT_TTL_SECONDS[kind], deps.clock.now());
       request.log.info({ kind, expiresAt: made.expiresAt }, "token made");
-      return reply.code(201).header("cache-control", "no-store").send(made);
+      const token = deps.secure ? pinToken(made.token, (await deps.ca.authority()).fingerprint) : made.token;
+      return reply
+        .code(201)
+        .header("cache-control", "no-store")
+        .send({ ...made, token });
     },
   );
 }

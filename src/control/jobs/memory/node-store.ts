@@ -2,7 +2,7 @@ import type { NodeRecord } from "../../../shared/domain/index.ts";
 import { matchesDigest, randomSecret, sha256Hex } from "../credentials.ts";
 import { NO_CONTROLS } from "../node-controls.ts";
 import { nameTaken, notJoined, outdatedSync } from "../node-refusals.ts";
-import type { NodeReport, NodeStore, TokenStore } from "../node-store.ts";
+import type { NodeReport, NodeStore, TokenKind, TokenStore } from "../node-store.ts";
 
 interface Member {
   credential: string;
@@ -36,6 +36,9 @@ export function createMemoryNodeStore(): NodeStore {
     get: async (nodeId) => recordOf(nodeId),
     lastSentAt: async (nodeId) => members.get(nodeId)?.sentAt ?? null,
     list: async () => [...members.keys()].sort().flatMap((name) => recordOf(name) ?? []),
+    remove: async (nodeId) => {
+      if (!members.delete(nodeId)) throw notJoined(nodeId);
+    },
     control: async (nodeId, change) => {
       const member = members.get(nodeId);
       if (!member?.record) throw notJoined(nodeId);
@@ -79,6 +82,8 @@ function recordSync(member: Member, report: NodeReport, now: number): NodeRecord
 
 export function createMemoryTokenStore(): TokenStore {
   const ends = new Map<string, number>();
+  const usedBy = new Map<string, string>();
+  const isValid = (kind: TokenKind, token: string, now: number) => now < (ends.get(`${kind}:${sha256Hex(token)}`) ?? 0);
   return {
     create: async (kind, ttlSeconds, now) => {
       const token = randomSecret(`berth-${kind}-`);
@@ -86,6 +91,12 @@ export function createMemoryTokenStore(): TokenStore {
       ends.set(`${kind}:${sha256Hex(token)}`, expiresAt);
       return { token, expiresAt };
     },
-    verify: async (kind, token, now) => now < (ends.get(`${kind}:${sha256Hex(token)}`) ?? 0),
+    verify: async (kind, token, now) => isValid(kind, token, now),
+    claimJoin: async (token, name, now) => {
+      if (!isValid("join", token, now)) return "unknown";
+      const user = usedBy.get(sha256Hex(token)) ?? name;
+      usedBy.set(sha256Hex(token), user);
+      return user === name ? "ok" : "used";
+    },
   };
 }

@@ -29,6 +29,7 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:node:<name>                  hash    credential (sha256), joinedAt, address, facts (JSON), incarnation, bootId,
  *                                                retiredBoots (JSON array), sentAt, lastSeenAt, state, controls (JSON)
  *   {berth}:token:<kind>:<sha256>        string  expiresAt; expires
+ *   {berth}:token:join-used-by:<sha256>  string  name of the node that joined with it; expires with it
  *   {berth}:projects                     hash    project -> its settings (JSON)
  *   {berth}:project-usage                hash    project -> value, at (JSON)
  *   {berth}:reservations                 hash    reservation -> its window (JSON)

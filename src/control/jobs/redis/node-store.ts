@@ -41,6 +41,10 @@ export function createRedisNodeStore(redis: Redis): NodeStore {
       const hashes = await redisCall(() => Promise.all(names.map((name) => redis.hgetall(KEYS.node(name)))));
       return hashes.flatMap((hash, index) => decode(names[index] ?? "", hash) ?? []);
     },
+    remove: async (nodeId) => {
+      const removed = await redisCall(() => redis.multi().del(KEYS.node(nodeId)).srem(KEYS.nodes, nodeId).exec());
+      if (removed?.[0]?.[1] !== 1) throw notJoined(nodeId);
+    },
     control: (nodeId, change) => control(redis, nodeId, change),
     setState: async (seen, state) =>
       (await runScript(redis, STATE, [KEYS.node(seen.id)], [seen.lastSeenAt, seen.state, seen.incarnation, state])) === 1,

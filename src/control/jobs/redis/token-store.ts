@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { randomSecret, sha256Hex } from "../credentials.ts";
-import type { TokenStore } from "../node-store.ts";
+import type { TokenKind, TokenStore } from "../node-store.ts";
 import { KEYS } from "./keys.ts";
 import { redisCall } from "./redis-call.ts";
 
@@ -13,9 +13,17 @@ export function createRedisTokenStore(redis: Redis): TokenStore {
       return { token, expiresAt };
     },
     // The lookup is by digest: its timing tells nothing about any token.
-    verify: async (kind, token, now) => {
-      const expiresAt = await redisCall(() => redis.get(KEYS.token(kind, sha256Hex(token))));
-      return expiresAt !== null && now < Number(expiresAt);
+    verify: async (kind, token, now) => now < (await endOf(redis, kind, token)),
+    claimJoin: async (token, name, now) => {
+      const left = Math.ceil((await endOf(redis, "join", token)) - now);
+      if (left <= 0) return "unknown";
+      const key = KEYS.token("join-used-by", sha256Hex(token));
+      if ((await redisCall(() => redis.set(key, name, "PX", left, "NX"))) === "OK") return "ok";
+      return (await redisCall(() => redis.get(key))) === name ? "ok" : "used";
     },
   };
+}
+
+async function endOf(redis: Redis, kind: TokenKind, token: string): Promise<number> {
+  return Number((await redisCall(() => redis.get(KEYS.token(kind, sha256Hex(token))))) ?? 0);
 }
