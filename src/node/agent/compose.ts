@@ -16,6 +16,7 @@ import {
 import { builtFiles, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
 import type { AgentParts } from "./agent.ts";
 import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
+import type { AgentOptions } from "./agent-options.ts";
 import { composeMembership } from "./compose-membership.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
 import { createEnsureImage } from "./ensure-image.ts";
