@@ -26,7 +26,7 @@ export interface Cycle {
 }
 
 export function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory | undefined): Cycle {
-  const queue = orderQueue(snapshot, now, memory?.sorted);
+  const queue = orderQueue(snapshot, now, memory?.buckets);
   const pass = startPass(snapshot, memory);
   const rules = preemptionRules(snapshot, queue, now);
   const roomMaker = rules === null ? null : createRoomMaker(snapshot, rules, pass.free);

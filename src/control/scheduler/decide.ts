@@ -36,6 +36,8 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
   const { queue, pass } = cycle;
   const plan: Plan = { placements: keepPromises(cycle), reasons: [], preemptions: [], promises: [] };
   const started = new Set(plan.placements.map(({ jobId }) => jobId));
+  // A promise tells a job apart from those that ask the same.
+  const alike = started.size === 0 && cycle.promises.size === 0;
   let position = 0;
   for (let job = queue.next(); job !== undefined; job = queue.next(), position += 1) {
     if (started.has(job.id)) continue;
@@ -44,9 +46,10 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
       plan.reasons.push(refused);
       continue;
     }
-    const request = pass.classOf(job, position);
+    const request = pass.classOf(job, queue.key?.());
     if (isSettled(cycle, request, job)) {
       plan.reasons.push({ jobId: job.id, kind: request.settled.kind, reason: request.settled.reason });
+      if (position >= pass.precise && alike) queue.tellRest?.(request.settled, plan.reasons);
       continue;
     }
     const assignments = tryToPlace(pass, request, job) ?? tryToBackfill(cycle, request, job);
@@ -102,14 +105,16 @@ function settle({ snapshot, queue, pass, roomMaker, reservations }: Cycle, reque
     request.settled = { kind: "behind-others", reason: pass.behind };
 }
 
-function isSettled({ now }: Cycle, request: RequestClass, job: PendingJob): request is RequestClass & { settled: object } {
-  if (request.settled === null || job.timeLimitMs !== undefined) return false;
+/** Holds for all jobs behind it that ask the same with its priority and time limit too: they are younger. */
+function isSettled(cycle: Cycle, request: RequestClass, job: PendingJob): request is RequestClass & { settled: object } {
+  const { now } = cycle;
+  if (request.settled === null || mayBackfill(cycle, request, job)) return false;
   return request.holds || request.hopeless !== null || now - job.queuedAt < HOLD_BACK_AFTER_MS;
 }
 
 function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignment[] | null {
   if (request.failed) return null;
-  const assignments = placeGang(pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
+  const assignments = placeGang(() => pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
   request.failed = assignments === null;
   return assignments;
 }
@@ -124,10 +129,15 @@ function waitsForPromise({ awaited, queue }: Cycle, job: PendingJob): string | n
   return `waits until job ${first} of its project has started on the GPUs that are taken back for it`;
 }
 
+function mayBackfill({ reservations, noGap }: Cycle, request: RequestClass, { timeLimitMs }: PendingJob): boolean {
+  if (reservations === 0 || timeLimitMs === undefined) return false;
+  return timeLimitMs < (noGap.get(request.key) ?? Number.POSITIVE_INFINITY);
+}
+
 /** On reserved nodes too, when its time limit ends before the reservation begins. */
-function tryToBackfill({ pass, now, reservations, noGap }: Cycle, request: RequestClass, job: PendingJob): Assignment[] | null {
-  if (reservations === 0 || job.timeLimitMs === undefined || job.timeLimitMs >= (noGap.get(request.key) ?? Number.POSITIVE_INFINITY))
-    return null;
+function tryToBackfill(cycle: Cycle, request: RequestClass, job: PendingJob): Assignment[] | null {
+  const { pass, now, noGap } = cycle;
+  if (job.timeLimitMs === undefined || !mayBackfill(cycle, request, job)) return null;
   const entries = pass.openUntil(request, now + job.timeLimitMs);
   const assignments = placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, pass.changed);
   if (assignments === null) noGap.set(request.key, job.timeLimitMs);

@@ -38,8 +38,8 @@ const WAITING_REMEMBERED = 1000;
 
 /** The state of one scheduling pass. */
 export interface Pass {
-  /** `position` in the queue, where it is known, only makes it faster. */
-  classOf(job: PendingJob, position?: number): RequestClass;
+  /** `key` is the job's own request key, where it is known. */
+  classOf(job: PendingJob, key?: string): RequestClass;
   /** Nodes a job of the class may be placed on now. */
   openNodes(request: RequestClass): FreeNode[];
   indexOf(request: RequestClass): CandidateIndex;
@@ -92,9 +92,9 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     everything ??= memory?.everything() ?? emptyNodes(snapshot.nodes);
     return everything;
   };
-  const classOf = (job: PendingJob, position?: number): RequestClass => {
-    if (job.avoid === undefined || job.avoid.length === 0) return classes.get(keyOf(job, position)) ?? classAsAsked(job);
-    return remembered(avoiding, keyOf(job), () => {
+  const classOf = (job: PendingJob, key = keyOf(job)): RequestClass => {
+    if (job.avoid === undefined || job.avoid.length === 0) return classes.get(key) ?? classAsAsked(job, key);
+    return remembered(avoiding, key, () => {
       const made = classAsAsked(job);
       // Nobody waits for ever for other hardware than there is: with no other place, the one that failed may try again.
       return gangFits(emptyFor(made, "ready"), made) ? made : classAsAsked({ ...job, avoid: [] });
@@ -102,8 +102,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   };
   const admittedNodes = (job: PendingJob, rules: string) =>
     memory === undefined ? free.filter(({ node }) => nodeBlocker(node, job) === null) : nodesAt(free, memory.admitted(job, rules));
-  const classAsAsked = (job: PendingJob): RequestClass => {
-    const key = keyOf(job);
+  const classAsAsked = (job: PendingJob, key = keyOf(job)): RequestClass => {
     const known = classes.get(key);
     if (known !== undefined) return known;
     const rules = rulesKey(job);
@@ -157,7 +156,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     end: () => {
       if (memory === undefined) return;
       for (const { key, hopeless } of classes.values()) if (hopeless !== undefined) memory.hopeless.set(key, hopeless);
-      memory.learn(classes.values());
+      memory.learn([...classes.values()]);
+      memory.restore(changed);
     },
     openNodes,
     indexOf: (request) => {

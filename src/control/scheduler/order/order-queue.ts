@@ -1,13 +1,19 @@
-import type { ClusterSnapshot, PendingJob } from "../snapshot.ts";
+import { requestKey } from "../feasible/request.ts";
+import type { ClusterSnapshot, PendingJob, PendingReason } from "../snapshot.ts";
+import { bucketQueue } from "./bucket-queue.ts";
 import { compareByService } from "./compare-by-service.ts";
-import { comparePending } from "./compare-pending.ts";
 import { fairQueue } from "./fair-queue.ts";
+import { createJobBuckets, type JobBuckets } from "./job-buckets.ts";
 
 /** The pending jobs, best first. The order may depend on what was placed before: that is what fair share means. */
 export interface OrderedQueue {
   /** The order is fixed, and no job is over a limit or has a standing. */
   plain?: true;
   next(): PendingJob | undefined;
+  /** What the last given job asks, where it is known. */
+  key?(): string | undefined;
+  /** Takes all jobs out that ask the same as the last given one, with its priority and time limit, each with this reason. */
+  tellRest?(reason: Omit<PendingReason, "jobId">, into: PendingReason[]): void;
   placed(job: PendingJob): void;
   /** Why the job may not start whatever is free; null when it may. */
   overLimit(job: PendingJob): string | null;
@@ -17,16 +23,16 @@ export interface OrderedQueue {
   standing(job: PendingJob): string | null;
 }
 
-/** `sort` may know the order from the last time. */
-export function orderQueue(snapshot: ClusterSnapshot, now: number, sort = sortPending): OrderedQueue {
+/** `buckets` may know the pending jobs from the last time. */
+export function orderQueue(
+  snapshot: ClusterSnapshot,
+  now: number,
+  buckets: (pending: readonly PendingJob[]) => JobBuckets = (pending) => createJobBuckets(pending, requestKey),
+): OrderedQueue {
   const { queueing, projects = [] } = snapshot;
   if (queueing?.kind === "service") return sortedQueue([...snapshot.pending].sort(compareByService(queueing, now)));
-  if (projects.length === 0) return sortedQueue(sort(snapshot.pending));
+  if (projects.length === 0) return bucketQueue(buckets(snapshot.pending));
   return fairQueue(snapshot, projects);
-}
-
-function sortPending(pending: readonly PendingJob[]): readonly PendingJob[] {
-  return [...pending].sort(comparePending);
 }
 
 function sortedQueue(jobs: readonly PendingJob[]): OrderedQueue {
