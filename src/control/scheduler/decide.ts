@@ -36,8 +36,6 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
   const { queue, pass } = cycle;
   const plan: Plan = { placements: keepPromises(cycle), reasons: [], preemptions: [], promises: [] };
   const started = new Set(plan.placements.map(({ jobId }) => jobId));
-  // A promise tells a job apart from those that ask the same.
-  const alike = started.size === 0 && cycle.promises.size === 0;
   let position = 0;
   for (let job = queue.next(); job !== undefined; job = queue.next(), position += 1) {
     if (started.has(job.id)) continue;
@@ -49,7 +47,7 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
     const request = pass.classOf(job, queue.key?.());
     if (isSettled(cycle, request, job)) {
       plan.reasons.push({ jobId: job.id, kind: request.settled.kind, reason: request.settled.reason });
-      if (position >= pass.precise && alike) queue.tellRest?.(request.settled, plan.reasons);
+      if (position >= pass.precise) queue.tellRest?.(request.settled, plan.reasons);
       continue;
     }
     const assignments = tryToPlace(pass, request, job) ?? tryToBackfill(cycle, request, job);
@@ -114,7 +112,7 @@ function isSettled(cycle: Cycle, request: RequestClass, job: PendingJob): reques
 
 function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignment[] | null {
   if (request.failed) return null;
-  const assignments = placeGang(() => pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
+  const assignments = placeGang(pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
   request.failed = assignments === null;
   return assignments;
 }

@@ -24,6 +24,10 @@ export interface RequestClass extends Request {
   /** Ready, open nodes that its rules admit, with what is left of them. */
   admitted: FreeNode[];
   index: CandidateIndex | null;
+  /** Those of `admitted` that nothing holds, good while as many are held. */
+  open: { nodes: FreeNode[]; held: number } | null;
+  /** Those of `admitted` that had room when it was first asked: others never get any in this pass. */
+  roomy: FreeNode[] | null;
   /** Its text when no state of the known nodes could run it, or only nodes that are away could: the same for all its jobs. */
   hopeless: Omit<PendingReason, "jobId"> | null | undefined;
   /** The text on its lack of room, good while `changed` is as long. */
@@ -116,6 +120,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       holds: false,
       admitted,
       index: null,
+      open: null,
+      roomy: null,
       hopeless: memory?.hopeless.get(key),
       noRoom: null,
     };
@@ -123,13 +129,19 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     classes.set(key, made);
     return made;
   };
-  const openNodes = ({ admitted }: RequestClass) => (held.size === 0 ? admitted : admitted.filter(({ node }) => !held.has(node.id)));
-  /** Those of `openNodes` that had room when the pass began, where that is known. */
-  const openCandidates = (request: RequestClass) => {
-    const known = memory?.candidates(request.key);
-    if (known === undefined) return openNodes(request);
-    return nodesAt(free, known).filter(({ node }) => !held.has(node.id));
+  const isHeld = ({ node }: FreeNode) => held.has(node.id);
+  const openNodes = (request: RequestClass) => {
+    if (held.size === 0) return request.admitted;
+    if (request.open?.held !== held.size) request.open = { nodes: request.admitted.filter((entry) => !isHeld(entry)), held: held.size };
+    return request.open.nodes;
   };
+  const roomyNodes = (request: RequestClass) => {
+    const known = memory?.candidates(request.key);
+    request.roomy ??= known === undefined ? request.admitted.filter((entry) => replicasThatFit(entry, request, 1) > 0) : nodesAt(free, known);
+    return request.roomy;
+  };
+  /** A rule on racks counts the racks without room too. */
+  const worthATry = (request: RequestClass) => (hasTopology(request.job) ? request.admitted : roomyNodes(request));
   const emptyFor = ({ job, rules }: RequestClass, which: "ready" | "all") =>
     remembered(empties, `${which} ${rules}`, () =>
       all().filter(
@@ -161,7 +173,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     },
     openNodes,
     indexOf: (request) => {
-      request.index ??= indexCandidates(openCandidates(request), request, changed);
+      request.index ??= indexCandidates(roomyNodes(request), request, changed, isHeld);
       return request.index;
     },
     changed,
@@ -177,8 +189,6 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       const empty = emptyFor(request, "ready").filter(({ node }) => !held.has(node.id));
       if (request.hopeless !== null || !gangFits(emptyFor(request, "ready"), request)) return;
       for (const entry of empty) if (replicasThatFit(entry, request, 1) === 1) held.set(entry.node.id, job);
-      // Indexes were made over nodes that are now held.
-      for (const other of classes.values()) other.index = null;
     },
     hold: (job, nodeIds, until) => {
       for (const nodeId of nodeIds) {
@@ -186,9 +196,9 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
         held.set(nodeId, job);
         heldUntil.set(nodeId, until);
       }
-      for (const other of classes.values()) other.index = null;
     },
-    openUntil: ({ admitted }, endsBy) => admitted.filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
+    openUntil: (request, endsBy) =>
+      worthATry(request).filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
     free,
     held,
     waiting,
@@ -202,6 +212,10 @@ function nodesAt(nodes: readonly FreeNode[], positions: readonly number[]): Free
     if (entry !== undefined) found.push(entry);
   }
   return found;
+}
+
+function hasTopology({ rules }: PendingJob): boolean {
+  return rules !== undefined && (rules.sameLabel !== null || rules.spreadLabel !== null);
 }
 
 function isOpen(node: NodeCapacity): boolean {

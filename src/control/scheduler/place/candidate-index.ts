@@ -21,8 +21,14 @@ export interface CandidateIndex {
 /**
  * A heap over ranks that follows `changed`, the log of nodes booked since the pass began: a node is ranked again only when
  * it has changed, so placing a job costs the logarithm of the cluster and not the cluster.
+ * `closed` nodes are never given; what is closed stays so.
  */
-export function indexCandidates(entries: readonly FreeNode[], request: Request, changed: readonly FreeNode[]): CandidateIndex {
+export function indexCandidates(
+  entries: readonly FreeNode[],
+  request: Request,
+  changed: readonly FreeNode[],
+  closed: (entry: FreeNode) => boolean = () => false,
+): CandidateIndex {
   const fitting = entries.filter((entry) => replicasThatFit(entry, request, 1) > 0);
   // With one node to choose from there is nothing to rank: ranking may look at the whole cluster first.
   const rank = fitting.length === 1 ? () => 0 : (request.rank ?? rankOf);
@@ -36,12 +42,11 @@ export function indexCandidates(entries: readonly FreeNode[], request: Request, 
   };
   return {
     next: () => {
-      for (; seen < changed.length; seen += 1) {
-        const entry = changed[seen];
-        if (entry !== undefined && members.has(entry)) add(entry);
-      }
+      // A node that was booked twice since is one candidate: twice in the heap, a gang would count its room twice.
+      for (const entry of new Set(changed.slice(seen))) if (members.has(entry)) add(entry);
+      seen = changed.length;
       for (let top = pop(heap); top !== undefined; top = pop(heap)) {
-        if (top.version !== top.entry.version) continue;
+        if (top.version !== top.entry.version || closed(top.entry)) continue;
         const room = replicasThatFit(top.entry, request, Number.MAX_SAFE_INTEGER);
         if (room > 0) return { entry: top.entry, room };
       }

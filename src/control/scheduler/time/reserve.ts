@@ -4,7 +4,7 @@ import { replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
 import { placeGang } from "../place/place-gang.ts";
-import { copyNodes, type FutureNodes, giveBack } from "../preempt/give-back.ts";
+import { copyWhenTouched, type FutureNodes, giveBack } from "../preempt/give-back.ts";
 import type { ActiveJob, PendingJob } from "../snapshot.ts";
 
 /** The nodes a waiting job will start on, and when at the latest. */
@@ -38,14 +38,15 @@ export function reserve(
   now: number,
 ): Reservation | null {
   if (ends.length === 0) return null;
-  const nodes = copyNodes(entries);
-  const all = [...nodes.values()];
-  const room = countRoom(nodes, request);
+  const nodes = copyWhenTouched(entries);
+  const room = countRoom(entries, nodes, request);
   for (const [place, end] of ends.entries()) {
     giveBack(nodes, end);
     room.update(end);
     // Jobs that end together make room together.
-    if (ends[place + 1]?.endsAt === end.endsAt || room.replicas() < request.minReplicas || !gangFits(all, request)) continue;
+    if (ends[place + 1]?.endsAt === end.endsAt || room.replicas() < request.minReplicas) continue;
+    const all = nodes.all();
+    if (!gangFits(all, request)) continue;
     const assignments = placeGang(all, () => indexCandidates(all, request, []), request, job.id, []) ?? [];
     return { jobId: job.id, nodeIds: [...new Set(assignments.map(({ nodeId }) => nodeId))], startsAt: Math.max(now, end.endsAt) };
   }
@@ -53,9 +54,9 @@ export function reserve(
 }
 
 /** How many replicas fit, kept up to date by the nodes that change: whether the gang fits is only asked when they suffice. */
-function countRoom(nodes: FutureNodes, request: Request) {
+function countRoom(entries: readonly FreeNode[], nodes: Pick<FutureNodes, "get">, request: Request) {
   const roomOf = (entry: FreeNode) => replicasThatFit(entry, request, request.replicas);
-  const rooms = new Map([...nodes].map(([nodeId, entry]) => [nodeId, roomOf(entry)]));
+  const rooms = new Map(entries.map((entry) => [entry.node.id, roomOf(entry)]));
   let total = [...rooms.values()].reduce((sum, one) => sum + one, 0);
   return {
     replicas: () => total,
