@@ -137,7 +137,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   };
   const roomyNodes = (request: RequestClass) => {
     const known = memory?.candidates(request.key);
-    request.roomy ??= known === undefined ? request.admitted.filter((entry) => replicasThatFit(entry, request, 1) > 0) : nodesAt(free, known);
+    request.roomy ??=
+      known === undefined ? request.admitted.filter((entry) => replicasThatFit(entry, request, 1) > 0) : nodesAt(free, known);
     return request.roomy;
   };
   /** A rule on racks counts the racks without room too. */
@@ -197,8 +198,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
         heldUntil.set(nodeId, until);
       }
     },
-    openUntil: (request, endsBy) =>
-      worthATry(request).filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
+    openUntil: (request, endsBy) => worthATry(request).filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
     free,
     held,
     waiting,
