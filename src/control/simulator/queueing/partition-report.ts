@@ -1,12 +1,7 @@
+import type { FinishedRun } from "../event-loop.ts";
 import { GPUS_PER_NODE, type PartitionJob } from "./partition-trace.ts";
 
-/** How a job of the trace fared, seconds. */
-export interface JobRun {
-  job: PartitionJob;
-  firstStart: number;
-  end: number;
-  preemptions: number;
-}
+export type JobRun = FinishedRun<PartitionJob>;
 
 export interface QueueReport {
   jobs: number;

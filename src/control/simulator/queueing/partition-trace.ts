@@ -12,9 +12,6 @@ export interface PartitionJob {
 
 export const GPUS_PER_NODE = 8;
 
-/** Less left than this is nothing left: sums of fractional seconds miss by so much. */
-export const ROUNDING_SECONDS = 1e-6;
-
 /**
  * A Philly-like trace (job_id,vc,submit_s,gpus,duration_s): partition -> its jobs by submission.
  * @throws BerthError invalid_trace

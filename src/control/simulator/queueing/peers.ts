@@ -1,5 +1,6 @@
+import { ROUNDING_SECONDS } from "../event-loop.ts";
 import type { JobRun } from "./partition-report.ts";
-import { GPUS_PER_NODE, type PartitionJob, ROUNDING_SECONDS, restartSeconds } from "./partition-trace.ts";
+import { GPUS_PER_NODE, type PartitionJob, restartSeconds } from "./partition-trace.ts";
 import { placePeer, type Taken } from "./peer-placement.ts";
 
 export const QUEUE_PEERS = ["fifo", "fifo-backfill", "sjf-oracle", "srtf-oracle", "las"] as const;
