@@ -1,6 +1,6 @@
 import type { Gpu, JobSpec, NodeFacts, ResourceRequest } from "../../src/shared/domain/index.ts";
 
-/** Small specs, facts and GPUs for tests of the control plane: name only what the test is about. */
+/** Small specs, facts and GPUs: name only what the test is about. */
 export const GIB = 2 ** 30;
 
 export function resourcesOf(changes: Partial<ResourceRequest> = {}): ResourceRequest {

@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createImageStore, createSnapshots, type ImageStore, type Snapshots } from "../../src/node/images/index.ts";
+import {
+  createImageStore,
+  createImageTools,
+  createSnapshots,
+  type ImageStore,
+  type ImageTools,
+  type Snapshots,
+} from "../../src/node/images/index.ts";
 import { loadNative, type Native } from "../../src/node/platform/index.ts";
 import { systemClock } from "../../src/shared/domain/index.ts";
 
@@ -45,6 +52,11 @@ export async function openTestStore(): Promise<TestStore> {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** The tools over that store. */
+export function imageToolsOf({ dataDir, native, store, snapshots }: TestStore): ImageTools {
+  return createImageTools({ dataDir, native, clock: systemClock(), store, snapshots });
 }
 
 export function neverAborted(): AbortSignal {

@@ -68,13 +68,18 @@ test("the first Ctrl-C detaches, says how to come back, and leaves the job alone
   expect(server.cancelled).toEqual([]);
 });
 
-test("a second Ctrl-C cancels the job and follows it to its end", async () => {
+async function interruptedTwice() {
   const run = berth("run", "trainer");
   await followed();
   run.child.kill("SIGINT");
   await until("the first to be told", 20, () => run.stderr().includes("detaching"));
   run.child.kill("SIGINT");
   await until("the cancellation", 20, () => server.cancelled.includes("1"));
+  return run;
+}
+
+test("a second Ctrl-C cancels the job and follows it to its end", async () => {
+  const run = await interruptedTwice();
   server.log("1", line(1, "checkpoint saved"));
   server.change("1", { state: "cancelled", finishedAt: 1, outcome: { cause: "cancelled", exitCode: 0, message: "cancelled by ada" } });
   expect(await run.code).toBe(143);
@@ -82,12 +87,7 @@ test("a second Ctrl-C cancels the job and follows it to its end", async () => {
 });
 
 test("a third Ctrl-C leaves at once", async () => {
-  const run = berth("run", "trainer");
-  await followed();
-  run.child.kill("SIGINT");
-  await until("the first to be told", 20, () => run.stderr().includes("detaching"));
-  run.child.kill("SIGINT");
-  await until("the cancellation", 20, () => server.cancelled.includes("1"));
+  const run = await interruptedTwice();
   run.child.kill("SIGINT");
   expect(await run.code).toBe(130);
 });

@@ -1,16 +1,14 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { createImageTools, type ImageTools } from "../../../src/node/images/index.ts";
-import { systemClock } from "../../../src/shared/domain/index.ts";
+import type { ImageTools } from "../../../src/node/images/index.ts";
 import { addLayered, layersOf } from "../../support/layered-image.ts";
 import { rawEntry } from "../../support/tar-bytes.ts";
-import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { imageToolsOf, neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
 
 let test: TestStore;
 let tools: ImageTools;
 beforeEach(async () => {
   test = await openTestStore();
-  const { dataDir, native, snapshots, store } = test;
-  tools = createImageTools({ dataDir, native, clock: systemClock(), store, snapshots });
+  tools = imageToolsOf(test);
 });
 afterEach(() => test.remove());
 

@@ -2,18 +2,16 @@ import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createImageTools, type Image, type ImageTools, storePaths } from "../../../src/node/images/index.ts";
-import { systemClock } from "../../../src/shared/domain/index.ts";
+import { type Image, type ImageTools, storePaths } from "../../../src/node/images/index.ts";
 import { addLayered, layersOf } from "../../support/layered-image.ts";
 import { rawEntry } from "../../support/tar-bytes.ts";
-import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { imageToolsOf, neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
 
 let test: TestStore;
 let tools: ImageTools;
 beforeEach(async () => {
   test = await openTestStore();
-  const { dataDir, native, snapshots, store } = test;
-  tools = createImageTools({ dataDir, native, clock: systemClock(), store, snapshots });
+  tools = imageToolsOf(test);
 });
 afterEach(() => test.remove());
 
@@ -61,8 +59,7 @@ describe("verify", () => {
 });
 
 async function reopenedTools(): Promise<ImageTools> {
-  const { dataDir, native, snapshots } = test;
-  return createImageTools({ dataDir, native, clock: systemClock(), store: await test.openAgain(), snapshots });
+  return imageToolsOf({ ...test, store: await test.openAgain() });
 }
 
 describe("scrub", () => {

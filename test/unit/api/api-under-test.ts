@@ -16,6 +16,7 @@ import { decide } from "../../../src/control/scheduler/index.ts";
 import { type Job, systemClock } from "../../../src/shared/domain/index.ts";
 import { createMetrics, silentLogger } from "../../../src/shared/observe/index.ts";
 import type { SyncRequest } from "../../../src/shared/wire/index.ts";
+import { factsOf } from "../../support/control-samples.ts";
 
 /** The real API over the memory stores and a log folder of its own. */
 export interface TestApi {
@@ -100,4 +101,16 @@ export async function startTestApi(changes: Partial<ApiDeps> = {}): Promise<Test
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** As `startTestApi`, with nodes that have told of four GPUs each. */
+export async function startTestApiWithNodes(...names: string[]): Promise<TestApi> {
+  const api = await startTestApi();
+  const { stores, clock } = api.deps;
+  for (const nodeId of names) {
+    await stores.nodes.join(nodeId, 1);
+    const report = { nodeId, incarnation: "i", bootId: "b", sentAt: 1, address: "10.0.0.1", facts: factsOf(nodeId, 4) };
+    await stores.nodes.recordSync(report, clock.now());
+  }
+  return api;
 }

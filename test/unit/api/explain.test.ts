@@ -2,17 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createScheduleLoop } from "../../../src/control/jobs/index.ts";
 import { type ClusterSnapshot, decide, SERVICE_POLICY } from "../../../src/control/scheduler/index.ts";
 import { factsOf } from "../../support/control-samples.ts";
-import { SPEC, startTestApi, type TestApi } from "./api-under-test.ts";
+import { SPEC, startTestApi, startTestApiWithNodes, type TestApi } from "./api-under-test.ts";
 
 let api: TestApi;
 
 beforeEach(async () => {
-  api = await startTestApi();
-  for (const nodeId of ["a", "b"]) {
-    await api.deps.stores.nodes.join(nodeId, 1);
-    const report = { nodeId, incarnation: "i", bootId: "b", sentAt: 1, address: "10.0.0.1", facts: factsOf(nodeId, 4) };
-    await api.deps.stores.nodes.recordSync(report, api.deps.clock.now());
-  }
+  api = await startTestApiWithNodes("a", "b");
 });
 
 afterEach(() => api.close());

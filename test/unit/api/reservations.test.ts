@@ -1,19 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createScheduleLoop } from "../../../src/control/jobs/index.ts";
 import { decide } from "../../../src/control/scheduler/index.ts";
-import { factsOf } from "../../support/control-samples.ts";
-import { SPEC, startTestApi, type TestApi } from "./api-under-test.ts";
+import { SPEC, startTestApiWithNodes, type TestApi } from "./api-under-test.ts";
 
 const HOUR = 3_600_000;
 let api: TestApi;
 
 beforeEach(async () => {
-  api = await startTestApi();
-  for (const nodeId of ["a", "b"]) {
-    await api.deps.stores.nodes.join(nodeId, 1);
-    const report = { nodeId, incarnation: "i", bootId: "b", sentAt: 1, address: "10.0.0.1", facts: factsOf(nodeId, 4) };
-    await api.deps.stores.nodes.recordSync(report, api.deps.clock.now());
-  }
+  api = await startTestApiWithNodes("a", "b");
 });
 
 afterEach(() => api.close());

@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import type { CliIo, StopSignal } from "../../../src/cli/index.ts";
 import { type Job, systemClock } from "../../../src/shared/domain/index.ts";
+import { specOf } from "../../support/control-samples.ts";
 
 export interface CapturedIo {
   io: CliIo;
@@ -42,25 +43,7 @@ export function capturedIo(env: Record<string, string | undefined> = {}): Captur
 export function sampleJob(changes: Partial<Job> = {}, spec: Partial<Job["spec"]> = {}): Job {
   return {
     id: "7",
-    spec: {
-      name: "trainer",
-      image: "trainer:v2",
-      command: null,
-      args: null,
-      env: {},
-      workdir: null,
-      resources: { gpus: 0, gpuModel: null, gpuMemoryBytes: null, cpuMillis: 1000, memoryBytes: 1024 ** 3, shmBytes: null },
-      replicas: 1,
-      priority: 0,
-      project: "default",
-      timeLimitSeconds: null,
-      stopGraceSeconds: 30,
-      retries: 0,
-      mounts: [],
-      network: "bridge",
-      labels: {},
-      ...spec,
-    },
+    spec: specOf({ name: "trainer", image: "trainer:v2", ...spec }),
     state: "pending",
     epoch: 0,
     version: 1,

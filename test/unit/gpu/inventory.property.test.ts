@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createInventory } from "../../../src/node/gpu/index.ts";
 import type { NvmlGpu, NvmlReport } from "../../../src/node/platform/index.ts";
-import { instantClock, nvmlGpu, nvmlReport, scriptedNvml } from "../../support/nvml-answers.ts";
+import { nvmlGpu, nvmlReport, scriptedNvml } from "../../support/nvml-answers.ts";
 import { runs } from "../../support/property-runs.ts";
+import { inventoryOver } from "./inventory-over.ts";
 
 /** A machine of up to five slots; a card may be missing, lost, swapped for another, or named twice by a driver that errs. */
 const card = fc.record({ slot: fc.nat(4), name: fc.nat(6), lost: fc.boolean(), silent: fc.boolean() });
@@ -34,15 +34,7 @@ test("whatever the driver tells, no GPU is forgotten or named twice, and a healt
   await fc.assert(
     fc.asyncProperty(fc.array(look, { minLength: 1, maxLength: 8 }), async (looks) => {
       const nvml = scriptedNvml(looks.map((seen) => async () => answerOf(seen)));
-      const inventory = createInventory({
-        nvml,
-        findLibrary: async () => "/lib/libnvidia-ml.so.1",
-        fingerprint: async () => "same",
-        numaNodes: async () => new Map(),
-        simulated: false,
-        timeoutMs: 5000,
-        clock: instantClock,
-      });
+      const inventory = inventoryOver(nvml);
       for (const seen of looks) {
         const cards = Array.isArray(seen) ? seen : [];
         const { gpus } = await inventory.read();

@@ -1,23 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { createInventory, type Inventory, type InventoryOptions } from "../../../src/node/gpu/index.ts";
+import type { Inventory, InventoryOptions } from "../../../src/node/gpu/index.ts";
 import type { NvmlReport } from "../../../src/node/platform/index.ts";
 import { nvmlGpu as gpu, instantClock, nvmlReport as report, type ScriptedNvml, scriptedNvml } from "../../support/nvml-answers.ts";
 import { until } from "../../support/poll.ts";
+import { inventoryOver } from "./inventory-over.ts";
 
 type Answers = (() => Promise<NvmlReport | null>)[];
 
 function inventoryOf(answers: Answers, changes: Partial<InventoryOptions> = {}): Inventory & { nvml: ScriptedNvml; calls(): number } {
   const nvml = scriptedNvml(answers);
-  const inventory = createInventory({
-    nvml,
-    findLibrary: async () => "/lib/libnvidia-ml.so.1",
-    fingerprint: async () => "same",
-    numaNodes: async () => new Map(),
-    simulated: false,
-    timeoutMs: 5000,
-    clock: instantClock,
-    ...changes,
-  });
+  const inventory = inventoryOver(nvml, changes);
   return { ...inventory, nvml, calls: nvml.queries };
 }
 

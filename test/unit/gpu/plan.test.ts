@@ -8,23 +8,11 @@ import {
   planInjection,
 } from "../../../src/node/gpu/index.ts";
 import type { Gpu } from "../../../src/shared/domain/index.ts";
+import { gpuOf } from "../../support/control-samples.ts";
 
 function gpu(index: number, changes: Partial<Gpu> = {}): Gpu {
-  return {
-    uuid: `GPU-${index}`,
-    index,
-    minor: index,
-    pciBusId: "",
-    model: "H100",
-    memoryBytes: 1,
-    computeCapability: "9.0",
-    healthy: true,
-    problem: null,
-    numaNode: null,
-    nvlinks: [],
-    mig: null,
-    ...changes,
-  };
+  const card = { model: "H100", memoryBytes: 1, computeCapability: "9.0" };
+  return gpuOf("", index, { ...card, uuid: `GPU-${index}`, pciBusId: "", ...changes });
 }
 
 function node(name: string, major: number, minor: number): DeviceNode {

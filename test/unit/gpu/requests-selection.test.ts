@@ -1,23 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { parseGpusOption, parseVisibleDevices, readGpuRequest, selectGpus } from "../../../src/node/gpu/index.ts";
 import type { Gpu } from "../../../src/shared/domain/index.ts";
+import { gpuOf } from "../../support/control-samples.ts";
 
 function gpu(index: number, changes: Partial<Gpu> = {}): Gpu {
-  return {
+  const card = { model: "H100", memoryBytes: 1, computeCapability: "9.0" };
+  return gpuOf("", index, {
+    ...card,
     uuid: `GPU-0000000${index}-AAAA-4111-8222-333344445555`,
-    index,
-    minor: index,
     pciBusId: `00000000:${(0x1a + index).toString(16).toUpperCase()}:00.0`,
-    model: "H100",
-    memoryBytes: 1,
-    computeCapability: "9.0",
-    healthy: true,
-    problem: null,
-    numaNode: null,
-    nvlinks: [],
-    mig: null,
     ...changes,
-  };
+  });
 }
 
 const MIG = { uuid: "MIG-11111111-2222-4333-8444-555566667777", gpuInstance: 1, computeInstance: 0, profile: "1g.10gb", memoryBytes: 1 };

@@ -14,6 +14,7 @@ import {
   readDriverRoot,
   selectDriverFiles,
 } from "../../../../src/node/gpu/index.ts";
+import { gpuOf } from "../../../support/control-samples.ts";
 import { FAKE_BUILD } from "./builds.ts";
 import { must } from "./exec.ts";
 
@@ -74,19 +75,10 @@ export function listGpus(driverRoot: string, places = { program: "usr/bin", libr
 
 export async function inventoryOf(driverRoot: string, places?: Parameters<typeof listGpus>[1]): Promise<GpuInventory> {
   const lines = (await listGpus(driverRoot, places)).trim().split("\n");
-  const gpus = lines.map((line, index) => ({
-    uuid: /UUID: (GPU-[0-9a-f-]+)/.exec(line)?.[1] ?? "",
-    index,
-    minor: index,
-    pciBusId: `00000000:${(16 + index).toString(16)}:00.0`,
-    model: "NVIDIA H100",
-    memoryBytes: 80 * 2 ** 30,
-    computeCapability: "9.0",
-    healthy: true,
-    problem: null,
-    numaNode: null,
-    nvlinks: [],
-    mig: null,
-  }));
+  const gpus = lines.map((line, index) => {
+    const uuid = /UUID: (GPU-[0-9a-f-]+)/.exec(line)?.[1] ?? "";
+    const pciBusId = `00000000:${(16 + index).toString(16)}:00.0`;
+    return gpuOf("", index, { uuid, pciBusId, model: "NVIDIA H100", computeCapability: "9.0" });
+  });
   return { driverVersion: "550.163.01", cudaVersion: "12.4", simulated: true, gpus, problem: null };
 }
