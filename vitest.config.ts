@@ -20,6 +20,21 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      // Downloads 100 MB of other distributions' engines: only where it is asked for.
+      ...(process.env["BERTH_TEST_ENGINES"] === undefined
+        ? []
+        : [
+            {
+              test: {
+                ...common,
+                name: "engines",
+                include: ["test/engines/**/*.test.ts"],
+                fileParallelism: false,
+                hookTimeout: 120_000,
+                testTimeout: 60_000,
+              },
+            },
+          ]),
       { test: { ...common, name: "gpu", include: ["test/gpu/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {

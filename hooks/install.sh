@@ -73,6 +73,33 @@ with_runtime() {
   ' "$1" "$2"
 }
 
+# Prints containerd's configuration with our runtime at its end, or without it where $2 is empty; everything else stays. In the file itself,
+# as an imported file of containerd 1.x takes the place of everything that this one says of the CRI plugin.
+with_containerd_runtime() {
+  node -e '
+    const { existsSync, readFileSync } = require("node:fs");
+    const [path, program] = process.argv.slice(1);
+    const [first, last] = ["# >>> berth-runtime (hooks/install.sh) >>>", "# <<< berth-runtime <<<"];
+    const present = existsSync(path) ? readFileSync(path, "utf8") : "";
+    const others = present.replace(/\n*# >>> berth-runtime [^]*?# <<< berth-runtime <<<\n?/, "\n").trim();
+    if (program === "") {
+      if (others !== "version = 2") console.log(others);
+      process.exit();
+    }
+    const version = /^version\s*=\s*(\d+)/m.exec(others)?.[1] ?? (others === "" ? "2" : "1");
+    const plugin = { 2: "io.containerd.grpc.v1.cri", 3: "io.containerd.cri.v1.runtime" }[version];
+    if (plugin === undefined) {
+      console.error(`install: ${path} is of version ${version}; \`containerd config migrate\` prints it as version 2 or later`);
+      process.exit(1);
+    }
+    const table = (name) => `[plugins."${plugin}".containerd.runtimes.${name}]\n  runtime_type = "io.containerd.runc.v2"`;
+    // Of a configuration that names one runtime, containerd does not add the default one any more.
+    const runc = /^\s*\[plugins\..*\.runtimes\.(runc|"runc")\]/m.test(others) ? [] : [table("runc")];
+    const berth = `${table("berth")}\n  [plugins."${plugin}".containerd.runtimes.berth.options]\n    BinaryName = "${program}"`;
+    console.log([others === "" ? "version = 2" : others, "", first, ...runc, berth, last].join("\n"));
+  ' "$1" "$2"
+}
+
 # A prefix is not known to the program, so it is told.
 arguments() { [ -z "$prefix" ] || printf '"--berth-settings", "%s"' "$settings"; }
 
@@ -80,7 +107,7 @@ engine_file() {
   case $engine in
     podman) echo "$prefix/etc/containers/oci/hooks.d/berth-gpu.json" ;;
     docker) echo "$prefix/etc/docker/daemon.json" ;;
-    containerd) echo "$prefix/etc/containerd/conf.d/berth-gpu.toml" ;;
+    containerd) echo "$prefix/etc/containerd/config.toml" ;;
     crio) echo "$prefix/etc/crio/crio.conf.d/71-berth-gpu.conf" ;;
   esac
 }
@@ -100,14 +127,7 @@ engine_text() {
 JSON
       ;;
     docker) with_runtime "$(engine_file)" "{\"path\": \"$libexec/berth-runtime\"${own:+, \"runtimeArgs\": [$own]}}" ;;
-    containerd) cat <<TOML
-version = 2
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.berth]
-  runtime_type = "io.containerd.runc.v2"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.berth.options]
-    BinaryName = "$libexec/berth-runtime"
-TOML
-      ;;
+    containerd) with_containerd_runtime "$(engine_file)" "$libexec/berth-runtime" ;;
     crio) cat <<TOML
 [crio.runtime.runtimes.berth]
 runtime_path = "$libexec/berth-runtime"
@@ -133,8 +153,20 @@ run_cdi() {
   node "$here/bin/berth.mjs" gpu cdi generate --driver-root "$driver_root" --output "$([ -n "$dry_run" ] && echo - || echo "$file")"
 }
 
+# Takes our part out of the engine's file, which goes where nothing else is in it.
+take_out() {
+  local file rest=
+  file=$(engine_file)
+  [ -e "$file" ] || return 0
+  case $engine in
+    docker) rest=$(with_runtime "$file" "") ;;
+    containerd) rest=$(with_containerd_runtime "$file" "") ;;
+  esac
+  if [ -n "$rest" ]; then put "$file" 644 <<<"$rest"; else take_away "$file"; fi
+}
+
 remove_all() {
-  if [ "$engine" = docker ] && [ -e "$(engine_file)" ]; then with_runtime "$(engine_file)" "" | put "$(engine_file)" 644; else take_away "$(engine_file)"; fi
+  take_out
   local path others
   others=$(other_engines | paste -sd' ')
   if [ -n "$others" ]; then echo "==> kept what $others uses"; return; fi
@@ -142,6 +174,9 @@ remove_all() {
 }
 
 install_all() {
+  # First, so that a file of the engine's that cannot be read or edited stops it before anything is written.
+  local text
+  text=$(engine_text)
   local refresh='"'$(readlink -f "$(command -v node)")'", "'$here'/bin/berth.mjs", "gpu", "host-state", "--driver-root", "'$driver_root'", "--out", "'$run/gpu-host-state.json'"'
   put_program "$here/hooks/gpu-prestart/build/gpu-prestart"
   put_program "$here/hooks/berth-runtime/build/berth-runtime"
@@ -158,7 +193,7 @@ JSON
   put "$udev" 644 <<RULES
 ACTION=="add|remove|bind|unbind", SUBSYSTEM=="pci", ATTR{vendor}=="0x10de", RUN+="/bin/rm -f $run/gpu-host-state.json"
 RULES
-  engine_text | put "$(engine_file)" 644
+  put "$(engine_file)" 644 <<<"$text"
 }
 
 if [ "$engine" = cdi ]; then run_cdi; exit; fi
@@ -166,6 +201,6 @@ if [ -n "$uninstall" ]; then remove_all; else install_all; fi
 case $engine in
   podman) [ -n "$uninstall" ] || echo "now: podman run -e NVIDIA_VISIBLE_DEVICES=0 IMAGE" ;;
   docker) echo "now: systemctl reload docker" ;;
-  containerd) echo "now: let /etc/containerd/config.toml have imports = [\"/etc/containerd/conf.d/*.toml\"]; systemctl restart containerd" ;;
+  containerd) echo "now: systemctl restart containerd" ;;
   crio) echo "now: systemctl restart crio" ;;
 esac

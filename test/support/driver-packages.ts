@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { testCacheDir } from "./base-image.ts";
+import { DEBIAN_KEYRING, debianMirror } from "./debian-mirror.ts";
 
 const run = promisify(execFile);
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /** Some 17 MB. What is left out is large (OptiX, EGL and GL cores) and laid out like the rest. */
 const DRIVER_PACKAGES = [
   "libcuda1",
@@ -81,25 +81,13 @@ async function fetchInto(home: string, done: string): Promise<string | null> {
   }
 }
 
-/** The mirror from which this machine's own release comes. */
-async function debianMirror(): Promise<{ uri: string; suite: string } | null> {
-  const suite = /^VERSION_CODENAME=(\S+)$/m.exec(await readFile("/etc/os-release", "utf8"))?.[1];
-  const format = ["--format", "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"];
-  const { stdout } = await run("apt-get", ["indextargets", ...format]).catch(() => ({ stdout: "" }));
-  const lines = stdout.split("\n").map((line) => line.split(" "));
-  const uri = lines.find(
-    ([repository, release, component]) => release === suite && component === "main" && repository?.includes("debian"),
-  )?.[0];
-  return uri === undefined || suite === undefined ? null : { uri, suite };
-}
-
 type Apt = (...args: string[]) => Promise<void>;
 
 /** apt-get with sources, lists and cache of its own; signatures are checked with the system's keyring. */
 async function ownApt(work: string, { uri, suite }: { uri: string; suite: string }): Promise<Apt> {
   const home = join(work, "apt");
   for (const folder of ["state/lists/partial", "cache/archives/partial"]) await mkdir(join(home, folder), { recursive: true });
-  const signed = (await exists(KEYRING)) ? `Signed-By: ${KEYRING}\n` : "";
+  const signed = (await exists(DEBIAN_KEYRING)) ? `Signed-By: ${DEBIAN_KEYRING}\n` : "";
   await writeFile(join(home, "own.sources"), `Types: deb\nURIs: ${uri}\nSuites: ${suite}\nComponents: main contrib non-free\n${signed}`);
   const places = {
     "Etc::sourcelist": join(home, "own.sources"),

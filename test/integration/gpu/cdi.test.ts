@@ -9,21 +9,10 @@ import { CDI_CAPABILITIES, type CdiSnapshot, createDriverRoot, readCdiSnapshot, 
 import { until } from "../../support/poll.ts";
 import { buildFakeAndHook } from "./support/builds.ts";
 import { cdiPodman, removePodmanCgroups } from "./support/cdi-podman.ts";
+import { addCudaProgram } from "./support/cuda-program.ts";
 import { must } from "./support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
 import { makeTinyRootfs } from "./support/rootfs.ts";
-
-/** dlopen by soname, as every CUDA program; prints what cuInit says and how many devices there are. */
-const CUDA_PROBE = `
-#include <dlfcn.h>
-#include <stdio.h>
-int main(void) {
-  void *cuda = dlopen("libcuda.so.1", RTLD_NOW);
-  if (!cuda) return puts(dlerror()), 1;
-  int count = -1, result = ((int (*)(unsigned))dlsym(cuda, "cuInit"))(0);
-  ((int (*)(int *))dlsym(cuda, "cuDeviceGetCount"))(&count);
-  return printf("cuInit %d, %d devices\\n", result, count), 0;
-}`;
 
 let machine: GpuMachine;
 let cdiDir: string;
@@ -35,9 +24,7 @@ beforeAll(async () => {
   cdiDir = join(machine.folder, "cdi");
   rootfs = join(machine.folder, "rootfs");
   await makeTinyRootfs(rootfs);
-  const probe = join(machine.folder, "probe.c");
-  await writeFile(probe, CUDA_PROBE);
-  await must("cc", ["-o", join(rootfs, "bin/cuda-probe"), probe]);
+  await addCudaProgram(rootfs);
   await chmod(machine.folder, 0o755);
 });
 afterAll(async () => {
