@@ -6,6 +6,7 @@
 
 #include "failure.hpp"
 #include "fd.hpp"
+#include "folder-names.hpp"
 #include "read-file.hpp"
 #include "trusted-file.hpp"
 
@@ -25,6 +26,10 @@ std::string problem_with(const json& state, const std::string& path) {
   const json& driver = state.at("driver");
   if (text_of(driver.at("file").get<std::string>()) != driver.at("text").get<std::string>())
     return path + " is of another driver than the one that is loaded";
+  for (const json& folder : state.at("folders")) {
+    const std::string name = folder.at("path").get<std::string>();
+    if (names_below(name) != folder.at("names").get<std::vector<std::string>>()) return path + " is of other GPUs or partitions than now below " + name;
+  }
   for (const json& part : state.at("capabilities"))
     for (const json& mount : part.at("mounts"))
       if (const std::string file = mount.at("hostPath").get<std::string>(); access(file.c_str(), F_OK) != 0) return file + " is gone";

@@ -25,10 +25,9 @@ json::const_iterator find_device(const json& devices, const std::string& name) {
   return std::count_if(devices.begin(), devices.end(), begins) == 1 ? first : devices.end();
 }
 
-/** MIG devices come and go without udev's notice, so that the state may be older than they are. */
 [[noreturn]] void refuse_unknown(const std::string& name) {
   if (name.compare(0, 4, "mig-") != 0 && name.find(':') == std::string::npos) throw Failure("this machine has no GPU " + name);
-  throw Failure("this machine has no GPU or MIG device " + name + "; `nvidia-smi -L` names them, `berth gpu host-state` looks anew");
+  throw Failure("this machine has no GPU or MIG device " + name + "; `nvidia-smi -L` names them");
 }
 
 /** Positions in the state's list, which is in PCI bus order, so that CUDA's device 0 is the first. */
@@ -71,6 +70,14 @@ json application_profile(const json& devices, const std::set<std::size_t>& chose
   std::snprintf(hex, sizeof hex, "0x%llx", mask);
   return "{\"profiles\": [{\"name\": \"_container_\", \"settings\": [\"EGLVisibleDGPUDevices\", " + std::string(hex) +
          "]}], \"rules\": [{\"pattern\": [], \"profile\": \"_container_\"}]}\n";
+}
+
+/** Null where the driver knows no MIG: as elsewhere, what a machine does not have brings nothing. */
+const json& mig_right(const json& state, const std::string& name) {
+  const json& right = state.at("migRights").at(name);
+  if (!right.is_null() && right.at("deviceNode").is_null())
+    throw Failure("the node of the MIG right \"" + name + "\" is missing; `nvidia-modprobe -f /proc/driver/nvidia/capabilities/mig/" + name + "` makes it");
+  return right;
 }
 
 /** The union of some capabilities. */
@@ -117,6 +124,13 @@ Injection plan_injection(const HostState& state, const Request& request) {
       merge(shown, devices[at].at("procShown"));
       injection.visible += (injection.visible.empty() ? "" : ",") + devices[at].at("uuid").get<std::string>();
       injection.key += "-" + std::to_string(at);
+    }
+    for (const std::string& name : request.mig_rights) {
+      const json& right = mig_right(state.value, name);
+      if (right.is_null()) continue;
+      merge(parts.nodes, json::array({right.at("deviceNode")}));
+      merge(shown, json::array({right.at("procShown")}));
+      injection.key += "-mig-" + name;
     }
     injection.plan = parts.plan(state.value, shown);
     const json profile = application_profile(devices, chosen, request);

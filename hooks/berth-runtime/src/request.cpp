@@ -56,9 +56,18 @@ bool is_privileged(const json& spec) {
 }
 
 /** They are about every GPU of the machine, so a container that could not administrate it may not ask for them. */
-void refuse_mig_rights(const json& spec) {
-  for (const char* name : {"NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"})
-    if (!words(spec_env(spec, name)).empty() && !is_privileged(spec)) throw Failure(std::string(name) + " needs a privileged container");
+std::vector<std::string> mig_rights_of(const json& spec) {
+  const std::pair<const char*, const char*> rights[] = {{"config", "NVIDIA_MIG_CONFIG_DEVICES"}, {"monitor", "NVIDIA_MIG_MONITOR_DEVICES"}};
+  std::vector<std::string> found;
+  for (const auto& [right, name] : rights) {
+    const std::vector<std::string> asked = words(spec_env(spec, name));
+    if (asked.empty()) continue;
+    if (!is_privileged(spec)) throw Failure(std::string(name) + " needs a privileged container");
+    for (const std::string& word : asked)
+      if (lower(word) != "all") throw Failure(std::string(name) + ": only \"all\" can be given, not " + word);
+    found.push_back(right);
+  }
+  return found;
 }
 
 /** In place of a start that looks right and lacks what was asked: engines do not show a runtime's warnings. */
@@ -103,7 +112,7 @@ Request read_request(const json& spec) {
   request.every_capability = has(capabilities, "all") || (capabilities.empty() && is_legacy_image(spec));
   request.capabilities = request.every_capability ? kCapabilities : capabilities_of(capabilities);
   request.requirements = read_requirements(spec);
-  refuse_mig_rights(spec);
+  request.mig_rights = mig_rights_of(spec);
   refuse_extras(spec);
   return request;
 }

@@ -12,13 +12,14 @@ struct Request {
   std::vector<std::string> devices;  // lower case: index, UUID, PCI bus id, "mig-...", "0:1"; empty: the driver without a GPU
   std::vector<std::string> capabilities;
   bool every_capability = false;  // "all": what this driver lacks is left out
+  std::vector<std::string> mig_rights;  // "config", "monitor": over every GPU of the machine
   std::vector<Requirement> requirements;
 };
 
 /**
  * Reads the annotation `berth.gpus`, else NVIDIA_VISIBLE_DEVICES, with NVIDIA's meaning: absent, empty or void leaves the
  * container alone, none gives the driver alone, all gives every GPU; and NVIDIA_DRIVER_CAPABILITIES. Throws Failure for a
- * capability that does not exist, a malformed requirement, or MIG rights asked for without privilege.
+ * capability that does not exist, a malformed requirement, or MIG rights asked for without privilege or for some GPUs.
  */
 Request read_request(const nlohmann::json& spec);
 

@@ -11,7 +11,7 @@ export function gpuReleaseCommand(io: CliIo): Command {
       "Let go of the driver so that GPUs can be reset or partitioned; then look at them anew. Nothing is placed on them meanwhile.",
     )
     .option("--for <duration>", "how long, at most 1h", duration, "5m")
-    .option("--end", "end it now")
+    .option("--end", "end it now; without a release before, only look at them anew and accept a swapped GPU")
     .action(action(io, (options: { for: string; end?: true }, self: Command) => release(io, options, self)));
   return examples(command, ["berth gpu release --for 10m", "nvidia-smi -i 0 -mig 1", "berth gpu release --end"]);
 }

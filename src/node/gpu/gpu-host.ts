@@ -4,8 +4,8 @@ import { createDriverRoot } from "./driver-files/cached-driver-root.ts";
 import { createInventory, type Inventory } from "./inventory/create-inventory.ts";
 import { driverFingerprint } from "./inventory/driver-fingerprint.ts";
 import { findNvml } from "./inventory/find-nvml.ts";
+import { openGpuMemory } from "./inventory/gpu-memory.ts";
 import { readNumaNodes } from "./inventory/numa-nodes.ts";
-import { openVerdictFile } from "./inventory/verdict-file.ts";
 import { mountPointsOf } from "./layer/layer-tree.ts";
 import { prepareDriverLayer } from "./layer/prepare-driver-layer.ts";
 import { removeUnusedLayers } from "./layer/remove-unused-layers.ts";
@@ -74,7 +74,7 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
     nvml: options.native.nvml,
     findLibrary: () => findNvml(driverRoot),
     fingerprint: (library) => driverFingerprint({ library, driverRoot, hostRoot }),
-    ...(options.stateDir === undefined ? {} : { verdicts: await openVerdictFile(options.stateDir) }),
+    ...(options.stateDir === undefined ? {} : { memory: await openGpuMemory(options.stateDir, driverRoot) }),
     numaNodes: (pciBusIds) => readNumaNodes(hostRoot, pciBusIds),
     simulated: options.simulated,
     timeoutMs: options.nvmlTimeoutMs ?? NVML_TIMEOUT_MS,

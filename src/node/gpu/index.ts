@@ -33,17 +33,18 @@ export { deviceRules } from "./plan/device-rules.ts";
 export { DRIVER_FOLDER } from "./plan/driver-mounts.ts";
 export type { PlanRequest } from "./plan/plan-injection.ts";
 export { planInjection } from "./plan/plan-injection.ts";
+export { choiceOf, type DeviceChoice } from "./requests/device-choice.ts";
 export { type DeviceSelector, parseDeviceSelector } from "./requests/device-selector.ts";
 export { type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./requests/driver-capabilities.ts";
 export type { PlanReason } from "./requests/explain-plan.ts";
-export { type AllowedExtra, type ExtraDevice, parseImexChannels, parseMigRight } from "./requests/extra-devices.ts";
+export { type AllowedExtra, type ExtraDevice, parseImexChannels } from "./requests/extra-devices.ts";
 export { withExtraFiles } from "./requests/extra-files.ts";
 export { extraNodes } from "./requests/extra-nodes.ts";
 export { type CompatNote, type ReadAt, readCompatNote } from "./requests/forward-compatibility/compat-note.ts";
 export { type CompatDecision, type CompatLibraries, decideCompat } from "./requests/forward-compatibility/decide-compat.ts";
 export { findCompatLibraries } from "./requests/forward-compatibility/find-compat-libraries.ts";
 export { parseGoBool } from "./requests/go-bool.ts";
-export { type GpuRequest, type RequestPolicy, readGpuRequest } from "./requests/gpu-request.ts";
+export { type GpuRequest, readGpuRequest } from "./requests/gpu-request.ts";
 export { type GpusOption, parseGpusOption } from "./requests/gpus-option.ts";
 export type { ForwardCompatibility } from "./requests/grant-terms.ts";
 export type { PlanPreview, PreviewRequest } from "./requests/preview-plan.ts";
@@ -57,7 +58,6 @@ export {
 export { type ImageRequirements, imageRequirements } from "./requests/requirements/image-requirements.ts";
 export { parseRequirement, type Requirement } from "./requests/requirements/parse-requirement.ts";
 export { type GpuSelection, selectGpus } from "./requests/select-gpus.ts";
-export { type DeviceChoice, parseVisibleDevices } from "./requests/visible-devices.ts";
 export type { SimulatedGpus, SimulationOptions } from "./simulate/prepare-simulated-gpus.ts";
 export { prepareSimulatedGpus } from "./simulate/prepare-simulated-gpus.ts";
 export type {

@@ -233,6 +233,33 @@ describe("while the driver is watched", () => {
     expect((await host.inventory()).gpus[0]?.mig).toMatchObject({ devices: [{ uuid: "MIG-b", profile: "2g.20gb" }] });
   });
 
+  it("plans a MIG device as soon as its GPU is partitioned, and none that is gone, whatever it knew a moment ago", async () => {
+    await simulate(1);
+    const capabilities = join(driverRoot, "proc/driver/nvidia/capabilities/gpu0/mig");
+    await mkdir(join(driverRoot, "dev/nvidia-caps"));
+    let cap = 20;
+    const partition = async (instance: number, uuid: string) => {
+      await rm(capabilities, { recursive: true, force: true });
+      for (const entry of [`gi${instance}`, `gi${instance}/ci0`]) {
+        cap += 1;
+        await mkdir(join(capabilities, entry), { recursive: true });
+        await writeFile(join(capabilities, entry, "access"), `DeviceFileMinor: ${cap}\n`);
+        await run("/usr/bin/mknod", [join(driverRoot, `dev/nvidia-caps/nvidia-cap${cap}`), "c", "511", String(cap)], { env: {} });
+      }
+      await configure(`mig.0.0=1g.10gb gi=${instance} ci=0 memory-mib=9856 uuid=${uuid}`);
+    };
+    expect((await host.inventory()).gpus[0]?.mig?.devices ?? []).toEqual([]);
+    await partition(7, "MIG-a");
+    expect((await host.planFor(["MIG-a"], { env: {} })).plan.deviceNodes.map(({ path }) => path)).toContain(
+      "/dev/nvidia-caps/nvidia-cap22",
+    );
+    await partition(9, "MIG-b");
+    await expect(host.planFor(["MIG-a"], { env: {} })).rejects.toMatchObject({ code: "gpu_unavailable" });
+    expect((await host.planFor(["MIG-b"], { env: {} })).plan.deviceNodes.map(({ path }) => path)).toContain(
+      "/dev/nvidia-caps/nvidia-cap24",
+    );
+  });
+
   it("opens the new library when the driver is upgraded", async () => {
     await simulate(1);
     await watch();

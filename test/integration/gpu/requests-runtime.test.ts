@@ -1,13 +1,20 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { brandsOfModel, evaluateRequirement, type HostState, imageRequirements, writeHostState } from "../../../src/node/gpu/index.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  brandsOfModel,
+  evaluateRequirement,
+  type HostState,
+  type InjectionPlan,
+  imageRequirements,
+  writeHostState,
+} from "../../../src/node/gpu/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { isBerthError, systemClock } from "../../../src/shared/domain/index.ts";
 import { runs } from "../../support/property-runs.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
-import { exec, type Finished } from "./support/exec.ts";
+import { exec, type Finished, must } from "./support/exec.ts";
 import { type GpuMachine, makeGpuMachine } from "./support/gpu-machine.ts";
 
 let machine: GpuMachine;
@@ -22,12 +29,16 @@ beforeAll(async () => {
   settings = join(machine.folder, "settings.json");
   const state = join(machine.folder, "state.json");
   await mkdir(bundle);
-  await writeHostState({ native: loadNative(), clock: systemClock(), driverRoot: machine.driverRoot, simulated: true, path: state });
+  await writeState(state);
   // `echo` stands for the runtime that would be called next.
   const value = { runtime: "/bin/echo", hook: "/bin/true", state, plans: join(machine.folder, "plans"), refresh: [] };
   await writeFile(settings, JSON.stringify(value), { mode: 0o644 });
 }, 180_000);
 afterAll(() => machine.remove());
+
+function writeState(path: string): Promise<HostState> {
+  return writeHostState({ native: loadNative(), clock: systemClock(), driverRoot: machine.driverRoot, simulated: true, path });
+}
 
 async function start(env: Record<string, string>, bounding: string[] = []): Promise<Finished> {
   const entries = Object.entries({ NVIDIA_VISIBLE_DEVICES: "0", ...env }).map(([name, value]) => `${name}=${value}`);
@@ -160,9 +171,84 @@ it("gives a MIG device by its UUID or GPU:MIG, and says where the names are of o
       expect(JSON.parse(await readFile(join(bundle, "config.json"), "utf8")).process.env).toContain(`NVIDIA_VISIBLE_DEVICES=${uuid}`);
     }
     expect((await start({ NVIDIA_VISIBLE_DEVICES: "MIG-0" })).stderr).toBe(
-      "berth-runtime: this machine has no GPU or MIG device mig-0; `nvidia-smi -L` names them, `berth gpu host-state` looks anew\n",
+      "berth-runtime: this machine has no GPU or MIG device mig-0; `nvidia-smi -L` names them\n",
     );
   } finally {
     await writeFile(state, text);
   }
+});
+
+describe("on a machine with MIG", () => {
+  const capabilities = () => join(machine.driverRoot, "proc/driver/nvidia/capabilities");
+  const state = () => join(machine.folder, "state.json");
+  const injected = async () => ({
+    plan: JSON.parse(await readFile(join(bundle, "injection-plan.json"), "utf8")) as InjectionPlan,
+    spec: JSON.parse(await readFile(join(bundle, "config.json"), "utf8")),
+  });
+
+  beforeAll(async () => {
+    await mkdir(join(capabilities(), "mig"), { recursive: true });
+    await mkdir(join(machine.driverRoot, "dev/nvidia-caps"));
+    for (const [right, minor] of [
+      ["config", 1],
+      ["monitor", 2],
+    ] as const) {
+      await writeFile(join(capabilities(), "mig", right), `DeviceFileMinor: ${minor}\nDeviceFileMode: 256\n`);
+      await must("mknod", ["-m", "0400", join(machine.driverRoot, `dev/nvidia-caps/nvidia-cap${minor}`), "c", "511", String(minor)]);
+    }
+    await writeState(state());
+  });
+
+  it.each([
+    ["NVIDIA_MIG_CONFIG_DEVICES", "all", ["config"]],
+    ["NVIDIA_MIG_MONITOR_DEVICES", "ALL", ["monitor"]],
+    ["NVIDIA_VISIBLE_DEVICES", "0", []],
+  ])("gives a privileged container that sets %s=%s the nodes of these rights and of no other: %j", async (name, value, rights) => {
+    expect((await start({ [name]: value }, ["CAP_SYS_ADMIN"])).stderr).toBe("");
+    const { plan, spec } = await injected();
+    const minors = rights.map((right) => (right === "config" ? 1 : 2));
+    expect(plan.deviceNodes.map(({ path }) => path).filter((path) => path.includes("caps"))).toEqual(
+      minors.map((minor) => `/dev/nvidia-caps/nvidia-cap${minor}`),
+    );
+    expect(plan.procDriver?.shown?.filter((path) => path.startsWith("capabilities"))).toEqual(
+      rights.map((right) => `capabilities/mig/${right}`),
+    );
+    const rules = spec.linux.resources.devices.filter(({ major }: { major: number }) => major === 511);
+    expect(rules.map(({ minor, access }: { minor: number; access: string }) => [minor, access])).toEqual(
+      minors.map((minor) => [minor, "rw"]),
+    );
+  });
+
+  it.each([
+    [{ NVIDIA_MIG_CONFIG_DEVICES: "all" }, [], /NVIDIA_MIG_CONFIG_DEVICES needs a privileged container/],
+    [{ NVIDIA_MIG_MONITOR_DEVICES: "all" }, ["CAP_MKNOD"], /NVIDIA_MIG_MONITOR_DEVICES needs a privileged container/],
+    [{ NVIDIA_MIG_CONFIG_DEVICES: "0" }, ["CAP_SYS_ADMIN"], /NVIDIA_MIG_CONFIG_DEVICES: only "all" can be given, not 0/],
+  ])("does not start a container with %j and capabilities %j", async (env, bounding, reason) => {
+    const { code, stderr } = await start(env, bounding);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(reason)]);
+  });
+
+  it("takes no host state from before a GPU was partitioned, and names what changed", async () => {
+    expect((await start({})).stderr).toBe("");
+    await mkdir(join(capabilities(), "gpu0/mig/gi7/ci0"), { recursive: true });
+    expect((await start({})).stderr).toMatch(
+      /is of other GPUs or partitions than now below .*nvidia\/capabilities; `berth gpu host-state`/,
+    );
+    await writeState(state());
+    expect((await start({})).stderr).toBe("");
+    await rm(join(capabilities(), "gpu0"), { recursive: true });
+    expect((await start({})).code).toBe(1);
+    await writeState(state());
+  });
+
+  it("says how a right's node is made that is missing, and gives nothing where the driver knows no MIG", async () => {
+    await rm(join(machine.driverRoot, "dev/nvidia-caps/nvidia-cap1"));
+    await writeState(state());
+    const { stderr } = await start({ NVIDIA_MIG_CONFIG_DEVICES: "all" }, ["CAP_SYS_ADMIN"]);
+    expect(stderr).toMatch(/the node of the MIG right "config" is missing; `nvidia-modprobe -f .*mig\/config` makes it/);
+    await rm(capabilities(), { recursive: true });
+    await writeState(state());
+    expect((await start({ NVIDIA_MIG_CONFIG_DEVICES: "all" }, ["CAP_SYS_ADMIN"])).stderr).toBe("");
+    expect((await injected()).plan.deviceNodes.filter(({ path }) => path.includes("caps"))).toEqual([]);
+  });
 });

@@ -85,11 +85,30 @@ describe("the GPU inventory", () => {
     await inventory.read();
     const swapped = [
       { uuid: "GPU-0", healthy: true },
-      { uuid: "GPU-new", healthy: false, problem: "its slot held GPU-1 before: restart the agent to accept it" },
+      { uuid: "GPU-new", healthy: false, problem: "its slot held GPU-1 before: `berth gpu release --end` accepts it" },
       { uuid: "GPU-1", healthy: false, problem: "its slot now holds GPU-new" },
     ];
     expect((await inventory.read()).gpus).toMatchObject(swapped);
     expect((await inventory.read()).gpus).toMatchObject(swapped);
+  });
+
+  it("takes a GPU back whose slot named another UUID for a while, and forgets that one", async () => {
+    const inventory = inventoryOf([
+      async () => report(gpu(0), gpu(1)),
+      async () => report(gpu(0), gpu(1, { uuid: "GPU-new" })),
+      async () => report(gpu(0), gpu(1, { uuid: "GPU-newer" })),
+      async () => report(gpu(0), gpu(1)),
+    ]);
+    for (let look = 0; look < 2; look += 1) await inventory.read();
+    expect((await inventory.read()).gpus.map(({ uuid, healthy }) => [uuid, healthy])).toEqual([
+      ["GPU-0", true],
+      ["GPU-newer", false],
+      ["GPU-1", false],
+    ]);
+    expect((await inventory.read()).gpus.map(({ uuid, healthy }) => [uuid, healthy])).toEqual([
+      ["GPU-0", true],
+      ["GPU-1", true],
+    ]);
   });
 
   it("knows the others by UUID when a GPU that left the bus shifts their indices", async () => {

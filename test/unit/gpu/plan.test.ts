@@ -54,6 +54,8 @@ function plan(
   });
 }
 
+const NOTHING_BESIDE = { folders: [], migRights: { config: null, monitor: null } };
+
 describe("planning MIG devices", () => {
   const device = (uuid: string, gpuInstance: number) => ({ uuid, gpuInstance, computeInstance: 0, profile: "1g.10gb", memoryBytes: 1 });
   const partitioned = gpu(1, { mig: { enabled: true, devices: [device("MIG-a", 7), device("MIG-b", 8)] } });
@@ -80,7 +82,7 @@ describe("planning MIG devices", () => {
       problem: null,
     };
     const half = { ...files, migNodes: files.migNodes.filter(({ gpuInstance }) => gpuInstance === 7) };
-    const { devices } = hostState({ inventory, driver: { file: "", text: "" }, driverFilesFor: () => half });
+    const { devices } = hostState({ inventory, driver: { file: "", text: "" }, ...NOTHING_BESIDE, driverFilesFor: () => half });
     expect(devices.map(({ names, inAll }) => [names.slice(0, 2), inAll])).toEqual([
       [["0", "gpu-0"], true],
       [["1", "gpu-1"], true],

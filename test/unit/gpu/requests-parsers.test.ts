@@ -1,13 +1,12 @@
 import { describe, expect, it } from "vitest";
 import {
+  choiceOf,
   type DeviceChoice,
   parseDeviceSelector,
   parseDriverCapabilities,
   parseGoBool,
   parseGpusOption,
   parseImexChannels,
-  parseMigRight,
-  parseVisibleDevices,
 } from "../../../src/node/gpu/index.ts";
 
 const UUID = "5ec0ffee-0000-4111-8222-333344445555";
@@ -57,28 +56,27 @@ describe("naming one device", () => {
 });
 
 describe("NVIDIA_VISIBLE_DEVICES", () => {
-  it.each<[string | undefined, DeviceChoice]>([
-    [undefined, { kind: "void" }],
-    ["", { kind: "void" }],
-    ["void", { kind: "void" }],
-    ["all,void", { kind: "void" }],
-    ["0, Void ,nonsense", { kind: "void" }],
-    ["none", { kind: "none" }],
-    ["all", { kind: "all" }],
-    ["ALL", { kind: "all" }],
-    ["0,all", { kind: "all" }],
-    [" 0 , 1,,", { kind: "devices", devices: [0, 1].map((index) => ({ kind: "index", index })) }],
-  ])("reads %j", (value, choice) => {
-    expect(parseVisibleDevices(value)).toEqual(choice);
+  it.each<[string[], DeviceChoice]>([
+    [[], { kind: "void" }],
+    [["void"], { kind: "void" }],
+    [["all", "void"], { kind: "void" }],
+    [["0", "Void", "nonsense"], { kind: "void" }],
+    [["none"], { kind: "none" }],
+    [["all"], { kind: "all" }],
+    [["ALL"], { kind: "all" }],
+    [["0", "all"], { kind: "all" }],
+    [["0", "1"], { kind: "devices", devices: [0, 1].map((index) => ({ kind: "index", index })) }],
+  ])("reads %j", (items, choice) => {
+    expect(choiceOf(items)).toEqual(choice);
   });
 
   it("refuses none together with a device, as it cannot be both", () => {
-    expect(() => parseVisibleDevices("none,0")).toThrow(invalid('"none" stands alone'));
+    expect(() => choiceOf(["none", "0"])).toThrow(invalid('"none" stands alone'));
   });
 
   it("refuses a value that is too long to be meant", () => {
-    expect(() => parseVisibleDevices("0,".repeat(20_000))).toThrow(invalid("at most 16384 are read"));
-    expect(() => parseVisibleDevices("0,".repeat(2_000))).toThrow(invalid("at most 1024 are read"));
+    expect(() => parseImexChannels("0,".repeat(20_000))).toThrow(invalid("at most 16384 are read"));
+    expect(() => parseImexChannels("0,".repeat(2_000))).toThrow(invalid("at most 1024 are read"));
   });
 });
 
@@ -158,13 +156,5 @@ describe("switches and channels", () => {
     expect(parseImexChannels(undefined)).toEqual([]);
     for (const odd of ["1048576", "-1", "a", "0x1"])
       expect(() => parseImexChannels(odd)).toThrow(invalid("is no channel from 0 to 1048575"));
-  });
-
-  it("lets only privileged containers configure or watch MIG, and only all of it", () => {
-    const name = "NVIDIA_MIG_CONFIG_DEVICES";
-    expect(parseMigRight(name, undefined, false)).toBe(false);
-    expect(parseMigRight(name, "all", true)).toBe(true);
-    expect(() => parseMigRight(name, "all", false)).toThrow(expect.objectContaining({ code: "forbidden" }));
-    expect(() => parseMigRight(name, "0", true)).toThrow(invalid('only "all" can be given'));
   });
 });

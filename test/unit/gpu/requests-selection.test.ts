@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseGpusOption, parseVisibleDevices, readGpuRequest, selectGpus } from "../../../src/node/gpu/index.ts";
+import { choiceOf, parseGpusOption, readGpuRequest, selectGpus } from "../../../src/node/gpu/index.ts";
 import type { Gpu } from "../../../src/shared/domain/index.ts";
 import { gpuOf } from "../../support/control-samples.ts";
 
@@ -16,7 +16,7 @@ function gpu(index: number, changes: Partial<Gpu> = {}): Gpu {
 const MIG = { uuid: "MIG-11111111-2222-4333-8444-555566667777", gpuInstance: 1, computeInstance: 0, profile: "1g.10gb", memoryBytes: 1 };
 const GPUS = [gpu(0), gpu(1), gpu(2, { mig: { enabled: true, devices: [MIG] } }), gpu(3, { healthy: false, problem: "GPU is lost" })];
 
-const indexes = (value: string): number[] => selectGpus(parseVisibleDevices(value), GPUS).gpus.map(({ index }) => index);
+const indexes = (value: string): number[] => selectGpus(choiceOf(value.split(",")), GPUS).gpus.map(({ index }) => index);
 
 describe("finding devices", () => {
   it.each<[string, number[]]>([
@@ -39,7 +39,7 @@ describe("finding devices", () => {
   it.each([MIG.uuid, MIG.uuid.toLowerCase(), "2:0", "nvidia.com/gpu=2:0", `nvidia.com/gpu=${MIG.uuid}`])(
     "%s names the MIG device alone",
     (value) => {
-      const { gpus, mig } = selectGpus(parseVisibleDevices(value), GPUS);
+      const { gpus, mig } = selectGpus(choiceOf(value.split(",")), GPUS);
       expect(gpus).toEqual([]);
       expect(mig.map(({ gpu: parent, device }) => [parent.index, device.uuid])).toEqual([[2, MIG.uuid]]);
     },
@@ -57,7 +57,7 @@ describe("finding devices", () => {
 
   it("refuses the beginning of a UUID that two GPUs share", () => {
     const twins = [gpu(0), gpu(1, { uuid: "GPU-00000000-BBBB-4111-8222-333344445555" })];
-    expect(() => selectGpus(parseVisibleDevices("GPU-00000000"), twins)).toThrow(/is the beginning of both GPU-00000000-AAAA/);
+    expect(() => selectGpus(choiceOf(["GPU-00000000"]), twins)).toThrow(/is the beginning of both GPU-00000000-AAAA/);
   });
 
   it("counts healthy GPUs only", () => {
@@ -70,8 +70,8 @@ describe("who may ask", () => {
   const env = { NVIDIA_VISIBLE_DEVICES: "all", NVIDIA_IMEX_CHANNELS: "0", NVIDIA_GDS: "enabled", NVIDIA_DRIVER_CAPABILITIES: "utility" };
 
   it("lets the environment of a job narrow and never widen", () => {
-    const request = readGpuRequest(env, { source: "assignment", privileged: false });
-    expect(request).toMatchObject({ devices: null, extras: [], imexChannels: [], capabilities: { capabilities: ["utility"] } });
+    const request = readGpuRequest(env);
+    expect(request).toMatchObject({ extras: [], imexChannels: [], capabilities: { capabilities: ["utility"] } });
     expect(request.notes).toEqual([
       "NVIDIA_VISIBLE_DEVICES=all is not looked at: in a job the assignment decides",
       "NVIDIA_GDS=enabled is not looked at: the operator does not allow it (--allow-gpu-device gds)",
@@ -80,42 +80,26 @@ describe("who may ask", () => {
   });
 
   it("gives a job beside its GPUs what the operator allows, and only when it asks", () => {
-    const allowed = { source: "assignment", privileged: false, allowedExtras: ["gds", "mofed", "imex"] } as const;
-    expect(readGpuRequest(env, allowed)).toMatchObject({ devices: null, extras: ["gds"], imexChannels: [0] });
+    const allowed = ["gds", "mofed", "imex"] as const;
+    expect(readGpuRequest(env, allowed)).toMatchObject({ extras: ["gds"], imexChannels: [0] });
     expect(readGpuRequest({ NVIDIA_GDS: "yes", NVIDIA_GDRCOPY: "enabled" }, allowed)).toMatchObject({ extras: [], imexChannels: [] });
   });
 
   it.each(["void", "none", "rubbish, even"])("keeps the assignment of a job whose environment says %s", (value) => {
-    expect(readGpuRequest({ NVIDIA_VISIBLE_DEVICES: value }, { source: "assignment", privileged: false }).devices).toBeNull();
+    expect(readGpuRequest({ NVIDIA_VISIBLE_DEVICES: value })).toEqual({ ...readGpuRequest({}), notes: [expect.stringContaining(value)] });
   });
 
-  it("takes the environment as the request outside the scheduler", () => {
-    const request = readGpuRequest(env, { source: "environment", privileged: false });
-    expect(request).toMatchObject({ devices: { kind: "all" }, extras: ["gds"], imexChannels: [0], notes: [] });
-    expect(readGpuRequest({}, { source: "environment", privileged: false }).devices).toEqual({ kind: "void" });
-  });
-
-  it("gives images from before these variables everything, outside the scheduler", () => {
-    const request = readGpuRequest({ CUDA_VERSION: "9.0" }, { source: "environment", privileged: false });
-    expect(request.devices).toEqual({ kind: "all" });
-    expect(request.capabilities.all).toBe(true);
-    expect(
-      readGpuRequest({ CUDA_VERSION: "9.0", NVIDIA_VISIBLE_DEVICES: "" }, { source: "environment", privileged: false }).devices,
-    ).toEqual({
-      kind: "void",
-    });
+  it("gives images from before these variables every capability", () => {
+    expect(readGpuRequest({ CUDA_VERSION: "9.0" }).capabilities.all).toBe(true);
   });
 
   it("lets --gpus name the capabilities instead", () => {
-    const request = readGpuRequest(env, { source: "environment", privileged: false }, ["video"]);
+    const request = readGpuRequest(env, [], ["video"]);
     expect(request.capabilities).toEqual({ capabilities: ["video"], all: false });
   });
 
-  it("refuses MIG rights to what is not privileged, a job above all", () => {
-    const asking = { NVIDIA_MIG_CONFIG_DEVICES: "all" };
-    expect(() => readGpuRequest(asking, { source: "assignment", privileged: false })).toThrow(
-      expect.objectContaining({ code: "forbidden" }),
-    );
-    expect(readGpuRequest(asking, { source: "environment", privileged: true })).toMatchObject({ migConfig: true, migMonitor: false });
+  it.each(["NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"])("refuses %s to a job, which is never privileged", (name) => {
+    expect(() => readGpuRequest({ [name]: "all" })).toThrow(expect.objectContaining({ code: "forbidden" }));
+    expect(readGpuRequest({ [name]: " , " }).notes).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { nodeAt } from "./list-nodes.ts";
-import type { ListedMigNode } from "./listing.ts";
+import type { ListedMigNode, ListedNode } from "./listing.ts";
 import { namesIn, type RootView, textAt } from "./root-view.ts";
 
 const CAPABILITIES = "proc/driver/nvidia/capabilities";
@@ -26,16 +26,33 @@ async function nodesOfGpu(view: RootView, gpuMinor: number): Promise<ListedMigNo
   return (await Promise.all(found)).flat().filter((entry) => entry !== null);
 }
 
-/** "DeviceFileMinor: 12" is /dev/nvidia-caps/nvidia-cap12. */
 async function access(
   view: RootView,
   folder: string,
   whose: Pick<ListedMigNode, "gpuMinor" | "gpuInstance" | "computeInstance">,
 ): Promise<ListedMigNode | null> {
-  const text = await textAt(view, join(CAPABILITIES, folder, "access"));
+  const found = await capability(view, `${folder}/access`);
+  return found?.node ? { ...whose, procFile: found.procFile, node: found.node } : null;
+}
+
+/** A right over every GPU of the machine, and the node that opens it; null while nobody has made it. */
+export interface MigRight {
+  procFile: string;
+  node: ListedNode | null;
+}
+
+/** The rights to partition and to watch all GPUs; null where the driver knows no MIG. */
+export async function listMigRights(view: RootView): Promise<{ config: MigRight | null; monitor: MigRight | null }> {
+  const [config, monitor] = await Promise.all([capability(view, "mig/config"), capability(view, "mig/monitor")]);
+  return { config, monitor };
+}
+
+/** "DeviceFileMinor: 12" is /dev/nvidia-caps/nvidia-cap12. */
+async function capability(view: RootView, path: string): Promise<MigRight | null> {
+  const text = await textAt(view, join(CAPABILITIES, path));
   const minor = /^DeviceFileMinor:\s*(\d+)$/m.exec(text ?? "")?.[1];
-  const node = minor === undefined ? null : await nodeAt(view, `nvidia-caps/nvidia-cap${minor}`);
-  return node === null ? null : { ...whose, procFile: `capabilities/${folder}/access`, node };
+  if (minor === undefined) return null;
+  return { procFile: `capabilities/${path}`, node: await nodeAt(view, `nvidia-caps/nvidia-cap${minor}`) };
 }
 
 /** The numbers of gi1, gi2, ..., in order. */

@@ -17,12 +17,23 @@ export interface HostState {
   driverFolder: string;
   /** While `file` does not say `text`, another driver is loaded and this state is stale. */
   driver: { file: string; text: string };
+  /** While a folder has other paths below it than these (sorted), GPUs came or went, or were partitioned, and this state is stale. */
+  folders: { path: string; names: string[] }[];
   cudaVersion: string | null;
   driverVersion: string | null;
   /** In PCI bus order. */
   devices: HostDevice[];
   capabilities: Partial<Record<Capability, CapabilityPart>>;
   params: string | null;
+  /** For privileged containers alone; null where the driver knows no MIG. */
+  migRights: { config: HostMigRight | null; monitor: HostMigRight | null };
+}
+
+export interface HostMigRight {
+  /** Null while nobody has made it. */
+  deviceNode: DeviceNode | null;
+  /** Below /proc/driver/nvidia. */
+  procShown: string;
 }
 
 export interface HostDevice {
@@ -55,6 +66,8 @@ export interface CapabilityPart {
 export interface HostStateRequest {
   inventory: GpuInventory;
   driver: HostState["driver"];
+  folders: HostState["folders"];
+  migRights: HostState["migRights"];
   driverFilesFor(capability: Capability): DriverFiles | null;
 }
 
@@ -71,6 +84,8 @@ export function hostState(request: HostStateRequest): HostState {
     version: 1,
     driverFolder: DRIVER_FOLDER,
     driver: request.driver,
+    folders: request.folders,
+    migRights: request.migRights,
     cudaVersion: inventory.cudaVersion,
     driverVersion: inventory.driverVersion,
     devices: plans.map(({ gpu, uuid, names, inAll, plans }) => ({

@@ -2,9 +2,12 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promis
 import { basename, dirname, join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
 import type { NativeNvml } from "../../platform/index.ts";
+import { listMigRights, type MigRight } from "../driver-files/list-mig.ts";
 import { readDriverRoot } from "../driver-files/read-driver-root.ts";
+import { viewRoot } from "../driver-files/root-view.ts";
 import { selectDriverFiles } from "../driver-files/select-driver-files.ts";
 import { createGpuHost } from "../gpu-host.ts";
+import { namesBelow } from "../inventory/driver-fingerprint.ts";
 import { type HostState, hostState } from "./host-state.ts";
 
 const PLAN_LIFE_MS = 3_600_000;
@@ -33,14 +36,16 @@ export async function writeHostState(options: HostStateOptions): Promise<HostSta
 
 async function lookAtHost(options: HostStateOptions): Promise<HostState> {
   const host = await createGpuHost(options);
-  const [inventory, listing, driver] = await Promise.all([
+  const driver = await loadedDriver(options.driverRoot);
+  // Taken first: what changes during the look makes the state stale at once.
+  const folders = await Promise.all(["gpus", "capabilities"].map((name) => folderNow(join(dirname(driver.file), name))));
+  const [inventory, listing, migRights] = await Promise.all([
     host.inventory(),
     readDriverRoot(options.driverRoot),
-    loadedDriver(options.driverRoot),
+    migRightsOf(options.driverRoot),
   ]);
   return hostState({
-    inventory,
-    driver,
+    ...{ inventory, driver, folders, migRights },
     driverFilesFor: (capability) => selectDriverFiles(listing, [capability], inventory.driverVersion),
   });
 }
@@ -51,6 +56,23 @@ async function loadedDriver(driverRoot: string): Promise<HostState["driver"]> {
   if (text !== null) return { file: inRoot, text };
   const file = "/proc/driver/nvidia/version";
   return { file, text: (await readOptional(file)) ?? "" };
+}
+
+async function folderNow(path: string): Promise<HostState["folders"][number]> {
+  return { path, names: await namesBelow(path) };
+}
+
+async function migRightsOf(driverRoot: string): Promise<HostState["migRights"]> {
+  const { config, monitor } = await listMigRights(viewRoot(driverRoot));
+  return { config: rightOf(config), monitor: rightOf(monitor) };
+}
+
+function rightOf(right: MigRight | null): HostState["migRights"]["config"] {
+  if (right === null) return null;
+  const { procFile: procShown, node } = right;
+  if (node === null) return { deviceNode: null, procShown };
+  const { name, ...rest } = node;
+  return { deviceNode: { path: `/dev/${name}`, ...rest }, procShown };
 }
 
 async function replace(path: string, text: string): Promise<void> {

@@ -1,11 +1,11 @@
-import { type Clock, errorText } from "../../../shared/domain/index.ts";
+import type { Clock } from "../../../shared/domain/index.ts";
 import type { NativeNvml, NvmlReport, NvmlSample } from "../../platform/index.ts";
 import type { GpuInventory } from "../types.ts";
 import { createEventWatch } from "./event-watch.ts";
+import { type GpuMemoryStore, keepMemory, NO_MEMORY } from "./gpu-memory.ts";
 import { type GpuStatusReport, statusReport } from "./gpu-status.ts";
-import { mergeInventory, type NvmlAnswer } from "./merge-inventory.ts";
+import { type Beside, mergeInventory, type NvmlAnswer } from "./merge-inventory.ts";
 import { type Answer, singleFlight } from "./single-flight.ts";
-import type { VerdictStore } from "./verdict-file.ts";
 import { createXidHistory, type XidEvent, type XidHistory, xidEvent } from "./xids.ts";
 
 export interface InventoryOptions {
@@ -16,8 +16,8 @@ export interface InventoryOptions {
   fingerprint(library: string): Promise<string>;
   /** By PCI bus id. */
   numaNodes(pciBusIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** Without it verdicts end with the process. */
-  verdicts?: VerdictStore;
+  /** Without it what is known of the GPUs ends with the process. */
+  memory?: GpuMemoryStore;
   simulated: boolean;
   /** How long a caller waits for NVML. */
   timeoutMs: number;
@@ -38,7 +38,8 @@ export interface Inventory {
   status(): GpuStatusReport;
   /**
    * Lets go of NVML for so long, so that an operator can reset a GPU or change MIG modes; no GPU is healthy meanwhile. Then
-   * everything is looked at as if for the first time: verdicts are gone. 0 ends it. False when NVML hangs and stays open.
+   * everything is looked at as if for the first time: verdicts are gone, and what is in the slots is accepted. 0 ends it. False when
+   * NVML hangs and stays open.
    */
   release(milliseconds: number): Promise<boolean>;
   xidCounts(): ReturnType<XidHistory["counts"]>;
@@ -59,11 +60,13 @@ const RELEASED = "the driver is released for maintenance (`berth gpu release`)";
 /** Keeps what is known of this node's GPUs. */
 export function createInventory(options: InventoryOptions): Inventory {
   const { clock, nvml } = options;
-  const xids = createXidHistory(options.verdicts?.initial);
-  const verdicts = verdictKeeper(options.verdicts, xids);
+  const initial = options.memory?.initial ?? NO_MEMORY;
+  const xids = createXidHistory(initial.verdicts);
   const nothing: GpuInventory = { driverVersion: null, cudaVersion: null, simulated: options.simulated, gpus: [], problem: null };
+  const remembered = initial.gpus.map((gpu) => ({ ...gpu, healthy: false, problem: "not seen since the agent started" }));
   const state = {
-    known: nothing,
+    known: { ...nothing, gpus: remembered } as GpuInventory,
+    suspects: initial.suspects,
     /** Monotonic; null when NVML is ours to open. */
     releasedUntil: null as number | null,
     report: null as NvmlReport | null,
@@ -75,6 +78,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     listenedAt: Number.NEGATIVE_INFINITY,
     onXid: null as ((xid: GpuXid) => void) | null,
   };
+  const memory = keepMemory(options.memory, () => ({ verdicts: xids.verdicts(), gpus: state.known.gpus, suspects: state.suspects }));
   const query = singleFlight({ ...options, call: (library) => nvml.query(library) });
   const sample = singleFlight({ ...options, call: (library) => nvml.sample(library) });
   const events = createEventWatch(nvml, clock, ({ uuid, xid, gpuInstance }) => {
@@ -82,10 +86,15 @@ export function createInventory(options: InventoryOptions): Inventory {
     for (const gpu of uuid === null ? state.known.gpus : [{ uuid }]) {
       const event = xidEvent(xid, clock.now(), gpuInstance);
       xids.add(gpu.uuid, event);
-      if (event.class === "hardware") verdicts.keep();
+      if (event.class === "hardware") memory.keep();
       state.onXid?.({ ...event, uuid: gpu.uuid });
     }
   });
+  const learn = (answer: NvmlAnswer, beside?: Beside) => {
+    const { inventory, suspects } = mergeInventory({ inventory: state.known, suspects: state.suspects }, answer, beside);
+    state.known = inventory;
+    state.suspects = suspects;
+  };
   const takeSamples = (samples: readonly NvmlSample[]) => {
     state.samples = samples.filter(({ error }) => error === null);
     state.sampledAt = clock.monotonic();
@@ -106,8 +115,9 @@ export function createInventory(options: InventoryOptions): Inventory {
   const isReleased = (): boolean => {
     if (state.releasedUntil === null || clock.monotonic() < state.releasedUntil) return state.releasedUntil !== null;
     xids.forgive();
-    verdicts.keep();
+    memory.keep();
     state.known = nothing;
+    state.suspects = new Set();
     state.releasedUntil = null;
     return false;
   };
@@ -116,7 +126,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     if (isReleased()) return state.known;
     const library = await options.findLibrary();
     if (library === null) {
-      if (state.known.gpus.length > 0) state.known = mergeInventory(state.known, { report: null });
+      if (state.known.gpus.length > 0) learn({ report: null });
       return state.known;
     }
     const fingerprint = query.busy() ? state.fingerprint : await renewIfStale(library);
@@ -128,10 +138,11 @@ export function createInventory(options: InventoryOptions): Inventory {
       state.fingerprint = fingerprint;
     }
     const numaNodes = "report" in answer ? await options.numaNodes(answer.report?.gpus.map(({ pciBusId }) => pciBusId) ?? []) : new Map();
-    state.known = mergeInventory(state.known, answer, { numaNodes, problemOf: xids.problemOf });
+    learn(answer, { numaNodes, problemOf: xids.problemOf });
+    memory.keepChanges();
     state.readAt = clock.monotonic();
     if (state.onXid !== null && state.known.problem === null && state.known.gpus.length > 0) listen(library);
-    const unkept = await verdicts.problem();
+    const unkept = await memory.problem();
     return unkept === null ? state.known : { ...state.known, problem: state.known.problem ?? unkept };
   };
 
@@ -171,7 +182,7 @@ export function createInventory(options: InventoryOptions): Inventory {
     async release(milliseconds) {
       state.releasedUntil = clock.monotonic() + milliseconds;
       if (milliseconds === 0) return read().then(() => true);
-      state.known = mergeInventory(state.known, { problem: RELEASED });
+      learn({ problem: RELEASED });
       state.samples = [];
       const closed = await Promise.all([events.stop(), query.settled(), sample.settled()]);
       return closed.every(Boolean);
@@ -186,22 +197,6 @@ export function createInventory(options: InventoryOptions): Inventory {
       state.onXid = null;
       await events.stop();
     },
-  };
-}
-
-/** Writes the newest verdicts one after the other; a disk that is full shows as the inventory's problem. */
-function verdictKeeper(store: VerdictStore | undefined, xids: XidHistory): { keep(): void; problem(): Promise<string | null> } {
-  let last: Promise<string | null> = Promise.resolve(null);
-  const save = () =>
-    store?.save(xids.verdicts()).then(
-      () => null,
-      (error: unknown) => `the verdict on a GPU cannot be kept: ${errorText(error)}`,
-    ) ?? null;
-  return {
-    keep: () => {
-      last = last.then(save);
-    },
-    problem: () => last,
   };
 }
 

@@ -20,6 +20,8 @@ export async function driverFingerprint({ library, driverRoot, hostRoot }: Finge
     namesIn(join(driverRoot, "dev"), /^nvidia\d+$/),
     namesIn(join(driverRoot, "dev/nvidia-caps"), /./),
     namesIn(join(proc, "gpus"), /./),
+    // Of MIG: the nodes of instances that are gone may stay, their entries here do not.
+    namesBelow(join(proc, "capabilities")),
     readFile(join(proc, "version"), "utf8").catch(() => ""),
   ]);
   return JSON.stringify(parts);
@@ -37,4 +39,9 @@ async function namesIn(folder: string, pattern: RegExp): Promise<string> {
     .filter((name) => pattern.test(name))
     .sort()
     .join(" ");
+}
+
+/** Every path below a folder, sorted; [] where there is none. */
+export async function namesBelow(folder: string): Promise<string[]> {
+  return (await readdir(folder, { recursive: true }).catch((): string[] => [])).sort();
 }

@@ -6,6 +6,13 @@ import { judgeGpu } from "./judge-gpu.ts";
 /** What a look at NVML came to. */
 export type NvmlAnswer = { report: NvmlReport | null } | { problem: string };
 
+/** What the looks so far came to. */
+export interface KnownGpus {
+  inventory: GpuInventory;
+  /** UUIDs that took the slot of another GPU, which nobody has accepted yet. */
+  suspects: ReadonlySet<string>;
+}
+
 /** What is known of the GPUs from elsewhere. */
 export interface Beside {
   /** By PCI bus id. */
@@ -22,22 +29,32 @@ const NAMELESS = "unknown-";
 
 /**
  * Joins NVML's answer with what was known before. A GPU once seen is never forgotten: one that has vanished, is lost, or
- * cannot be asked stays in the list as not healthy, so nobody takes its absence for "this node has fewer GPUs".
+ * cannot be asked stays in the list as not healthy, so nobody takes its absence for "this node has fewer GPUs". A suspect that
+ * leaves again is forgotten: nobody ever had it, and the GPU whose slot it took may come back.
  */
-export function mergeInventory(known: GpuInventory, answer: NvmlAnswer, beside: Beside = NOTHING): GpuInventory {
-  if ("problem" in answer) return { ...known, problem: answer.problem, gpus: known.gpus.map((gpu) => sick(gpu, answer.problem)) };
+export function mergeInventory({ inventory: known, suspects }: KnownGpus, answer: NvmlAnswer, beside: Beside = NOTHING): KnownGpus {
+  if ("problem" in answer) return { inventory: withProblem(known, answer.problem), suspects };
   const report = answer.report;
-  if (report === null)
-    return { ...known, problem: null, gpus: known.gpus.map((gpu) => sick(gpu, "the NVIDIA driver is no longer loaded")) };
+  if (report === null) return { inventory: withProblem(known, "the NVIDIA driver is no longer loaded", null), suspects };
   const seen = withoutTwins(report.gpus.map((gpu) => toGpu(gpu, known.gpus, beside)));
-  const vanished = known.gpus.filter((gpu) => !gpu.uuid.startsWith(NAMELESS) && !seen.some(({ uuid }) => uuid === gpu.uuid));
-  return {
+  const isSeen = (uuid: string): boolean => seen.some((gpu) => gpu.uuid === uuid);
+  const vanished = known.gpus.filter(({ uuid }) => !uuid.startsWith(NAMELESS) && !isSeen(uuid) && !suspects.has(uuid));
+  const judged = seen.map((gpu) => ({ gpu, before: holderBefore(gpu, [...vanished, ...seen]) }));
+  const inventory = {
     driverVersion: report.driverVersion,
     cudaVersion: report.cudaVersion,
     simulated: known.simulated,
-    gpus: [...seen.map((gpu) => suspectSwap(gpu, [...vanished, ...seen])), ...vanished.map((gpu) => gone(gpu, seen))].slice(0, MOST_GPUS),
+    gpus: [...judged.map(({ gpu, before }) => suspectSwap(gpu, before)), ...vanished.map((gpu) => gone(gpu, seen))].slice(0, MOST_GPUS),
     problem: null,
   };
+  // One that was known before has only moved.
+  const isNew = (uuid: string): boolean => suspects.has(uuid) || !known.gpus.some((gpu) => gpu.uuid === uuid);
+  const taken = judged.filter(({ gpu, before }) => before !== undefined && isNew(gpu.uuid));
+  return { inventory, suspects: new Set(taken.map(({ gpu }) => gpu.uuid)) };
+}
+
+function withProblem(known: GpuInventory, text: string, problem: string | null = text): GpuInventory {
+  return { ...known, problem, gpus: known.gpus.map((gpu) => sick(gpu, text)) };
 }
 
 function toGpu(gpu: NvmlGpu, known: Gpu[], beside: Beside): Gpu {
@@ -85,13 +102,16 @@ function withoutTwins(gpus: Gpu[]): Gpu[] {
   return gpus.filter((gpu, position) => gpus.findIndex((other) => other.uuid === gpu.uuid) === position);
 }
 
+function holderBefore(gpu: Gpu, others: readonly Gpu[]): Gpu | undefined {
+  return others.find((candidate) => candidate.uuid !== gpu.uuid && samePlace(candidate, gpu));
+}
+
 /**
  * A slot that now names another UUID is a swapped card or a driver that errs; either way nobody has looked at it yet, and a job
- * may still hold the old name. A start of the agent accepts what is there.
+ * may still hold the old name. It stays so until somebody accepts it or the machine boots.
  */
-function suspectSwap(gpu: Gpu, others: readonly Gpu[]): Gpu {
-  const before = others.find((candidate) => candidate.uuid !== gpu.uuid && samePlace(candidate, gpu));
-  return before && gpu.healthy ? sick(gpu, `its slot held ${before.uuid} before: restart the agent to accept it`) : gpu;
+function suspectSwap(gpu: Gpu, before: Gpu | undefined): Gpu {
+  return before && gpu.healthy ? sick(gpu, `its slot held ${before.uuid} before: \`berth gpu release --end\` accepts it`) : gpu;
 }
 
 function gone(gpu: Gpu, seen: readonly Gpu[]): Gpu {

@@ -34,15 +34,11 @@ function parseChannel(text: string): number {
 }
 
 /**
- * NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES give the right to partition, or to watch, every GPU of the
- * machine: only privileged containers may have it, and only as "all".
- * @throws BerthError forbidden, gpu_request_invalid
+ * NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES give the right to partition, or to watch, every GPU of the machine:
+ * only privileged containers may have it (hooks/berth-runtime gives it to those), and a job is none.
+ * @throws BerthError forbidden
  */
-export function parseMigRight(name: string, value: string | undefined, privileged: boolean): boolean {
-  const items = listItems(name, value ?? "");
-  if (items.length === 0) return false;
-  if (!privileged) throw new BerthError("forbidden", `${name}=${quoted(value ?? "")} needs a privileged container`);
-  const other = items.find((item) => item.toLowerCase() !== "all");
-  if (other !== undefined) throw invalid(`${name}: ${quoted(other)}; only "all" can be given`);
-  return true;
+export function refuseMigRights(env: Readonly<Record<string, string>>): void {
+  const name = ["NVIDIA_MIG_CONFIG_DEVICES", "NVIDIA_MIG_MONITOR_DEVICES"].find((right) => listItems(right, env[right] ?? "").length > 0);
+  if (name !== undefined) throw new BerthError("forbidden", `${name}=${quoted(env[name] ?? "")} needs a privileged container`);
 }

@@ -1,31 +1,13 @@
 import { CAPABILITY_WORDS, type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./driver-capabilities.ts";
-import { type AllowedExtra, EXTRA_DEVICES, type ExtraDevice, extraDevices, parseImexChannels, parseMigRight } from "./extra-devices.ts";
+import { type AllowedExtra, EXTRA_DEVICES, type ExtraDevice, extraDevices, parseImexChannels, refuseMigRights } from "./extra-devices.ts";
 import { type ImageRequirements, imageRequirements, isLegacyImage } from "./requirements/image-requirements.ts";
-import { type DeviceChoice, parseVisibleDevices } from "./visible-devices.ts";
 
-/** Who may ask. */
-export interface RequestPolicy {
-  /**
-   * "assignment": a job; the scheduler has decided, the environment can only narrow. "environment": a container started
-   * outside the scheduler, whose environment is the request.
-   */
-  source: "assignment" | "environment";
-  /** The container may administrate the machine anyway (CAP_SYS_ADMIN in its bounding set). */
-  privileged: boolean;
-  /** For an assignment: what the operator lets its job ask for beside the GPUs; nothing when absent. */
-  allowedExtras?: readonly AllowedExtra[];
-}
-
-/** What a container asks, read from its environment. */
+/** What a job asks beside what it was assigned, read from its environment. */
 export interface GpuRequest {
-  /** Null where an assignment decides: the environment's wish is then not even looked at. */
-  devices: DeviceChoice | null;
   capabilities: CapabilityRequest;
   requirements: ImageRequirements;
   extras: ExtraDevice[];
   imexChannels: number[];
-  migConfig: boolean;
-  migMonitor: boolean;
   /** What was asked and is not done, for people. */
   notes: string[];
 }
@@ -33,33 +15,25 @@ export interface GpuRequest {
 const ALL: CapabilityRequest = { capabilities: [...CAPABILITY_WORDS], all: true };
 
 /**
- * Reads the NVIDIA_* variables of a container's environment (image, then job). `capabilities` replaces
+ * Reads the NVIDIA_* variables of a job's environment (image, then job). It says nothing of GPUs: those are assigned, and the
+ * environment narrows. `allowedExtras` is what the operator lets jobs have beside them; `capabilities` replaces
  * NVIDIA_DRIVER_CAPABILITIES, as the option of `--gpus` does. Pure.
- * @throws BerthError gpu_request_invalid for a malformed value, forbidden for a right that the policy does not give
+ * @throws BerthError gpu_request_invalid for a malformed value, forbidden for rights that no job has
  */
 export function readGpuRequest(
   env: Readonly<Record<string, string>>,
-  policy: RequestPolicy,
+  allowedExtras: readonly AllowedExtra[] = [],
   capabilities: readonly CapabilityWord[] | null = null,
 ): GpuRequest {
-  const free = policy.source === "environment";
-  const mayHave = (extra: AllowedExtra): boolean => free || (policy.allowedExtras ?? []).includes(extra);
+  refuseMigRights(env);
+  const mayHave = (extra: AllowedExtra): boolean => allowedExtras.includes(extra);
   return {
-    devices: free ? environmentChoice(env) : null,
     capabilities: capabilities === null ? capabilitiesOf(env) : { capabilities: [...capabilities], all: false },
     requirements: imageRequirements(env),
     extras: extraDevices(env).filter(mayHave),
     imexChannels: mayHave("imex") ? parseImexChannels(env["NVIDIA_IMEX_CHANNELS"]) : [],
-    migConfig: parseMigRight("NVIDIA_MIG_CONFIG_DEVICES", env["NVIDIA_MIG_CONFIG_DEVICES"], policy.privileged),
-    migMonitor: parseMigRight("NVIDIA_MIG_MONITOR_DEVICES", env["NVIDIA_MIG_MONITOR_DEVICES"], policy.privileged),
-    notes: free ? [] : ignored(env, mayHave),
+    notes: ignored(env, mayHave),
   };
-}
-
-/** An image from before NVIDIA_VISIBLE_DEVICES wants every GPU. */
-function environmentChoice(env: Readonly<Record<string, string>>): DeviceChoice {
-  const asked = env["NVIDIA_VISIBLE_DEVICES"];
-  return asked === undefined && isLegacyImage(env) ? { kind: "all" } : parseVisibleDevices(asked);
 }
 
 function capabilitiesOf(env: Readonly<Record<string, string>>): CapabilityRequest {

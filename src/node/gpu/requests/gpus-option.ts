@@ -1,6 +1,6 @@
+import { choiceOf, type DeviceChoice } from "./device-choice.ts";
 import { CAPABILITY_WORDS, type CapabilityWord, isCapabilityWord } from "./driver-capabilities.ts";
 import { boundedValue, invalid, quoted } from "./request-limits.ts";
-import { choiceOf, type DeviceChoice } from "./visible-devices.ts";
 
 export interface GpusOption {
   choice: DeviceChoice;

@@ -1,6 +1,6 @@
 import { BerthError, type Gpu } from "../../../shared/domain/index.ts";
+import type { DeviceChoice } from "./device-choice.ts";
 import { type DeviceSelector, normalizeBusId } from "./device-selector.ts";
-import type { DeviceChoice } from "./visible-devices.ts";
 
 type MigDevice = NonNullable<Gpu["mig"]>["devices"][number];
 

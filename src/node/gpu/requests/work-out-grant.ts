@@ -42,7 +42,7 @@ export interface WorkedOutGrant {
  */
 export async function workOutGrant(host: GrantingHost, { gpuUuids, rootfs, capabilities: named }: WantedGrant): Promise<WorkedOutGrant> {
   const { inventory, listing, driverRoot, allowedExtras } = host;
-  const request = readGpuRequest(rootfs.env, { source: "assignment", privileged: false, allowedExtras }, named);
+  const request = readGpuRequest(rootfs.env, allowedExtras, named);
   const capabilities = grantedCapabilities(request, listing);
   const selected = selectDriverFiles(listing, capabilities, inventory.driverVersion);
   const driverFiles = await withExtraFiles(selected, driverRoot, request.extras);

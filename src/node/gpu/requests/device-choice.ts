@@ -1,5 +1,5 @@
 import { type DeviceSelector, parseDeviceSelector } from "./device-selector.ts";
-import { invalid, listItems } from "./request-limits.ts";
+import { invalid } from "./request-limits.ts";
 
 /**
  * What a container asks to see. "void": not a GPU container, nothing is injected. "none": the driver's files and control
@@ -13,14 +13,9 @@ export type DeviceChoice =
   | { kind: "devices"; devices: DeviceSelector[] };
 
 /**
- * NVIDIA_VISIBLE_DEVICES. Unset and empty mean void; one void in a list wins over everything else. Words in any case.
+ * A list of NVIDIA's words for devices, in any case. An empty one means void; one void wins over everything else.
  * @throws BerthError gpu_request_invalid
  */
-export function parseVisibleDevices(value: string | undefined): DeviceChoice {
-  return choiceOf(listItems("NVIDIA_VISIBLE_DEVICES", value ?? ""));
-}
-
-/** @throws BerthError gpu_request_invalid */
 export function choiceOf(items: readonly string[]): DeviceChoice {
   const words = new Set(items.map((item) => item.toLowerCase()));
   if (items.length === 0 || words.has("void")) return { kind: "void" };
