@@ -38,6 +38,7 @@ TEST_PACKAGES=(
   skopeo                            # reads what we pushed, writes what we pull
   umoci                             # unpacks the same image, for comparison
   apache2-utils                     # htpasswd: a registry with a login
+  strace                            # makes single system calls of the image store fail
 )
 
 # The peers that bench/ measures beside Berth.

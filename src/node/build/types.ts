@@ -1,28 +1,14 @@
 import type { Readable } from "node:stream";
 import type { Clock, NetworkMode } from "../../shared/domain/index.ts";
+import type { StepRunner } from "../engine/index.ts";
 import type { ImageStore, Progress, Snapshots, TrustGate } from "../images/index.ts";
 import type { Native } from "../platform/index.ts";
-
-/** One command to be run in a mounted root file system. */
-export interface StepRequest {
-  /** Holds upper, work and rootfs; the step may put files of its own (a bundle) beside them. */
-  containerDir: string;
-  rootfs: string;
-  argv: string[];
-  /** "KEY=value". */
-  env: string[];
-  /** Absolute; exists. */
-  workdir: string;
-  /** As in an image config's User: "", "name", "uid", "uid:gid". */
-  user: string;
-  network: NetworkMode;
-}
 
 /**
  * Runs a step to its end, in a container. A non-zero exit is a result. Nothing of the step is left running and nothing of
  * it mounted below `rootfs` when it resolves or rejects. Rejects with the signal's reason when aborted.
  */
-export type RunStep = (step: StepRequest, onOutput: (chunk: Buffer) => void, signal: AbortSignal) => Promise<{ exitCode: number }>;
+export type RunStep = StepRunner;
 
 export interface BuildOptions {
   /** The context as a tar, gzipped or not. */

@@ -1,4 +1,4 @@
 export { createEngine, type NodeEngine } from "./create-engine.ts";
 export type { EngineOptions } from "./engine-core.ts";
-export { createRunStep, type Step } from "./run-step.ts";
+export { createRunStep, type Step, type StepRunner } from "./run-step.ts";
 export type { Container, ContainerExit, ContainerRequest, Engine } from "./types.ts";

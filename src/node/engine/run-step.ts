@@ -20,12 +20,15 @@ const HOSTNAME = "build";
 
 /** One command in a root file system that the caller has mounted. */
 export interface Step {
+  /** Holds upper, work and rootfs; the step may put files of its own (a bundle) beside them. */
   containerDir: string;
   rootfs: string;
   argv: string[];
   /** "KEY=value". */
   env: string[];
+  /** Absolute; exists. */
   workdir: string;
+  /** As in an image config's User: "", "name", "uid", "uid:gid". */
   user: string;
   network: NetworkMode;
 }

@@ -52,9 +52,10 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
   const paths = storePaths(options.dataDir);
   await makeDirectories([paths.dataDir, paths.blobs, paths.layers, paths.ingest, paths.partials, paths.quarantine], 0o700);
   const lock = createStoreLock({ path: paths.lockFile, native: options.native, clock: options.clock });
+  const records = createRecordFile(paths.imagesFile, lock);
+  await records.sweep();
   const session = await openIngestSession({ paths, native: options.native, lock });
   const blobs = createBlobStore(paths, session);
-  const records = createRecordFile(paths.imagesFile, lock);
   const parts: StoreParts = {
     paths,
     blobs,

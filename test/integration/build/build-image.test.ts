@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { buildImage } from "../../../src/node/build/index.ts";
-import { type Image, type TarMember, writeTar } from "../../../src/node/images/index.ts";
+import { type Image, type Progress, type TarMember, writeTar } from "../../../src/node/images/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { chrootRunStep } from "../../support/chroot-run-step.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
@@ -38,19 +38,13 @@ function member(path: string, content: Files[string]): TarMember {
 function build(dockerfile: string, files: Files = {}, more: More = {}): Promise<Image> {
   const members = Object.entries({ Dockerfile: dockerfile, ...files }).map(([path, content]) => member(path, content));
   const { signal = neverAborted(), tags = [], ...options } = more;
-  return buildImage(
-    { contextTar: Readable.from(writeTar(members)), tags, ...options },
-    {
-      dataDir: test.dataDir,
-      store: test.store,
-      snapshots: test.snapshots,
-      native: test.native,
-      runStep: chrootRunStep,
-      clock: systemClock(),
-      progress: ({ detail = "" }) => said.push(detail),
-      signal,
-    },
-  );
+  return buildImage({ contextTar: Readable.from(writeTar(members)), tags, ...options }, buildPorts(signal));
+}
+
+function buildPorts(signal: AbortSignal): Parameters<typeof buildImage>[1] {
+  const { dataDir, store, snapshots, native } = test;
+  const progress: Progress = ({ detail = "" }) => said.push(detail);
+  return { dataDir, store, snapshots, native, runStep: chrootRunStep, clock: systemClock(), progress, signal };
 }
 
 let views = 0;
@@ -291,16 +285,7 @@ describe("a build that cannot succeed", () => {
   });
 
   it("needs its Dockerfile and a tar", async () => {
-    const ports = {
-      dataDir: test.dataDir,
-      store: test.store,
-      snapshots: test.snapshots,
-      native: test.native,
-      runStep: chrootRunStep,
-      clock: systemClock(),
-      progress: () => undefined,
-      signal: neverAborted(),
-    };
+    const ports = buildPorts(neverAborted());
     await expect(buildImage({ contextTar: Readable.from(writeTar([member("x", "y")])), tags: [] }, ports)).rejects.toThrow(
       /no file "Dockerfile"/,
     );

@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Image } from "../../../src/node/images/index.ts";
+import { addLayered } from "../../support/layered-image.ts";
 import { paxEntry, rawEntry, tarStream } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
 import { addTinyImage } from "../../support/tiny-image.ts";
@@ -18,16 +19,12 @@ afterEach(() => test.remove());
 const signal = neverAborted();
 const quiet = () => undefined;
 
-async function makeImage(reference: string | null, ...layers: Buffer[]): Promise<Image> {
-  const stored = [];
-  for (const layer of layers) stored.push(await test.store.addLayer(tarStream(layer), signal));
-  const rootfs = { type: "layers" as const, diff_ids: stored.map(({ diffId }) => diffId) };
-  return test.store.commit({
-    config: { architecture: "amd64", os: "linux", config: {}, rootfs },
-    layers: stored.map(({ descriptor }) => descriptor),
+const makeImage = (reference: string | null, ...layers: Buffer[]): Promise<Image> =>
+  addLayered(
+    test.store,
     reference,
-  });
-}
+    layers.map((layer) => [layer]),
+  );
 
 async function blobCount(): Promise<number> {
   return (await readdir(join(test.dataDir, "blobs/sha256"))).length;

@@ -3,6 +3,7 @@ import { chmod, chown, link, lutimes, mkdir, readdir, readFile, rename, rm, syml
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Image, StoredLayer } from "../../../src/node/images/index.ts";
+import { addLayered } from "../../support/layered-image.ts";
 import { paxEntry, rawEntry, tarStream } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
 
@@ -16,12 +17,7 @@ const signal = neverAborted();
 const quiet = () => undefined;
 
 async function commit(layers: StoredLayer[]): Promise<Image> {
-  const rootfs = { type: "layers" as const, diff_ids: layers.map(({ diffId }) => diffId) };
-  const image = await test.store.commit({
-    config: { architecture: "amd64", os: "linux", config: {}, rootfs },
-    layers: layers.map(({ descriptor }) => descriptor),
-    reference: null,
-  });
+  const image = await addLayered(test.store, null, layers);
   await test.store.unpack(image, quiet, signal);
   return image;
 }

@@ -1,13 +1,15 @@
 import { constants, createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { createDigester, digestOf, verifyDigest } from "../../../shared/oci/index.ts";
 import { syncFolder } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
 import type { IngestSession } from "./ingest-session.ts";
-import { asStorageError, errnoOf } from "./storage-error.ts";
+import { sizeOf } from "./probe-path.ts";
+import { asStorageError } from "./storage-error.ts";
 
 /** Content addressed files. A blob that can be seen is complete, has the digest it is named after, and is on disk. */
 export interface BlobStore {
@@ -28,6 +30,8 @@ export interface BlobStore {
   /** Bytes; null when there is no such blob. */
   size(digest: string): Promise<number | null>;
   list(): Promise<string[]>;
+  /** Removes files that are no blobs: half written ones of killed processes. Call under the store lock, as their writers do. */
+  sweep(): Promise<void>;
   remove(digest: string): Promise<void>;
 }
 
@@ -62,9 +66,16 @@ export function createBlobStore(paths: StorePaths, session: IngestSession): Blob
     },
     stream: (digest) => createReadStream(paths.blob(digest), { highWaterMark: 1 << 18 }),
     size,
-    list: async () => (await readdir(paths.blobs)).map((hex) => `sha256:${hex}`),
+    list: async () => (await readdir(paths.blobs)).filter(isBlobName).map((hex) => `sha256:${hex}`),
+    async sweep() {
+      for (const name of await readdir(paths.blobs)) if (!isBlobName(name)) await rm(join(paths.blobs, name), { force: true });
+    },
     remove: (digest) => rm(paths.blob(digest), { force: true }),
   };
+}
+
+function isBlobName(name: string): boolean {
+  return /^[a-f0-9]{64}$/.test(name);
 }
 
 async function spool(
@@ -111,15 +122,6 @@ async function readBounded(path: string, digest: string, maxBytes: number): Prom
     return await handle.readFile();
   } finally {
     await handle.close();
-  }
-}
-
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return null;
-    throw error;
   }
 }
 

@@ -24,6 +24,8 @@ export async function ingestLayer(blobs: BlobStore, tar: AsyncIterable<Uint8Arra
     failed.abort(error);
     throw error;
   });
+  // It may fail while the tar is still read: whoever is awaited below tells of it.
+  written.catch(() => undefined);
   try {
     await readTar(tap(tar), async (entry) => {
       meaningOf(entryPath(entry.path));

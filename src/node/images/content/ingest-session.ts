@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
 import { digestHex } from "../../../shared/oci/index.ts";
 import type { Native } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
+import { namesIn } from "./probe-path.ts";
 import { errnoOf } from "./storage-error.ts";
 import type { StoreLock } from "./store-lock.ts";
 
@@ -95,15 +96,6 @@ async function openIfThere(path: string): Promise<FileHandle | null> {
     return await open(path, "r+");
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return null;
-    throw error;
-  }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
     throw error;
   }
 }

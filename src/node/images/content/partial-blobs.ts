@@ -67,9 +67,13 @@ export async function removeIdlePartials({
   clock: Clock;
 }): Promise<number> {
   let freed = 0;
-  for (const name of await readdir(paths.partials)) {
-    if (!/^[a-f0-9]{64}$/.test(name)) continue;
+  const names = new Set(await readdir(paths.partials));
+  for (const name of names) {
     const path = join(paths.partials, name);
+    const [hex = ""] = name.split(".", 1);
+    // What is said of bytes that are gone: whoever fetches them makes the file first.
+    if (!names.has(hex)) await rm(path, { force: true });
+    if (name !== hex || !/^[a-f0-9]{64}$/.test(name)) continue;
     const handle = await open(path, "r+");
     const { blocks, mtimeMs } = await handle.stat();
     if (clock.now() - mtimeMs > KEPT_MS && native.tryLock(handle.fd)) {
@@ -99,9 +103,10 @@ function partialIn(path: string, handle: FileHandle, paths: StorePaths, digest: 
     },
     async publish() {
       await handle.sync();
+      // Before the bytes go: what is said of them must never be there without them.
+      await removeState(path);
       await rename(path, paths.blob(digest));
       await syncFolder(paths.blobs);
-      await rm(`${path}.json`, { force: true });
     },
     discard: () => removeFiles(path),
     close: () => handle.close(),
@@ -110,8 +115,12 @@ function partialIn(path: string, handle: FileHandle, paths: StorePaths, digest: 
 
 async function removeFiles(path: string): Promise<void> {
   // The state first: bytes without it are fetched again, a state without bytes would be believed.
-  await rm(`${path}.json`, { force: true });
+  await removeState(path);
   await rm(path, { force: true });
+}
+
+async function removeState(path: string): Promise<void> {
+  for (const name of [`${path}.json`, `${path}.json.tmp`]) await rm(name, { force: true });
 }
 
 /** Between open and lock the last holder may have published or removed the file: then the lock is on nothing. */

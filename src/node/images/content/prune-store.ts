@@ -14,6 +14,7 @@ export interface Reachable {
 /** Removes every blob and unpacked layer that is not reachable. Call under the store lock. Returns the bytes freed. */
 export async function pruneStore(paths: StorePaths, blobs: BlobStore, session: IngestSession, reachable: Reachable): Promise<number> {
   let freed = 0;
+  await blobs.sweep();
   for (const digest of await blobs.list()) {
     if (reachable.blobs.has(digest)) continue;
     freed += (await blobs.size(digest)) ?? 0;

@@ -20,10 +20,9 @@ export async function quarantineDamaged(
   const damaged: string[] = [];
   for (const digest of new Set(digests)) {
     if ((await blobs.size(digest)) === null || (await hashOf(blobs, digest, signal)) === digest) continue;
-    await moveAway(paths, digest);
+    await quarantineBlob(paths, digest);
     damaged.push(digest);
   }
-  if (damaged.length > 0) await syncFolder(paths.blobs);
   return damaged;
 }
 
@@ -36,11 +35,24 @@ async function hashOf(blobs: Pick<BlobStore, "stream">, digest: string, signal: 
   return digester.digest();
 }
 
-async function moveAway(paths: StorePaths, digest: string): Promise<void> {
+/** Moves a blob out of the store. */
+export async function quarantineBlob(paths: StorePaths, digest: string): Promise<void> {
   try {
-    await rename(paths.blob(digest), join(paths.quarantine, `${digestHex(digest)}-${randomBytes(4).toString("hex")}`));
+    await rename(paths.blob(digest), quarantinePath(paths, digestHex(digest)));
   } catch (error) {
     // Another process has done it.
     if (errnoOf(error) !== "ENOENT") throw error;
   }
+  await syncFolder(paths.blobs);
+}
+
+/** Moves an unpacked layer away, so that the next start unpacks it anew from its blob. */
+export async function quarantineLayer(paths: StorePaths, chainId: string): Promise<void> {
+  await rename(paths.layer(chainId), quarantinePath(paths, `layer-${digestHex(chainId)}`));
+  await syncFolder(paths.layers);
+}
+
+/** A name of its own each time: the same blob may be found damaged again. */
+function quarantinePath(paths: StorePaths, name: string): string {
+  return join(paths.quarantine, `${name}-${randomBytes(4).toString("hex")}`);
 }

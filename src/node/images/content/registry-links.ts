@@ -1,7 +1,6 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { StorePaths } from "../paths.ts";
-import { errnoOf } from "./storage-error.ts";
+import { namesIn } from "./probe-path.ts";
 
 /**
  * sha256 digests of the blobs that a repository of this node's registry holds, read from the names of its links (written
@@ -20,13 +19,4 @@ export async function registryLinks(paths: StorePaths): Promise<Set<string>> {
     }
   }
   return linked;
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { writeFileDurably } from "../../platform/index.ts";
+import { removeUnfinished, writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import type { StoreLock } from "../content/store-lock.ts";
 import { EMPTY_RECORDS, type ImageRecords, parseRecords } from "./image-records.ts";
@@ -9,6 +9,8 @@ export interface RecordFile {
   read(): Promise<ImageRecords>;
   /** Read, change, write under the store lock; on disk when it resolves. */
   update(change: (records: ImageRecords) => ImageRecords | Promise<ImageRecords>): Promise<ImageRecords>;
+  /** Removes half written versions of it. */
+  sweep(): Promise<void>;
 }
 
 export function createRecordFile(path: string, lock: StoreLock): RecordFile {
@@ -22,6 +24,7 @@ export function createRecordFile(path: string, lock: StoreLock): RecordFile {
   };
   return {
     read,
+    sweep: () => lock.run(() => removeUnfinished(path)),
     update: (change) =>
       lock.run(async () => {
         const before = await read();

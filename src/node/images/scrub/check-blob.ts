@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { createDigester } from "../../../shared/oci/index.ts";
+import { sizeOf } from "../content/probe-path.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Throttle } from "./throttle.ts";
@@ -45,13 +45,4 @@ async function hashFile(path: string, throttle: Throttle, signal: AbortSignal): 
     await throttle.take(chunk.byteLength, signal);
   }
   return digester.digest();
-}
-
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return null;
-    throw error;
-  }
 }

@@ -1,8 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { readdir, readFile, rename } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Native, syncFolder, writeFileDurably } from "../../platform/index.ts";
+import type { Clock } from "../../../shared/domain/index.ts";
+import { type Native, removeUnfinished, writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
+import { createStoreLock } from "../content/store-lock.ts";
 import type { StorePaths } from "../paths.ts";
 import { sealOfTree } from "./seal-tree.ts";
 import type { Throttle } from "./throttle.ts";
@@ -16,7 +17,7 @@ export async function unpackedLayers(paths: StorePaths): Promise<string[]> {
 }
 
 export async function checkUnpacked(
-  ports: { paths: StorePaths; native: Native; throttle: Throttle },
+  ports: { paths: StorePaths; native: Native; clock: Clock; throttle: Throttle },
   chainId: string,
   signal: AbortSignal,
 ): Promise<UnpackedCheck> {
@@ -27,13 +28,10 @@ export async function checkUnpacked(
     throw error;
   });
   if (expected !== null) return expected === found ? "whole" : "damaged";
-  await writeFileDurably(sealFile, found);
+  // One at a time: another scrub's half written seal must not be taken for a leftover.
+  await createStoreLock({ ...ports, path: ports.paths.lockFile }).run(async () => {
+    await removeUnfinished(sealFile);
+    await writeFileDurably(sealFile, found);
+  });
   return "sealed";
-}
-
-/** Takes an unpacked layer away, so that the next start unpacks it anew from its blob. */
-export async function quarantineUnpacked(paths: StorePaths, chainId: string): Promise<void> {
-  const hex = chainId.slice("sha256:".length);
-  await rename(paths.layer(chainId), join(paths.quarantine, `layer-${hex}-${randomBytes(4).toString("hex")}`));
-  await syncFolder(paths.layers);
 }

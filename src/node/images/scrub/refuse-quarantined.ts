@@ -1,7 +1,7 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { digestHex, familiarReference, parseReference } from "../../../shared/oci/index.ts";
-import { errnoOf } from "../content/storage-error.ts";
+import { exists } from "../content/probe-path.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image } from "../types.ts";
 
@@ -23,15 +23,5 @@ export async function refuseQuarantined(paths: StorePaths, image: Pick<Image, "r
       `the image ${name} cannot be used: its layer ${digest} was damaged on disk and is in quarantine; ` +
         "pull the image, load it from an archive, or build it again",
     );
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
   }
 }

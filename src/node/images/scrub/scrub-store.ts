@@ -1,14 +1,11 @@
-import { randomBytes } from "node:crypto";
-import { readdir, rename } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { digestHex } from "../../../shared/oci/index.ts";
-import { type Native, syncFolder } from "../../platform/index.ts";
-import { errnoOf } from "../content/storage-error.ts";
+import type { Native } from "../../platform/index.ts";
+import { quarantineBlob, quarantineLayer } from "../content/quarantine.ts";
 import type { StorePaths } from "../paths.ts";
 import type { ImageStore, Progress } from "../types.ts";
 import { checkBlob } from "./check-blob.ts";
-import { checkUnpacked, quarantineUnpacked, unpackedLayers } from "./check-unpacked.ts";
+import { checkUnpacked, unpackedLayers } from "./check-unpacked.ts";
 import { blobsOfImage, type KnownImage, knownImages } from "./known-images.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
 
@@ -84,20 +81,10 @@ async function scrubLayers(
       report.damagedInUse.push(chainId);
       continue;
     }
-    await quarantineUnpacked(ports.paths, chainId);
+    await quarantineLayer(ports.paths, chainId);
     report.quarantined.push(chainId);
   }
   return report;
-}
-
-async function quarantineBlob(paths: StorePaths, digest: string): Promise<void> {
-  try {
-    await rename(paths.blob(digest), join(paths.quarantine, `${digestHex(digest)}-${randomBytes(4).toString("hex")}`));
-    await syncFolder(paths.blobs);
-  } catch (error) {
-    // Another process was faster.
-    if (errnoOf(error) !== "ENOENT") throw error;
-  }
 }
 
 async function damagedImages({ paths, store }: ScrubPorts): Promise<ScrubReport["damagedImages"]> {

@@ -1,8 +1,9 @@
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BerthError, type Clock } from "../../../shared/domain/index.ts";
 import { type Native, readMounts } from "../../platform/index.ts";
+import { exists } from "../content/probe-path.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import { type StorePaths, storePaths } from "../paths.ts";
 import type { Snapshots } from "../types.ts";
@@ -95,14 +96,4 @@ async function unmountOnce(native: Native, clock: Clock, rootfs: string): Promis
 
 async function isMounted(path: string): Promise<boolean> {
   return (await readMounts()).some(({ mountPoint }) => mountPoint === path);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
 }

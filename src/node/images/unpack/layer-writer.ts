@@ -51,6 +51,11 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
       return await make();
     }
   };
+  /** With a fixed time: a layer unpacks to the same tree whenever it is done. */
+  const makeWhiteout = async (path: string): Promise<void> => {
+    await withParents(path, () => root.mknod(path, S_IFCHR, 0, 0));
+    await root.setMetadata(path, { uid: 0, gid: 0, mode: 0, mtimeNs: 0n, xattrs: {} });
+  };
   const makers: Record<TarEntry["type"], (entry: TarEntry, path: string, body: AsyncIterable<Buffer>) => Promise<void>> = {
     async file(entry, path, body) {
       await writeFile(await withParents(path, () => root.createFile(path, 0o600)), body);
@@ -98,7 +103,7 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
         const existing = await root.stat(path);
         // A whiteout speaks of lower layers: what this layer itself has there stays, and already hides a lower file.
         if (existing?.kind === "directory") opaqueFolders.add(path);
-        else if (existing === null) await withParents(path, () => root.mknod(path, S_IFCHR, 0, 0));
+        else if (existing === null) await makeWhiteout(path);
       });
     },
     async opaque(path) {

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { type EntryMetadata, type Native, type NativeRoot, syncFolder } from "../../platform/index.ts";
@@ -6,6 +6,7 @@ import type { BlobStore } from "../content/blob-store.ts";
 import { decompressed } from "../content/compression.ts";
 import { syncFileSystem } from "../content/durable-files.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
+import { exists } from "../content/probe-path.ts";
 import { asStorageError, errnoOf } from "../content/storage-error.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image, Progress } from "../types.ts";
@@ -118,14 +119,4 @@ function createLowerMetadata(native: Native, folders: readonly string[]) {
       for (const root of opened) root.close();
     },
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 export interface WriteOptions {
@@ -19,6 +19,13 @@ export async function writeFileDurably(path: string, data: string | Uint8Array, 
 /** The same for files that need not outlive a boot (the run folder): readers see old or new, nothing is synced. */
 export async function writeFileAtomically(path: string, data: string | Uint8Array, options: WriteOptions = {}): Promise<void> {
   await replaceFile(path, data, options.mode ?? 0o600, false);
+}
+
+/** Removes what processes that were killed while they wrote the file left beside it. Call when nobody writes it. */
+export async function removeUnfinished(path: string): Promise<void> {
+  const [start, folder] = [`.${basename(path)}.`, dirname(path)];
+  const left = (await readdir(folder)).filter((name) => name.startsWith(start) && name.endsWith(".tmp"));
+  for (const name of left) await rm(join(folder, name), { force: true });
 }
 
 /** Makes names created, renamed or removed in a folder durable. */

@@ -1,6 +1,7 @@
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Value } from "typebox/value";
+import { syncFolder } from "../../platform/index.ts";
 import { isRegistryDigest, isRepository, isTag } from "../names.ts";
 import { parseLink, type RegistryPaths } from "../registry-paths.ts";
 import { addManifest, emptyRepository, ManifestRecordSchema, type Repository } from "./repository.ts";
@@ -10,9 +11,22 @@ export async function loadRepositories(paths: RegistryPaths): Promise<Map<string
   const repositories = new Map<string, Repository>();
   for (const folder of await namesIn(paths.repositories)) {
     const name = folder.replaceAll("+", "/");
-    if (isRepository(name)) repositories.set(name, await loadRepository(paths, name));
+    if (!isRepository(name)) continue;
+    // A crash may have cut short how they were made.
+    await makeRepositoryFolders(paths, name);
+    repositories.set(name, await loadRepository(paths, name));
   }
   return repositories;
+}
+
+/** The folders of a repository, with their names on disk. */
+export async function makeRepositoryFolders(paths: RegistryPaths, name: string): Promise<void> {
+  const folder = paths.repository(name);
+  const made = [];
+  for (const part of ["blobs", "manifests", "tags"]) made.push(await mkdir(join(folder, part), { recursive: true, mode: 0o700 }));
+  if (made.every((first) => first === undefined)) return;
+  await syncFolder(folder);
+  await syncFolder(paths.repositories);
 }
 
 async function loadRepository(paths: RegistryPaths, name: string): Promise<Repository> {

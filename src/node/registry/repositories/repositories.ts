@@ -1,11 +1,11 @@
-import { mkdir, open, rm, utimes } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { open, rm, utimes } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
 import { syncFolder, writeFileDurably } from "../../platform/index.ts";
 import { linkName, type RegistryPaths } from "../registry-paths.ts";
 import { createSerialQueue } from "../serial-queue.ts";
 import type { BlobFiles } from "./blob-files.ts";
-import { loadRepositories } from "./load-repositories.ts";
+import { loadRepositories, makeRepositoryFolders } from "./load-repositories.ts";
 import { abandonedBlobs, addManifest, dropManifest, emptyRepository, type ManifestRecord, type Repository } from "./repository.ts";
 
 /** The repositories: what each of them holds and names. Every change is on disk before it resolves. */
@@ -46,7 +46,7 @@ export async function openRepositories(parts: { paths: RegistryPaths; files: Blo
   const ensure = async (name: string): Promise<Repository> => {
     const known = all.get(name);
     if (known !== undefined) return known;
-    await makeFolders(paths, name);
+    await makeRepositoryFolders(paths, name);
     const made = all.get(name) ?? emptyRepository();
     all.set(name, made);
     return made;
@@ -130,13 +130,6 @@ export async function openRepositories(parts: { paths: RegistryPaths; files: Blo
       return swept;
     },
   };
-}
-
-async function makeFolders(paths: RegistryPaths, name: string): Promise<void> {
-  const folder = paths.repository(name);
-  for (const part of ["blobs", "manifests", "tags"]) await mkdir(join(folder, part), { recursive: true, mode: 0o700 });
-  await syncFolder(folder);
-  await syncFolder(paths.repositories);
 }
 
 async function createEmpty(path: string): Promise<void> {

@@ -1,0 +1,55 @@
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { openTestRegistry } from "../../support/registry-server.ts";
+import { rawEntry } from "../../support/tar-bytes.ts";
+import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { addTinyImage } from "../../support/tiny-image.ts";
+
+let test: TestStore;
+beforeEach(async () => {
+  test = await openTestStore();
+});
+afterEach(() => test.remove());
+
+it("half written files of killed processes go, and never stop a prune", async () => {
+  await addTinyImage(test.store);
+  const hex = "a".repeat(64);
+  const left = [
+    ".images.json.0123456789ab.tmp",
+    `blobs/sha256/.${hex}.0123456789ab.tmp`,
+    `partials/${hex}.json`,
+    `partials/${hex}.json.tmp`,
+  ];
+  for (const path of left) await writeFile(join(test.dataDir, path), "half");
+  const store = await test.openAgain();
+  await store.prune(new Set());
+  expect((await readdir(test.dataDir)).filter((name) => name.startsWith("."))).toEqual([]);
+  expect(await readdir(join(test.dataDir, "blobs/sha256"))).toHaveLength(3);
+  expect(await readdir(join(test.dataDir, "partials"))).toEqual([]);
+});
+
+it("a disk that fails before the tar has come is told, and nothing else", async () => {
+  for (const name of await readdir(join(test.dataDir, "ingest"))) await rm(join(test.dataDir, "ingest", name), { recursive: true });
+  const slow = async function* () {
+    yield rawEntry({ name: "a", body: "x".repeat(100) });
+    // The blob's file has failed long before the next bytes.
+    for (let turn = 0; turn < 50; turn++) await setImmediate();
+    yield Buffer.alloc(1024);
+  };
+  await expect(test.store.addLayer(Readable.from(slow()), neverAborted())).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+it("a repository whose folders a crash cut short takes pushes again", async () => {
+  const registry = await openTestRegistry();
+  try {
+    await mkdir(join(registry.dataDir, "registry/repositories/team+app"), { recursive: true });
+    await registry.restart();
+    const url = `${registry.url}/v2/team/app/blobs/uploads/?digest=sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae`;
+    expect((await fetch(url, { method: "POST", body: "foo" })).status).toBe(201);
+  } finally {
+    await registry.remove();
+  }
+});
