@@ -38,6 +38,8 @@ TEST_PACKAGES=(
   skopeo                            # reads what we pushed, writes what we pull
   umoci                             # unpacks the same image, for comparison
   apache2-utils                     # htpasswd: a registry with a login
+  xz-utils                          # archives compressed with it are loaded
+  bzip2                             # the same
   strace                            # makes single system calls of the image store fail
 )
 

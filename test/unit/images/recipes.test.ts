@@ -22,4 +22,15 @@ describe("layered recipes", () => {
     expect(text).toContain('LABEL io.berth.cuda.version="11.8" io.berth.cuda.require="cuda>=11.8"');
     expect(text.split("\n").filter((line) => line.startsWith("RUN"))).toHaveLength(1);
   });
+
+  it("say why when a mirror has no non-free part, and do not ask where none is needed", () => {
+    const text = (name: string) => {
+      const recipe = layeredRecipe(name);
+      return recipe === null ? "" : layeredDockerfile(recipe);
+    };
+    expect(text("cuda-runtime:bookworm")).toContain(
+      "apt-cache show libcudart11.0 >/dev/null 2>&1 || { echo 'no mirror of this image offers contrib non-free: libcudart11.0 cannot be had' >&2; exit 1; }",
+    );
+    expect(text("python:bookworm")).not.toContain("apt-cache");
+  });
 });

@@ -81,10 +81,14 @@ function cudaRuntime(tag: string): LayeredRecipe {
 export function dockerfileOf({ base, packages, components, env, labels }: LayeredRecipe): string {
   const list = "/etc/apt/sources.list.d/berth-step.list";
   const more = components.length === 0 ? [] : [`sed -n 's/ main.*/ ${components.join(" ")}/p' /etc/apt/sources.list >${list}`];
+  const [probe = ""] = packages;
+  const unreachable = `echo 'no mirror of this image offers ${components.join(" ")}: ${probe} cannot be had' >&2; exit 1`;
   const steps = [
     "set -e",
     ...more,
-    "apt-get update -qq",
+    components.length === 0 ? "apt-get update -qq" : `apt-get update -qq || { ${unreachable}; }`,
+    // Some mirrors carry the free part only: said in these words instead of apt's.
+    ...(components.length === 0 ? [] : [`apt-cache show ${probe} >/dev/null 2>&1 || { ${unreachable}; }`]),
     `DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends ${packages.join(" ")}`,
     "apt-get clean",
     `rm -rf ${list} /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/cache/ldconfig /var/lib/dpkg/*-old`,
