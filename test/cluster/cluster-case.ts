@@ -1,4 +1,4 @@
-import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, ReservedWindow } from "../../src/control/scheduler/index.ts";
+import type { ActiveJob, ClusterSnapshot, MigUnit, NodeCapacity, PendingJob, ReservedWindow } from "../../src/control/scheduler/index.ts";
 import {
   type Gpu,
   type GpuCondition,
@@ -29,10 +29,17 @@ interface CaseNode {
   cuda?: string;
   /** "cordoned", "draining" or a quarantine. */
   closed?: string;
+  /** Index of the GPU -> the profiles it is split into. */
+  mig?: Record<number, string[]>;
+  /** The operator lets jobs of different projects share its GPUs. */
+  sharesAcrossProjects?: true;
 }
 
 interface CaseRequest {
+  /** 0.5 is half a GPU, of which `gpuMemoryGi` is then taken. */
   gpus?: number;
+  sharing?: "time-slice" | "mps";
+  mig?: string;
   model?: string;
   gpuMemoryGi?: number;
   gpuMemoryMaxGi?: number;
@@ -43,8 +50,9 @@ interface CaseRequest {
 }
 
 interface CaseRunning extends CaseRequest {
-  /** "a:0,1" is GPUs 0 and 1 of node a; "a" is the node without GPUs. One for each replica. */
+  /** "a:0,1" is GPUs 0 and 1 of node a, "a:0.1" MIG device 1 of GPU 0; "a" is the node without GPUs. One for each replica. */
   on: string[];
+  project?: string;
 }
 
 interface CasePending extends CaseRequest {
@@ -97,7 +105,7 @@ function windowOf(name: string, { nodes, fromMinutes, toMinutes, projects = [] }
 
 function nodeOf(id: string, node: CaseNode): NodeCapacity {
   const gpus = Array.from({ length: node.gpus ?? 0 }, (_, index) => {
-    const problem = node.sick?.[index] ?? null;
+    const problem = node.sick?.[index] ?? (node.mig?.[index] === undefined ? null : "split into MIG devices");
     return gpuOf(id, index, { ...node.gpu, healthy: problem === null, problem });
   });
   const lastSeenAt = NOW - (node.lastSeenSecondsAgo ?? 1) * 1000;
@@ -116,8 +124,20 @@ function nodeOf(id: string, node: CaseNode): NodeCapacity {
     cudaVersion: node.cuda ?? null,
     ...(node.architecture === undefined ? {} : { architecture: node.architecture }),
     ...(node.diskFreeGi === undefined ? {} : { diskFreeBytes: node.diskFreeGi * GIB }),
+    ...(node.sharesAcrossProjects === undefined ? {} : { sharesAcrossProjects: true }),
+    ...(node.mig === undefined
+      ? {}
+      : { migDevices: Object.entries(node.mig).flatMap(([gpu, profiles]) => migOf(id, Number(gpu), profiles)) }),
     ...(node.closed === undefined ? {} : { closed: node.closed }),
   };
+}
+
+function migOf(node: string, index: number, profiles: string[]): MigUnit[] {
+  const whole = gpuOf(node, index);
+  return profiles.map((profile, place) => {
+    const memoryBytes = Number(/(\d+)gb/.exec(profile)?.[1]) * GIB;
+    return { ...whole, uuid: `MIG-${node}-${index}.${place}`, profile, memoryBytes, gpuUuid: whole.uuid };
+  });
 }
 
 /** "driver >= 550" */
@@ -127,10 +147,13 @@ function conditionOf(text: string): GpuCondition {
 }
 
 function requestOf(request: CaseRequest): ResourceRequest {
-  const { gpus = 0, model = null, gpuMemoryGi, cpus = 1, memoryGi = 1 } = request;
+  const { gpus = 0, model = null, gpuMemoryGi, cpus = 1, memoryGi = 1, sharing = "time-slice" } = request;
   const gpuMemoryBytes = gpuMemoryGi === undefined ? null : gpuMemoryGi * GIB;
+  const whole = Number.isInteger(gpus);
   return resourcesOf({
-    ...{ gpus, gpuModel: model, gpuMemoryBytes, cpuMillis: cpus * 1000, memoryBytes: memoryGi * GIB },
+    ...(whole ? {} : { gpuShare: { millis: gpus * 1000, memoryBytes: gpuMemoryBytes, sharing } }),
+    ...(request.mig === undefined ? {} : { migProfile: request.mig }),
+    ...{ gpus: whole ? gpus : 1, gpuModel: model, gpuMemoryBytes, cpuMillis: cpus * 1000, memoryBytes: memoryGi * GIB },
     ...(request.gpuMemoryMaxGi === undefined ? {} : { gpuMemoryMaxBytes: request.gpuMemoryMaxGi * GIB }),
     ...(request.conditions === undefined ? {} : { gpuConditions: request.conditions.map(conditionOf) }),
   });
@@ -139,10 +162,11 @@ function requestOf(request: CaseRequest): ResourceRequest {
 function activeOf(id: string, job: CaseRunning): ActiveJob {
   const assignments = job.on.map((place, rank) => {
     const [nodeId = "", indexes = ""] = place.split(":");
-    const gpuUuids = indexes === "" ? [] : indexes.split(",").map((index) => `GPU-${nodeId}-${index}`);
+    const gpuUuids = indexes === "" ? [] : indexes.split(",").map((index) => `${index.includes(".") ? "MIG" : "GPU"}-${nodeId}-${index}`);
     return { rank, nodeId, nodeAddress: "10.0.0.1", gpuUuids };
   });
-  return { id, resources: requestOf({ ...job, gpus: assignments[0]?.gpuUuids.length ?? 0 }), assignments };
+  const gpus = job.gpus ?? assignments[0]?.gpuUuids.length ?? 0;
+  return { id, resources: requestOf({ ...job, gpus }), assignments, ...(job.project === undefined ? {} : { project: job.project }) };
 }
 
 function pendingOf(id: string, job: CasePending): PendingJob {

@@ -3,6 +3,7 @@ import { decide } from "../../src/control/scheduler/index.ts";
 import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
 import { PLACEMENT_CASES } from "./placement-cases.ts";
 import { GANG_CASES, RULE_CASES } from "./rule-cases.ts";
+import { SHARING_CASES } from "./sharing-cases.ts";
 import { WAITING_CASES } from "./waiting-cases.ts";
 import { WINDOW_CASES } from "./window-cases.ts";
 
@@ -21,6 +22,7 @@ describe.each([
   { title: "why a job waits", cases: WAITING_CASES },
   { title: "which nodes and GPUs a job may use", cases: RULE_CASES },
   { title: "what an operator reserves", cases: WINDOW_CASES },
+  { title: "who shares a GPU, and MIG devices", cases: SHARING_CASES },
   { title: "how a gang lies on the nodes", cases: GANG_CASES },
 ])("$title", ({ cases }) => {
   test.each(cases)("$name", (cluster) => {

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyChange, applyEvent, followEvents, type JobChange, type Stores } from "../../src/control/jobs/index.ts";
-import type { Assignment, Job, JobEvent } from "../../src/shared/domain/index.ts";
-import { specOf } from "../support/control-samples.ts";
+import type { Assignment, GpuShare, Job, JobEvent } from "../../src/shared/domain/index.ts";
+import { GIB, specOf } from "../support/control-samples.ts";
 import { storeAdapters } from "./jobs-adapters.ts";
 
 const T = 1_700_000_000_000;
+
+const HALF: GpuShare = { millis: 500, memoryBytes: 40 * GIB, gpuMemoryBytes: 80 * GIB, sharing: "time-slice" };
 
 function at(nodeId: string, ...gpuUuids: string[]): Assignment[] {
   return [{ rank: 0, nodeId, nodeAddress: "10.0.0.1", gpuUuids }];
@@ -94,6 +96,34 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
     await place(stores, third, at("gpu-node", "GPU-0"));
     await applyChange(stores.jobs, owner.id, exitReport(running, "gpu-node", 0), T);
     expect((await place(stores, other, at("gpu-node", "GPU-2"))).state).toBe("starting");
+  });
+
+  test("parts of a GPU are given up to its whole and its memory, to one project and one way of sharing, and come back", async () => {
+    const part = (gpu: string, changes: Partial<GpuShare> = {}): Assignment[] => [
+      { ...(at("shared", gpu)[0] as Assignment), gpuShare: { ...HALF, ...changes } },
+    ];
+    const jobs = await Promise.all(Array.from({ length: 4 }, () => submit(stores, { project: "red" })));
+    const [first, second, third, fourth] = jobs as [Job, Job, Job, Job];
+    const foreign = await submit(stores, { project: "blue" });
+    const running = await place(stores, first, part("GPU-1", { millis: 400 }));
+    const refused = (job: Job, assignments: Assignment[], message: RegExp) =>
+      expect(place(stores, job, assignments)).rejects.toMatchObject({ code: "conflict", message: expect.stringMatching(message) });
+    await refused(second, at("shared", "GPU-1"), /GPU-1 is shared by/);
+    await refused(second, part("GPU-1", { millis: 601 }), /no room left/);
+    await refused(second, part("GPU-1", { memoryBytes: 41 * GIB }), /no room left/);
+    await refused(second, part("GPU-1", { sharing: "mps" }), /shared by time-slice/);
+    await refused(foreign, part("GPU-1"), /shared by project red/);
+    await place(stores, second, part("GPU-1"));
+    await place(stores, foreign, part("GPU-1", { millis: 100, memoryBytes: 0, acrossProjects: true }));
+    await refused(third, part("GPU-1", { millis: 1, memoryBytes: 0, acrossProjects: true }), /no room left/);
+    await applyChange(stores.jobs, first.id, exitReport(running, "shared", 0), T);
+    expect((await place(stores, third, part("GPU-1", { millis: 400, acrossProjects: true }))).state).toBe("starting");
+    // Two replicas of one job on a GPU count together.
+    const both = (millis: number) => [0, 1].map((rank): Assignment => ({ ...(part("GPU-2", { millis })[0] as Assignment), rank }));
+    const gang = await submit(stores, { replicas: 2, project: "red" });
+    await refused(gang, both(501), /no room left/);
+    await expect(place(stores, gang, both(500))).resolves.toMatchObject({ state: "starting" });
+    await refused(fourth, part("GPU-2", { millis: 1, memoryBytes: 0 }), /no room left/);
   });
 
   test("a placement made from an outdated view is refused", async () => {

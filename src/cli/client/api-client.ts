@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { Job, JobEvent, NodeRecord } from "../../shared/domain/index.ts";
+import type { Allocated } from "../../shared/observe/index.ts";
 import type {
   ExplanationView,
   JobSpecInput,
@@ -15,7 +16,7 @@ import type { HttpClient, HttpRequest } from "./http.ts";
 
 /** A node and how much of it is taken. */
 export interface NodeView extends NodeRecord {
-  allocated?: { gpuUuids: string[]; cpuMillis: number; memoryBytes: number };
+  allocated?: Allocated;
 }
 
 export interface JobFilter {

@@ -1,11 +1,13 @@
 import {
   formatBytes,
   formatDuration,
+  gpuCountText,
   type Job,
   type JobEvent,
   type MountRequest,
   type ReplicaStatus,
   type ResourceRequest,
+  WHOLE_GPU_MILLIS,
 } from "../../shared/domain/index.ts";
 import { arraySummary, jobLabel } from "./array-text.ts";
 import { eventListing } from "./event-listing.ts";
@@ -78,11 +80,21 @@ function asked({ spec }: Job): Field[] {
 }
 
 function resourceText(resources: ResourceRequest): string {
-  const gpuNeeds = [resources.gpuModel, resources.gpuMemoryBytes && `${formatBytes(resources.gpuMemoryBytes)} each`]
-    .filter(Boolean)
-    .join(", ");
-  const gpus = resources.gpus > 0 ? `${count(resources.gpus, "GPU")}${gpuNeeds ? ` (${gpuNeeds})` : ""}, ` : "";
-  return `${gpus}${count(resources.cpuMillis / 1000, "CPU")}, ${formatBytes(resources.memoryBytes)} memory`;
+  return `${gpuText(resources)}${count(resources.cpuMillis / 1000, "CPU")}, ${formatBytes(resources.memoryBytes)} memory`;
+}
+
+/** "2 GPUs (h100, 40.0 GiB each), ", "0.5 of a GPU (mps), ", "1 MIG device 1g.10gb, "; "" without. */
+function gpuText({ gpus, gpuShare, migProfile, gpuModel, gpuMemoryBytes }: ResourceRequest): string {
+  if (gpus === 0) return "";
+  const each = gpuShare === undefined ? " each" : " of its memory";
+  const needs = [gpuShare?.sharing, gpuModel, gpuMemoryBytes && `${formatBytes(gpuMemoryBytes)}${each}`].filter(Boolean).join(", ");
+  const units =
+    gpuShare !== undefined
+      ? `${gpuCountText(gpuShare.millis / WHOLE_GPU_MILLIS)} of a GPU`
+      : migProfile !== undefined
+        ? `${count(gpus, "MIG device")} ${migProfile}`
+        : count(gpus, "GPU");
+  return `${units}${needs ? ` (${needs})` : ""}, `;
 }
 
 function count(amount: number, unit: string): string {

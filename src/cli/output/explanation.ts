@@ -1,3 +1,4 @@
+import { placesText } from "../../shared/domain/index.ts";
 import type { ExplanationView } from "../../shared/wire/index.ts";
 
 /** The text of `berth explain` and `berth plan`: the answer first, then the proof, then what to do. */
@@ -30,13 +31,7 @@ function minute(milliseconds: number): string {
 function headline(view: ExplanationView, subject: string): string {
   if (view.assignments !== null) {
     const verb = view.state === "pending" || view.state === "planned" ? "starts now" : `is ${view.state}`;
-    return `${subject} ${verb} on ${places(view.assignments)}`;
+    return `${subject} ${verb} on ${placesText(view.assignments)}`;
   }
   return view.reason === null ? `${subject} is ${view.state}` : `${subject} waits: ${view.reason}`;
-}
-
-function places(assignments: NonNullable<ExplanationView["assignments"]>): string {
-  const gpus = new Map<string, number>();
-  for (const { nodeId, gpuUuids } of assignments) gpus.set(nodeId, (gpus.get(nodeId) ?? 0) + gpuUuids.length);
-  return [...gpus].map(([node, count]) => (count === 0 ? node : `${node} (${count} GPU${count === 1 ? "" : "s"})`)).join(", ");
 }

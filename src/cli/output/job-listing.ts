@@ -1,4 +1,4 @@
-import { type Job, type JobState, nameOfJobId } from "../../shared/domain/index.ts";
+import { gpuCountText, gpusCounted, type Job, type JobState, nameOfJobId } from "../../shared/domain/index.ts";
 import { arraySummary, jobLabel } from "./array-text.ts";
 import type { Listing } from "./formats.ts";
 import type { Style } from "./style.ts";
@@ -30,7 +30,7 @@ export function jobListing(
     { title: "NAME", value: (job) => job.spec.name },
     { title: "STATE", value: (job) => ({ text: job.state, style: stateStyle(job.state) }) },
     { title: "REPLICAS", value: replicasOf, align: "right" },
-    { title: "GPUS", value: (job) => job.spec.resources.gpus * job.spec.replicas, align: "right" },
+    { title: "GPUS", value: (job) => gpusText(job), align: "right" },
     { title: "AGE", value: (job) => between(job.submittedAt, now), align: "right" },
     { title: "RUNTIME", value: (job) => runtimeOf(job, now), align: "right" },
     { title: "NODES/REASON", value: (job) => nodesOrReason(job, nodeNames) },
@@ -44,6 +44,12 @@ export function jobListing(
     { title: "EXIT", value: (job) => job.outcome?.exitCode ?? null, align: "right" },
   ];
   return { columns, wide, name: (job) => `job/${nameOfJobId(job)}`, empty: "no jobs (`berth ps -a` shows ended ones too)" };
+}
+
+/** "2", "0.5", "1 x 1g.10gb": MIG devices are no GPUs. */
+function gpusText({ spec: { resources, replicas } }: Job): string {
+  if (resources.migProfile !== undefined) return `${resources.gpus * replicas} x ${resources.migProfile}`;
+  return gpuCountText(gpusCounted(resources) * replicas);
 }
 
 /** "1", or "2/4" while not all of a gang run. */

@@ -1,4 +1,4 @@
-import { formatBytes, type Gpu } from "../../shared/domain/index.ts";
+import { formatBytes, type Gpu, gpuCountText, migPart, WHOLE_GPU_MILLIS } from "../../shared/domain/index.ts";
 import type { NodeView } from "../client/api-client.ts";
 import type { Listing } from "./formats.ts";
 import { migText } from "./gpu-listing.ts";
@@ -51,10 +51,29 @@ function stateText({ state, controls }: NodeView): string {
   return [state, ...said.filter((word) => word !== "")].join(",");
 }
 
-/** "1/4": taken and all; simulated ones are said so in the model column. */
+/** "1/4", "1.5/4": taken and all; simulated ones are said so in the model column. */
 function gpuCount(node: NodeView): string {
   const all = node.facts.gpus.length;
-  return all === 0 ? "0" : `${node.allocated?.gpuUuids.length ?? 0}/${all}`;
+  return all === 0 ? "0" : `${gpuCountText(node.facts.gpus.reduce((sum, gpu) => sum + takenOf(node, gpu), 0))}/${all}`;
+}
+
+/** 0..1: all of it, the parts that jobs have, or the slices of its MIG devices. */
+function takenOf({ allocated }: NodeView, { uuid, mig }: Gpu): number {
+  const parts = allocated?.gpuShares?.[uuid];
+  if (parts !== undefined) return parts.millis / WHOLE_GPU_MILLIS;
+  if (allocated?.gpuUuids.includes(uuid)) return 1;
+  const taken = (mig?.devices ?? []).filter((device) => allocated?.gpuUuids.includes(device.uuid));
+  return taken.reduce((sum, { profile }) => sum + migPart(profile), 0);
+}
+
+/** "free", "allocated", "0.75 shared, 60.0 GiB", "2 of 7 MIG devices". */
+function useText(node: NodeView, gpu: Gpu): string {
+  const devices = gpu.mig?.enabled ? gpu.mig.devices : [];
+  const held = devices.filter(({ uuid }) => node.allocated?.gpuUuids.includes(uuid)).length;
+  if (held > 0) return `${held} of ${devices.length} MIG devices`;
+  const parts = node.allocated?.gpuShares?.[gpu.uuid];
+  if (parts !== undefined) return `${gpuCountText(parts.millis / WHOLE_GPU_MILLIS)} shared, ${formatBytes(parts.memoryBytes)}`;
+  return node.allocated?.gpuUuids.includes(gpu.uuid) ? "allocated" : "free";
 }
 
 function gpuModels(node: NodeView) {
@@ -83,7 +102,6 @@ function used(cpus: number): string {
 
 /** The GPUs of one node, for `berth nodes NAME`. */
 export function gpuListing(node: NodeView): Listing<Gpu> {
-  const taken = new Set(node.allocated?.gpuUuids ?? []);
   return {
     columns: [
       { title: "GPU", value: (gpu) => gpu.index, align: "right" },
@@ -91,7 +109,7 @@ export function gpuListing(node: NodeView): Listing<Gpu> {
       { title: "MODEL", value: (gpu) => (node.facts.simulatedGpus ? { text: `SIMULATED ${gpu.model}`, style: "yellow" } : gpu.model) },
       { title: "MEMORY", value: (gpu) => formatBytes(gpu.memoryBytes), align: "right" },
       { title: "CC", value: (gpu) => gpu.computeCapability },
-      { title: "USE", value: (gpu) => (taken.has(gpu.uuid) ? "allocated" : "free") },
+      { title: "USE", value: (gpu) => useText(node, gpu) },
       {
         title: "HEALTH",
         value: (gpu) =>

@@ -15,6 +15,13 @@ export function integer(text: string): number {
   return wholeNumber(text, Number.MIN_SAFE_INTEGER);
 }
 
+/** "2", or "0.5" for a part of one; which parts there are, the server says. */
+export function gpuNumber(text: string): number {
+  const value = /^\d{1,4}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= 0)) throw new InvalidArgumentError("it must be a number of GPUs, 2, or a part of one, 0.5.");
+  return value;
+}
+
 function wholeNumber(text: string, least: number): number {
   const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= least))

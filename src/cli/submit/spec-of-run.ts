@@ -6,6 +6,8 @@ export interface RunOptions {
   gpus?: number;
   gpuModel?: string;
   gpuMemory?: string;
+  gpuSharing?: "time-slice" | "mps";
+  mig?: string;
   cpus?: string;
   memory?: string;
   shmSize?: string;
@@ -32,6 +34,8 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
     gpus: options.gpus,
     gpuModel: options.gpuModel,
     gpuMemory: options.gpuMemory,
+    gpuSharing: options.gpuSharing,
+    mig: options.mig,
     cpus: options.cpus,
     memory: options.memory,
     shm: options.shmSize,

@@ -18,6 +18,7 @@ interface Options {
   name?: string;
   address?: string;
   simulateGpus?: number;
+  simulateMig?: string[];
   driverRoot?: string;
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
@@ -51,6 +52,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--name <name>", "name of this node (default: the host's)")
     .option("--address <ip>", "where other nodes reach this one (default: found out)")
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
+    .option("--simulate-mig <gpu=profiles>", "split a simulated GPU into MIG devices: 0=3g.40gb,1g.10gb (repeatable)", collect)
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie (default: /)")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
@@ -88,6 +90,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     dataDir: paths.dataDir,
     runDir: paths.runDir,
     simulateGpus: options.simulateGpus ?? 0,
+    simulateMig: options.simulateMig ?? [],
     driverRoot: options.driverRoot ?? null,
     allowBind: options.allowBind ?? [],
     allowGpuDevices: options.allowGpuDevice ?? [],

@@ -4,7 +4,7 @@ import { connectApi, withHost } from "../client/connect.ts";
 import { EXIT } from "../exit-codes.ts";
 import { followJob } from "../follow/follow-job.ts";
 import { mergeEnvironment } from "../submit/environment.ts";
-import { collect, cpus, duration, integer, naturalNumber, positiveInteger, size, taskIndexes } from "../submit/option-values.ts";
+import { collect, cpus, duration, gpuNumber, integer, naturalNumber, positiveInteger, size, taskIndexes } from "../submit/option-values.ts";
 import { type RunOptions, specOfRun } from "../submit/spec-of-run.ts";
 import { submitReliably } from "../submit/submit-reliably.ts";
 import { action, examples } from "../verb.ts";
@@ -16,9 +16,11 @@ export function runVerb(io: CliIo): Command {
     .argument("[command...]", "replaces the image's CMD")
     .passThroughOptions()
     .option("-J, --name <name>", "name of the job (default: from the image)")
-    .option("-G, --gpus <n>", "GPUs of each replica", naturalNumber)
+    .option("-G, --gpus <n>", "GPUs of each replica: 2, or 0.5 for a part of one", gpuNumber)
     .option("--gpu-model <text>", "part of the GPU's name, any case: h100")
-    .option("--gpu-memory <size>", "least memory of each GPU: 40Gi", size)
+    .option("--gpu-memory <size>", "least memory of each GPU, or what a part of one takes: 40Gi", size)
+    .addOption(new Option("--gpu-sharing <way>", "how a part of a GPU is shared (default: time-slice)").choices(["time-slice", "mps"]))
+    .option("--mig <profile>", "MIG devices in place of GPUs: 1g.10gb")
     .option("-c, --cpus <n>", "CPUs of each replica: 2, 0.5 or 500m", cpus)
     .option("-m, --memory <size>", "memory of each replica: 8Gi", size)
     .option("--shm-size <size>", "size of /dev/shm (default: the memory)", size)
@@ -47,6 +49,8 @@ export function runVerb(io: CliIo): Command {
   command.on("option:interactive", () => command.error("error: jobs run without a terminal or standard input: leave -i and -it out"));
   return examples(command, [
     "berth run --gpus 1 trainer:v2 python3 train.py --epochs 3",
+    "berth run --gpus 0.5 --gpu-memory 10Gi --gpu-sharing mps trainer:v2 python3 tune.py",
+    "berth run --mig 1g.10gb trainer:v2 python3 infer.py",
     "berth run -G 8 -n 2 -t 12:00:00 -v checkpoints:/checkpoints trainer:v2",
     "berth run --array 0-99%10 trainer:v2 sh -c 'train --seed $BERTH_ARRAY_TASK_ID'",
     "id=$(berth run -d debian:bookworm sleep 60) && berth wait $id",

@@ -26,6 +26,7 @@ interface Options extends ControlPlaneOptions, TlsOptions {
   name?: string;
   address?: string;
   simulateGpus?: number;
+  simulateMig?: string[];
   driverRoot?: string;
   metricsListen?: string;
   registryListen?: string;
@@ -49,6 +50,7 @@ export function upVerb(io: CliIo): Command {
     .option("--name <name>", "name of this node (default: the host's)")
     .option("--address <ip>", "where other nodes reach this one (default: found out)")
     .option("--simulate-gpus <n>", "pretend to have GPUs, for trying out: nothing computes on them", positiveInteger)
+    .option("--simulate-mig <gpu=profiles>", "split a simulated GPU into MIG devices: 0=3g.40gb,1g.10gb (repeatable)", collect)
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie")
     .option("--trust-policy <file>", "which images may be pulled and run (default: trust.json in the data dir)")
     .option("--metrics-listen <host:port>", "serve the agent's metrics here")
@@ -157,9 +159,16 @@ function agentArguments(options: Options): string[] {
     ["--registry-listen", options.registryListen],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
+  const split = (options.simulateMig ?? []).flatMap((text) => ["--simulate-mig", text]);
   const devices = (options.allowGpuDevice ?? []).flatMap((name) => ["--allow-gpu-device", name]);
   const labels = Object.entries(nodeLabels(options.label ?? [])).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
-  return [...single.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])), ...binds, ...devices, ...labels];
+  return [
+    ...single.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)])),
+    ...split,
+    ...binds,
+    ...devices,
+    ...labels,
+  ];
 }
 
 function sayReady(io: CliIo, paths: BerthPaths, options: Options): void {

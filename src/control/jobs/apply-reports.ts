@@ -14,7 +14,11 @@ export async function applyReports(
   { nodeId, replicas: reports, facts }: Pick<SyncRequest, "nodeId" | "replicas" | "facts">,
   now: number,
 ): Promise<ChangedJob[]> {
-  const sickGpus = Object.fromEntries(facts.gpus.filter((gpu) => !gpu.healthy).map((gpu) => [gpu.uuid, gpu.problem ?? "unhealthy"]));
+  const sickGpus = Object.fromEntries(
+    facts.gpus
+      .filter((gpu) => !gpu.healthy)
+      .flatMap((gpu) => [gpu, ...(gpu.mig?.devices ?? [])].map(({ uuid }) => [uuid, gpu.problem ?? "unhealthy"])),
+  );
   const changed: ChangedJob[] = [];
   for (const report of reports) {
     const change = await tryChange(store, report.jobId, { type: "replica-report", nodeId, report, sickGpus }, now);

@@ -51,6 +51,7 @@ function replicaSpec(job: Job, attempt: Attempt, assignment: Assignment): Replic
     env: { ...spec.env, ...rendezvousEnvironment(job, attempt, assignment) },
     workdir: spec.workdir,
     gpuUuids: assignment.gpuUuids,
+    ...(assignment.gpuShare === undefined ? {} : { gpuShare: assignment.gpuShare }),
     cpuMillis: spec.resources.cpuMillis,
     memoryBytes: spec.resources.memoryBytes,
     shmBytes: spec.resources.shmBytes,

@@ -26,11 +26,6 @@ export function idOfQueueMember(member: string): string {
   return member.replace(/^0+(?=\d)/, "");
 }
 
-/** The GPUs a job owns: "<node>/<uuid>", from its placement to the end of its attempt. */
-export function claimsOf(job: Job): string[] {
-  return activeAssignments(job).flatMap(({ nodeId, gpuUuids }) => gpuUuids.map((uuid) => `${nodeId}/${uuid}`));
-}
-
 /** The nodes that must hear of the job. */
 export function nodesOf(job: Job): string[] {
   return [...new Set(activeAssignments(job).map(({ nodeId }) => nodeId))];

@@ -1,4 +1,4 @@
-import type { Job, NodeRecord } from "../../shared/domain/index.ts";
+import { gpusCounted, type Job, type NodeRecord } from "../../shared/domain/index.ts";
 import { accrue, type DecayedUsage, dominantShare, nodeCapacity, type ProjectShare, totalsOf } from "../scheduler/index.ts";
 import type { ProjectStore } from "./project-store.ts";
 
@@ -58,7 +58,7 @@ function heldShares(nodes: readonly NodeRecord[], active: readonly Job[]): Map<s
   for (const { spec, attempt } of active) {
     const replicas = attempt?.assignments.length ?? 0;
     const sum = amounts.get(spec.project) ?? { gpus: 0, cpuMillis: 0, memoryBytes: 0 };
-    sum.gpus += spec.resources.gpus * replicas;
+    sum.gpus += gpusCounted(spec.resources) * replicas;
     sum.cpuMillis += spec.resources.cpuMillis * replicas;
     sum.memoryBytes += spec.resources.memoryBytes * replicas;
     amounts.set(spec.project, sum);

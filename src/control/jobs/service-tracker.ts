@@ -1,4 +1,4 @@
-import { isTerminal, type Job } from "../../shared/domain/index.ts";
+import { gpusCounted, isTerminal, type Job } from "../../shared/domain/index.ts";
 import { type ClusterSnapshot, createServiceHistory, type Remaining } from "../scheduler/index.ts";
 import type { JobStore } from "./job-store.ts";
 
@@ -26,7 +26,7 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
   let begun = false;
 
   const enter = (job: TrackedJob) => {
-    const gpus = job.spec.resources.gpus * job.spec.replicas;
+    const gpus = gpusCounted(job.spec.resources) * job.spec.replicas;
     history.submitted({ id: job.id, group: groupOf(job), gpus, submittedAt: job.submittedAt });
   };
   const leave = (job: Job) => {

@@ -23,6 +23,7 @@ export type {
   ActiveJob,
   Avoided,
   ClusterSnapshot,
+  MigUnit,
   NodeCapacity,
   PendingJob,
   PendingKind,

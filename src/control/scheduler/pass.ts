@@ -125,7 +125,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       hopeless: memory?.hopeless.get(key),
       noRoom: null,
     };
-    made.rank = rankFor(made);
+    Object.assign(made, rankFor(made));
     classes.set(key, made);
     return made;
   };

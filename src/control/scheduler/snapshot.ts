@@ -12,6 +12,13 @@ import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
 import type { ImageLayer } from "./score/missing-layers.ts";
 import type { ReservedWindow } from "./time/windows.ts";
 
+/** A MIG device: to be given like a GPU, of which it has the memory, to those that ask for its profile. */
+export interface MigUnit extends Gpu {
+  profile: string;
+  /** The GPU it is a part of. */
+  gpuUuid: string;
+}
+
 /** A node as the scheduler sees it: what it has in all, not what is left. */
 export interface NodeCapacity {
   id: string;
@@ -23,6 +30,10 @@ export interface NodeCapacity {
   cpuMillis: number;
   memoryBytes: number;
   gpus: Gpu[];
+  /** Of its GPUs in MIG mode; absent without any. */
+  migDevices?: MigUnit[];
+  /** Its operator lets jobs of different projects share a GPU; absent is no. */
+  sharesAcrossProjects?: true;
   /** OCI name ("amd64"); absent when unknown, like the next ones. */
   architecture?: string;
   diskFreeBytes?: number;

@@ -23,6 +23,8 @@ export interface AgentOptions {
   runDir: string;
   /** 0 for the real ones. */
   simulateGpus: number;
+  /** "0=3g.40gb,1g.10gb": simulated GPU 0 is split into these MIG devices. */
+  simulateMig?: readonly string[];
   /** Where the NVIDIA driver's files lie; null is "/". */
   driverRoot: string | null;
   /** Host folders that jobs may bind; none by default. */

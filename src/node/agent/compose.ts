@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { BerthError } from "../../shared/domain/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
-import { createGpuHost, type GpuHost, type GpuXid, prepareSimulatedGpus } from "../gpu/index.ts";
+import { createGpuHost, type GpuHost, type GpuXid, parseSimulatedMig, prepareSimulatedGpus } from "../gpu/index.ts";
 import {
   createImageStore,
   createSnapshots,
@@ -49,11 +50,13 @@ export interface EngineParts {
 /** The real driver's GPUs, or simulated ones: from here on nothing tells them apart but what is shown. */
 async function composeGpu({ options, native, clock, log }: Ground): Promise<GpuParts> {
   const simulated = options.simulateGpus > 0;
+  if (!simulated && options.simulateMig?.length) throw new BerthError("invalid_request", "--simulate-mig needs --simulate-gpus");
   const root = simulated
     ? (
         await prepareSimulatedGpus({
           stateDir: options.dataDir,
           count: options.simulateGpus,
+          ...(options.simulateMig?.length ? { mig: parseSimulatedMig(options.simulateMig) } : {}),
           fakeBuildDir: builtFiles(packageRoot()).fakeNvidia,
         })
       ).driverRoot

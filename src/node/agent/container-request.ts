@@ -1,6 +1,7 @@
 import type { DesiredReplica } from "../../shared/wire/index.ts";
 import type { ContainerRequest } from "../engine/index.ts";
 import { labelsOf } from "./replica-key.ts";
+import { shareEnvironment } from "./share-environment.ts";
 
 /** Enough for data loaders by the hundred, small enough that a fork bomb stays in its container. */
 const PIDS_LIMIT = 16_384;
@@ -13,7 +14,7 @@ export function containerRequest(desired: DesiredReplica, id: string, leaseDeadl
     image: spec.image,
     command: spec.command,
     args: spec.args,
-    env: spec.env,
+    env: { ...spec.env, ...shareEnvironment(spec.gpuShare, spec.env) },
     workdir: spec.workdir,
     user: null,
     hostname: hostnameOf(spec.jobName, desired.rank),

@@ -16,8 +16,11 @@ export function createGpuMemoryPeaks(containers: () => readonly Pick<Container, 
   return {
     observe(samples) {
       const present = containers();
-      for (const { id, state, gpuUuids } of present) {
-        if (state !== "running" || gpuUuids.length === 0) continue;
+      const running = present.filter(({ state }) => state === "running");
+      for (const { id, gpuUuids } of running) {
+        // What several containers use of one GPU is told in one sum.
+        if (gpuUuids.length === 0 || running.some((other) => other.id !== id && other.gpuUuids.some((uuid) => gpuUuids.includes(uuid))))
+          continue;
         const used = samples.filter(({ uuid }) => gpuUuids.includes(uuid)).map(usedBytes);
         if (used.length === gpuUuids.length) peaks.set(id, Math.max(peaks.get(id) ?? 0, sum(used)));
       }

@@ -1,4 +1,4 @@
-import type { Clock, NodeFacts } from "../../shared/domain/index.ts";
+import type { Clock, Gpu, NodeFacts } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import type { GpuInventory } from "../gpu/index.ts";
 import { readDiskSpace } from "../platform/index.ts";
@@ -11,7 +11,7 @@ export interface NodeFactsSource {
   current(): NodeFacts;
   /** Why the GPU driver could not be read; null when it could, or there is none. */
   gpuProblem(): string | null;
-  /** GPUs by UUID: true when healthy. */
+  /** GPUs and MIG devices by UUID: true when they may be given. */
   gpuHealth(): ReadonlyMap<string, boolean>;
   /** Asks the driver and the disk again until `signal` aborts; `onChange` when a GPU came, went, fell ill or recovered. */
   keepFresh(onChange: () => void, signal: AbortSignal): Promise<void>;
@@ -34,7 +34,7 @@ const DISK_MS = 30_000;
 export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSource> {
   let disk = await readDiskSpace(port.dataDir);
   let inventory = await port.gpuInventory();
-  const health = () => new Map(inventory.gpus.map((gpu) => [gpu.uuid, gpu.healthy]));
+  const health = () => new Map(inventory.gpus.flatMap(healthOf));
   const lookAtGpus = async (onChange: () => void) => {
     const before = JSON.stringify([...health()]);
     inventory = await port.gpuInventory();
@@ -53,6 +53,12 @@ export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSourc
       await Promise.all([...looks, port.watchGpus(lookNow, signal)]);
     },
   };
+}
+
+/** A GPU in MIG mode is given in devices, which are as healthy as it is. */
+function healthOf({ uuid, healthy, mig }: Gpu): [string, boolean][] {
+  if (mig?.enabled !== true) return [[uuid, healthy]];
+  return [[uuid, false], ...mig.devices.map((device): [string, boolean] => [device.uuid, healthy])];
 }
 
 function gpuFacts(inventory: GpuInventory): Pick<NodeFacts, "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus"> {

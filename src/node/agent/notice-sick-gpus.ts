@@ -24,9 +24,10 @@ export function createSickGpuNotice(log: Logger): (gpus: readonly Gpu[], holders
   };
 }
 
-function newsOf({ uuid, index, problem }: Gpu, holders: readonly GpuHolder[]): SickGpuNews[] {
+function newsOf({ uuid, index, problem, mig }: Gpu, holders: readonly GpuHolder[]): SickGpuNews[] {
+  const parts = new Set([uuid, ...(mig?.devices ?? []).map((device) => device.uuid)]);
   const text = `GPU ${index} is not healthy: ${problem ?? "no reason given"}`;
-  return holders.filter(({ gpuUuids }) => gpuUuids.includes(uuid)).map(({ containerId }) => ({ containerId, uuid, text }));
+  return holders.filter(({ gpuUuids }) => gpuUuids.some((held) => parts.has(held))).map(({ containerId }) => ({ containerId, uuid, text }));
 }
 
 function keyOf({ containerId, uuid, text }: SickGpuNews): string {

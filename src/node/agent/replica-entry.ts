@@ -20,13 +20,17 @@ export interface ReplicaEntry {
   logs: "open" | "shipped" | "given-up";
 }
 
-export function newRecord(key: ReplicaKey, spec: Pick<ReplicaRecord, "gpuUuids" | "timeLimitSeconds" | "stopGraceSeconds">): ReplicaRecord {
+type KeptOfSpec = Pick<ReplicaRecord, "gpuUuids" | "gpuShare" | "project" | "timeLimitSeconds" | "stopGraceSeconds">;
+
+export function newRecord(key: ReplicaKey, spec: KeptOfSpec): ReplicaRecord {
   return {
     version: 1,
     jobId: key.jobId,
     epoch: key.epoch,
     rank: key.rank,
     gpuUuids: spec.gpuUuids,
+    ...(spec.gpuShare === undefined ? {} : { gpuShare: spec.gpuShare }),
+    ...(spec.project === undefined ? {} : { project: spec.project }),
     timeLimitSeconds: spec.timeLimitSeconds,
     stopGraceSeconds: spec.stopGraceSeconds,
     runningSinceMs: null,

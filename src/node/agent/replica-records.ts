@@ -1,6 +1,6 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ErrorCode } from "../../shared/domain/index.ts";
+import type { ErrorCode, GpuShare } from "../../shared/domain/index.ts";
 import { readJson, removeDurably, writeJsonDurably } from "./durable-json.ts";
 import type { ReplicaKey } from "./replica-key.ts";
 
@@ -11,6 +11,10 @@ import type { ReplicaKey } from "./replica-key.ts";
 export interface ReplicaRecord extends ReplicaKey {
   version: 1;
   gpuUuids: string[];
+  /** Of the one GPU; absent when it has all of each. */
+  gpuShare?: GpuShare;
+  /** Whose job it is; absent in records of older versions. */
+  project?: string;
   timeLimitSeconds: number | null;
   stopGraceSeconds: number;
   /** Boot-time milliseconds when its program started; null before. */

@@ -96,11 +96,20 @@ function localReplica(entry: ReplicaEntry, container: Container | null): LocalRe
   };
 }
 
+/** A container whose record was lost holds all of its GPUs: how much of them it was given, nobody knows. */
 function gpuHolders(engine: Engine, entries: ReplicaEntry[]): GpuHolder[] {
   const live = engine.list().filter((container) => container.state !== "exited");
-  const starting = entries.filter((entry) => entry.activity === "start");
-  return [
-    ...live.map((container) => ({ containerId: container.id, gpuUuids: container.gpuUuids })),
-    ...starting.map((entry) => ({ containerId: entry.containerId, gpuUuids: entry.record.gpuUuids })),
-  ];
+  const holders = new Map(
+    live.map((container) => [container.id, { containerId: container.id, gpuUuids: container.gpuUuids } as GpuHolder]),
+  );
+  for (const { containerId, activity, record } of entries) {
+    if (activity !== "start" && !holders.has(containerId)) continue;
+    const { gpuUuids, gpuShare, project } = record;
+    holders.set(containerId, {
+      ...{ containerId, gpuUuids: holders.get(containerId)?.gpuUuids ?? gpuUuids },
+      ...(gpuShare === undefined ? {} : { gpuShare }),
+      ...(project === undefined ? {} : { project }),
+    });
+  }
+  return [...holders.values()];
 }

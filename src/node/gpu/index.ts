@@ -60,6 +60,7 @@ export { parseRequirement, type Requirement } from "./requests/requirements/pars
 export { type GpuSelection, selectGpus } from "./requests/select-gpus.ts";
 export type { SimulatedGpus, SimulationOptions } from "./simulate/prepare-simulated-gpus.ts";
 export { prepareSimulatedGpus } from "./simulate/prepare-simulated-gpus.ts";
+export { parseSimulatedMig, type SimulatedMig } from "./simulate/simulated-mig.ts";
 export type {
   Capability,
   DeviceNode,

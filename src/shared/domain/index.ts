@@ -1,6 +1,8 @@
 export type { Clock } from "./clock.ts";
 export type { ErrorCode } from "./errors.ts";
 export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
+export type { GpuShare, GpuShareRequest, GpuSharing } from "./gpu-share.ts";
+export { ACROSS_PROJECTS, gpuCountText, gpusCounted, migPart, SHARING_LABEL, shareMemory, WHOLE_GPU_MILLIS } from "./gpu-share.ts";
 export type {
   ArrayProgress,
   ArrayTask,
@@ -24,6 +26,7 @@ export type { ArraySpec, JobSpec, MountRequest, NetworkMode, ResourceRequest } f
 export type { Gpu, MigDevice, NodeControls, NodeFacts, NodeRecord, NodeState, NvlinkPeer, Quarantine } from "./node.ts";
 export type { GpuCondition, PlacementRules, Taint, Toleration, VersionOperator } from "./placement-rules.ts";
 export { NO_RULES, versionHolds } from "./placement-rules.ts";
+export { placesText } from "./places-text.ts";
 export { systemClock } from "./system-clock.ts";
 export type { TaskIndexes } from "./task-indexes.ts";
 export {

@@ -1,3 +1,4 @@
+import type { GpuShareRequest } from "./gpu-share.ts";
 import type { GpuCondition, PlacementRules } from "./placement-rules.ts";
 
 /**
@@ -46,7 +47,12 @@ export interface ArraySpec {
 
 /** What one replica asks of its node. */
 export interface ResourceRequest {
+  /** GPUs, or devices of `migProfile`; 1 with `gpuShare`. */
   gpus: number;
+  /** Absent takes whole GPUs. */
+  gpuShare?: GpuShareRequest;
+  /** "1g.10gb": MIG devices of this profile in place of GPUs. */
+  migProfile?: string;
   /** Substring of the GPU's name, any case ("h100"); null takes any. */
   gpuModel: string | null;
   /** Least memory of each GPU, bytes; null takes any. */

@@ -1,3 +1,4 @@
+import type { GpuShare } from "./gpu-share.ts";
 import type { JobSpec } from "./job-spec.ts";
 
 /**
@@ -30,7 +31,10 @@ export interface Assignment {
   nodeId: string;
   /** The address the node's peers reach it at. */
   nodeAddress: string;
+  /** GPUs, or MIG devices. */
   gpuUuids: string[];
+  /** What it holds of its one GPU; absent when it holds all of each. */
+  gpuShare?: GpuShare;
 }
 
 /** The machine is to blame for a replica's failure: this GPU of its node, or (null) the node. */

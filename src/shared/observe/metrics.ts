@@ -39,7 +39,7 @@ function nodeMetrics(registry: Registry) {
     gpuInfo: gauge(registry, METRICS.gpuInfo, "Always 1; the labels tell the GPU.", LABELS.gpuInfo),
     gpuMemory: gauge(registry, METRICS.gpuMemory, "Memory a GPU has.", LABELS.gpu),
     gpuHealthy: gauge(registry, METRICS.gpuHealthy, "1 when a GPU may be used.", LABELS.gpu),
-    gpuAllocated: gauge(registry, METRICS.gpuAllocated, "1 while a GPU belongs to a job.", LABELS.gpu),
+    gpuAllocated: gauge(registry, METRICS.gpuAllocated, "1 while a GPU, or a part of it, belongs to a job.", LABELS.gpu),
   };
 }
 

@@ -75,6 +75,15 @@ export const NodeFactsSchema = Type.Object({
   ),
 });
 
+/** The part of one GPU that a replica holds. */
+export const GpuShareSchema = Type.Object({
+  millis: Type.Integer({ minimum: 1, maximum: 999, description: "thousandths of the GPU" }),
+  memoryBytes: Type.Number(),
+  gpuMemoryBytes: Type.Number({ description: "all of the GPU's memory" }),
+  sharing: Type.Union([Type.Literal("time-slice"), Type.Literal("mps")]),
+  acrossProjects: Type.Optional(Type.Literal(true)),
+});
+
 const UsageSchema = Type.Object({
   cpuSeconds: Type.Number(),
   peakMemoryBytes: nullable(Type.Number()),
@@ -152,7 +161,10 @@ export const ReplicaSpecSchema = Type.Object({
   /** The job's own env plus RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT and BERTH_*. */
   env: Type.Record(Type.String(), Type.String()),
   workdir: nullable(Type.String()),
+  /** GPUs, or MIG devices. */
   gpuUuids: Type.Array(Type.String()),
+  /** Of the one GPU; absent when it has all of each. */
+  gpuShare: Type.Optional(GpuShareSchema),
   cpuMillis: Type.Integer(),
   memoryBytes: Type.Number(),
   shmBytes: nullable(Type.Number()),

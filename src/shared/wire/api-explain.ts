@@ -1,9 +1,8 @@
 import { type Static, Type } from "typebox";
 import { nullable } from "./api-common.ts";
+import { AssignmentSchema } from "./api-job.ts";
 
-const PlacesSchema = Type.Array(
-  Type.Object({ rank: Type.Integer(), nodeId: Type.String(), nodeAddress: Type.String(), gpuUuids: Type.Array(Type.String()) }),
-);
+const PlacesSchema = Type.Array(AssignmentSchema);
 
 const ChangeSchema = Type.Object({
   field: Type.String({ description: "resources.gpus, replicas, rules.nodeSelector, ..." }),

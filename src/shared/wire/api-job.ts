@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { GpuShareSchema } from "./agent-protocol.ts";
 import { Milliseconds, nullable } from "./api-common.ts";
 
 /** Answers of the job routes: `Job` of shared/domain as a schema. `shared/wire` tests hold the two together. */
@@ -21,7 +22,18 @@ const ResolvedSpecSchema = Type.Object(
     env: Type.Record(Type.String(), Type.String()),
     workdir: nullable(Type.String()),
     resources: Type.Object({
-      gpus: Type.Integer(),
+      gpus: Type.Integer({ description: "GPUs, or devices of migProfile; 1 with gpuShare" }),
+      gpuShare: Type.Optional(
+        Type.Object(
+          {
+            millis: Type.Integer({ description: "thousandths of the GPU" }),
+            memoryBytes: nullable(Type.Number({ description: "null: the same part of the GPU's memory" })),
+            sharing: Type.String({ description: "time-slice or mps" }),
+          },
+          { description: "a part of one GPU" },
+        ),
+      ),
+      migProfile: Type.Optional(Type.String({ description: "MIG devices of this profile in place of GPUs" })),
       gpuModel: nullable(Type.String()),
       gpuMemoryBytes: nullable(Type.Number()),
       gpuMemoryMaxBytes: Type.Optional(Type.Number()),
@@ -83,11 +95,17 @@ const ReplicaStatusSchema = Type.Object({
   ),
 });
 
+export const AssignmentSchema = Type.Object({
+  rank: Type.Integer(),
+  nodeId: Type.String(),
+  nodeAddress: Type.String(),
+  gpuUuids: Type.Array(Type.String(), { description: "GPUs, or MIG devices" }),
+  gpuShare: Type.Optional(GpuShareSchema),
+});
+
 const AttemptSchema = Type.Object({
   epoch: Type.Integer({ minimum: 1 }),
-  assignments: Type.Array(
-    Type.Object({ rank: Type.Integer(), nodeId: Type.String(), nodeAddress: Type.String(), gpuUuids: Type.Array(Type.String()) }),
-  ),
+  assignments: Type.Array(AssignmentSchema),
   replicas: Type.Array(ReplicaStatusSchema),
   assignedAt: Milliseconds,
   startedAt: nullable(Milliseconds),

@@ -55,7 +55,16 @@ export const NodeSchema = Type.Object(
     state: Type.Union([Type.Literal("ready"), Type.Literal("suspect"), Type.Literal("lost")]),
     controls: Type.Optional(NodeControlsSchema),
     allocated: Type.Object(
-      { gpuUuids: Type.Array(Type.String()), cpuMillis: Type.Integer(), memoryBytes: Type.Number() },
+      {
+        gpuUuids: Type.Array(Type.String(), { description: "GPUs and MIG devices, in whole or in part" }),
+        gpuShares: Type.Optional(
+          Type.Record(Type.String(), Type.Object({ millis: Type.Integer(), memoryBytes: Type.Number() }), {
+            description: "GPU -> what the parts that jobs hold come to, thousandths and bytes",
+          }),
+        ),
+        cpuMillis: Type.Integer(),
+        memoryBytes: Type.Number(),
+      },
       { description: "what jobs hold of it" },
     ),
   },

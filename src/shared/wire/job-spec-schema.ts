@@ -25,11 +25,28 @@ const Argument = Type.String({ maxLength: LIMITS.argumentBytes });
 
 export const ResourcesSchema = Type.Object(
   {
-    gpus: Type.Optional(Type.Integer({ minimum: 0, maximum: LIMITS.gpusPerReplica, default: 0 })),
+    gpus: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: LIMITS.gpusPerReplica,
+        description: "whole ones, or a part of one (0.5) beside other jobs of the project (default: 0); with mig, devices (default: 1)",
+      }),
+    ),
     gpuModel: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: "part of the GPU's name, any case: h100" })),
     gpuMemory: Type.Optional(
       Type.Union([Type.String({ maxLength: 64 }), Type.Integer({ minimum: 0 })], {
-        description: "of each GPU: 24Gi is at least that; 24GB..80GB a range, open at either end",
+        description: "of each GPU: 24Gi is at least that; 24GB..80GB a range, open at either end; with a part of a GPU, what it takes",
+      }),
+    ),
+    gpuSharing: Type.Optional(
+      Type.Union([Type.Literal("time-slice"), Type.Literal("mps")], {
+        description: "how a part of a GPU is shared (default: time-slice): in turns, or at once through NVIDIA MPS with its limits",
+      }),
+    ),
+    mig: Type.Optional(
+      Type.String({
+        pattern: "^([1-7]c\\.)?[1-7]g\\.[1-9]\\d{0,2}gb([+-][a-z.]{1,8}){0,3}$",
+        description: "MIG devices of this profile in place of GPUs: 1g.10gb",
       }),
     ),
     computeCapability: Type.Optional(Versions(">=8.0")),

@@ -10,6 +10,7 @@ import {
 import type { JobSpecInput } from "./job-spec-schema.ts";
 import { LIMITS } from "./limits.ts";
 import { resolveArray } from "./resolve-array.ts";
+import { gpuUnits } from "./resolve-gpu-units.ts";
 import { gpuWishes, resolvePlacement, resolveReplicas } from "./resolve-placement.ts";
 
 const DEFAULT_CPU_MILLIS = 1000;
@@ -54,9 +55,11 @@ function resolveResources(input: JobSpecInput): ResourceRequest {
     return value === undefined ? null : bytes(`/resources/${name}`, value, least);
   };
   return {
-    gpus: asked.gpus ?? 0,
     gpuModel: asked.gpuModel ?? null,
-    ...gpuWishes(asked, (text) => bytes("/resources/gpuMemory", text, 1)),
+    ...gpuUnits(
+      asked,
+      gpuWishes(asked, (text) => bytes("/resources/gpuMemory", text, 1)),
+    ),
     cpuMillis: asked.cpus === undefined ? DEFAULT_CPU_MILLIS : cpus("/resources/cpus", asked.cpus),
     memoryBytes: size("memory", 4 * 1024 ** 2) ?? DEFAULT_MEMORY_BYTES,
     shmBytes: size("shm", 0),

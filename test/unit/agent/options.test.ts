@@ -9,6 +9,7 @@ import { readIdentity, writeIdentity } from "../../../src/node/agent/identity.ts
 import { readJoinToken } from "../../../src/node/agent/join-token.ts";
 import { findNodeAddress } from "../../../src/node/agent/node-address.ts";
 import { containerIdOf } from "../../../src/node/agent/replica-key.ts";
+import type { GpuShare } from "../../../src/shared/domain/index.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -92,10 +93,28 @@ describe("the GPU ledger", () => {
   const refusal =
     (wanted: string[], holders: { containerId: string; gpuUuids: string[] }[] = []) =>
     () =>
-      claimGpus("me", wanted, holders, healthy);
+      claimGpus("me", { gpuUuids: wanted }, holders, healthy);
 
   test("grants a free, healthy GPU, also to the holder itself", () => {
     expect(refusal(["GPU-a"], [{ containerId: "me", gpuUuids: ["GPU-a"] }])).not.toThrow();
+  });
+
+  test("gives parts of a GPU up to its whole and its memory, to one project and one way of sharing", () => {
+    const half = { millis: 500, memoryBytes: 40, gpuMemoryBytes: 80, sharing: "time-slice" as const };
+    const other = { containerId: "other", gpuUuids: ["GPU-a"], gpuShare: half, project: "red" };
+    const claim = (changes: Partial<GpuShare> = {}, project = "red", holders = [other]) =>
+      claimGpus("me", { gpuUuids: ["GPU-a"], gpuShare: { ...half, ...changes }, project }, holders, healthy);
+    expect(() => claim()).not.toThrow();
+    expect(() => claim({ millis: 501 })).toThrow("no room for 0.501 of it beside other");
+    expect(() => claim({ memoryBytes: 41 })).toThrow("no room for 41 bytes");
+    expect(() => claim({ sharing: "mps" })).toThrow("shared by time-slice with other");
+    expect(() => claim({}, "blue")).toThrow("shared by project red (other)");
+    expect(() => claim({ acrossProjects: true }, "blue")).not.toThrow();
+    expect(refusal(["GPU-a"], [other])).toThrow("in use by other");
+    // A container whose record was lost may have all of it.
+    expect(() => claimGpus("me", { gpuUuids: ["GPU-a"], gpuShare: half }, [{ containerId: "x", gpuUuids: ["GPU-a"] }], healthy)).toThrow(
+      "in use by x",
+    );
   });
 
   test("refuses one that is held, ill, unknown or named twice", () => {

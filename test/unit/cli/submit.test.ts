@@ -32,6 +32,36 @@ describe("berth run's options", () => {
     ]);
     expect(spec.resources).toMatchObject({ gpus: 2, memoryBytes: 8 * 2 ** 30, shmBytes: 2 ** 30 });
   });
+  test.each([
+    [{ gpus: 0.5 }, { gpus: 1, gpuShare: { millis: 500, memoryBytes: null, sharing: "time-slice" }, gpuMemoryBytes: null }],
+    [
+      { gpus: 0.25, gpuMemory: "10Gi", gpuSharing: "mps" as const },
+      { gpus: 1, gpuShare: { millis: 250, memoryBytes: 10 * 2 ** 30, sharing: "mps" }, gpuMemoryBytes: 10 * 2 ** 30 },
+    ],
+    [{ mig: "1g.10gb" }, { gpus: 1, migProfile: "1g.10gb" }],
+    [
+      { gpus: 2, mig: "1c.3g.40gb" },
+      { gpus: 2, migProfile: "1c.3g.40gb" },
+    ],
+  ])("ask for parts of GPUs and MIG devices: %j", (options, resources) => {
+    expect(resolveJobSpec(specOfRun("debian", [], options, {})).resources).toMatchObject(resources);
+  });
+
+  test.each([
+    [{ gpus: 1.5 }, "/resources/gpus", /neither whole GPUs nor a part of one/],
+    [{ gpus: 0.001 }, "/resources/gpus", /less than 0.01/],
+    [{ gpus: 0.33333 }, "/resources/gpus", /three decimals/],
+    [{ gpus: 0.5, gpuMemory: "10Gi..20Gi" }, "/resources/gpuMemory", /write one size/],
+    [{ gpus: 1, gpuSharing: "mps" as const }, "/resources/gpuSharing", /for a part of a GPU/],
+    [{ gpuSharing: "time-slice" as const }, "/resources/gpuSharing", /for a part of a GPU/],
+    [{ gpus: 0.5, mig: "1g.10gb" }, "/resources/gpus", /of a MIG device/],
+    [{ gpus: 0, mig: "1g.10gb" }, "/resources/mig", /gpus is 0/],
+  ])("are refused where they do not go together: %j", (options, field, message) => {
+    const resolve = () => resolveJobSpec(specOfRun("debian", [], options, {}));
+    expect(resolve).toThrow(expect.objectContaining({ code: "invalid_job_spec", field }));
+    expect(resolve).toThrow(message);
+  });
+
   test("takes the dashes between image and command as kubectl users mean them", () => {
     expect(specOfRun("debian", ["--", "ls", "--", "x"], {}, {}).args).toEqual(["ls", "--", "x"]);
   });

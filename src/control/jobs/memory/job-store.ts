@@ -1,6 +1,7 @@
 import { BerthError, isActive, type Job, type JobEvent, type JobState } from "../../../shared/domain/index.ts";
+import { claimConflict, claimsOf, type GpuClaim, type GpuOwner, gpuOf } from "../gpu-claims.ts";
 import type { HistoryLine, Transition } from "../job-change.ts";
-import { claimsOf, isQueued, JOB_STATES, matchesFilter, nodesOf, queueScore } from "../job-indexes.ts";
+import { isQueued, JOB_STATES, matchesFilter, nodesOf, queueScore } from "../job-indexes.ts";
 import type { JobFilter, JobPage, JobStore, PlacementRevision, SubmitRequest } from "../job-store.ts";
 import { parseCursor } from "../page-cursor.ts";
 import { fingerprint, newJob, noTasks, submittedLine } from "../submission.ts";
@@ -8,7 +9,7 @@ import { fingerprint, newJob, noTasks, submittedLine } from "../submission.ts";
 export interface Memory {
   jobs: Map<string, Job>;
   events: Map<string, JobEvent[]>;
-  claims: Map<string, string>;
+  claims: Map<string, GpuOwner>;
   idempotency: Map<string, { id: string; fingerprint: string }>;
   waiting: Set<{ jobId: string; wake: () => void }>;
   placements: number;
@@ -119,17 +120,31 @@ function commit(memory: Memory, previous: Job, { job, history }: Transition, now
   }
   if (revision !== undefined && revision !== memory.placements) throw new BerthError("conflict", "another placement came in between");
   const claims = claimsOf(job);
-  const taken = claims.find((claim) => (memory.claims.get(claim) ?? job.id) !== job.id);
-  if (taken !== undefined) {
-    const owner = memory.claims.get(taken) ?? "";
-    throw new BerthError("conflict", `${taken} belongs to job ${owner}`, { details: { claim: taken, owner } });
+  for (const claim of claims) {
+    const owner = memory.claims.get(gpuOf(claim));
+    const conflict = claimConflict(job.id, claim, owner);
+    if (conflict === null) continue;
+    const details = { claim: gpuOf(claim), ...(typeof owner === "string" ? { owner } : {}) };
+    throw new BerthError("conflict", `${gpuOf(claim)} ${conflict}`, { details });
   }
-  for (const claim of claimsOf(current)) memory.claims.delete(claim);
-  for (const claim of claims) memory.claims.set(claim, job.id);
+  for (const claim of claimsOf(current)) unclaim(memory, job.id, claim);
+  for (const claim of claims) memory.claims.set(gpuOf(claim), ownerWith(memory.claims.get(gpuOf(claim)), job.id, claim));
   if (current.state === "pending" && job.state === "starting") memory.placements += 1;
   memory.jobs.set(job.id, job);
   append(memory, job, history, now);
   return job;
+}
+
+function unclaim(memory: Memory, jobId: string, claim: GpuClaim): void {
+  const owner = memory.claims.get(gpuOf(claim));
+  const others = owner === undefined || typeof owner === "string" ? [] : [...owner].filter(([id]) => id !== jobId);
+  if (others.length === 0) memory.claims.delete(gpuOf(claim));
+  else memory.claims.set(gpuOf(claim), new Map(others));
+}
+
+function ownerWith(owner: GpuOwner | undefined, jobId: string, claim: GpuClaim): GpuOwner {
+  if (typeof claim === "string") return jobId;
+  return new Map(typeof owner === "string" ? [] : owner).set(jobId, claim);
 }
 
 export function append(memory: Memory, job: Job, history: HistoryLine[], at: number): void {

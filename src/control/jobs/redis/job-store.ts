@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import { BerthError, isActive, isTerminal, type Job, type JobEvent, type JobState } from "../../../shared/domain/index.ts";
+import { claimsOf } from "../gpu-claims.ts";
 import type { Transition } from "../job-change.ts";
-import { claimsOf, idOfQueueMember, isQueued, JOB_STATES, nodesOf, queueMember, queueScore } from "../job-indexes.ts";
+import { idOfQueueMember, isQueued, JOB_STATES, nodesOf, queueMember, queueScore } from "../job-indexes.ts";
 import type { JobStore, PlacementRevision, SubmitRequest } from "../job-store.ts";
 import type { Fence } from "../leader-store.ts";
 import { fingerprint, IDEMPOTENCY_TTL_SECONDS, newJob, submittedLine } from "../submission.ts";
@@ -84,7 +85,7 @@ async function commit(
 ): Promise<Job> {
   const score = job.state === "pending" ? queueScore(job) : "";
   const placed = previous.state === "pending" && job.state === "starting";
-  const [code, claim, owner] = (await runScript(
+  const [code, claim, why, owner] = (await runScript(
     redis,
     TRANSITION,
     [
@@ -97,9 +98,9 @@ async function commit(
       ...[now, KEYS.nodeJobsPrefix, KEYS.changedChannel, revision ?? "", placed ? "1" : "", fence ?? ""],
       ...[job.task?.index ?? "", isTerminal(job.state) ? "1" : "", job.outcome?.exitCode ?? ""],
     ],
-  )) as [number, string?, string?];
+  )) as [number, string?, string?, string?];
   if (code === 1) return job;
-  throw refusal(code, job.id, claim, owner);
+  throw refusal(code, job.id, claim, why, owner);
 }
 
 /** Unused, but always there, for a job that is no task: a script's keys are counted. */

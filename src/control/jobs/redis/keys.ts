@@ -20,7 +20,8 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:array:<id>:failed            hash    index -> exit code of a failed task, "" without one
  *   {berth}:jobs:queue                   zset    pending ids by (priority, queuedAt), see job-indexes.ts
  *   {berth}:jobs:node:<node>             set     ids with an active assignment on the node
- *   {berth}:claims                       hash    <node>/<gpu uuid> -> id of the job that owns the GPU
+ *   {berth}:claims                       hash    <node>/<gpu or MIG uuid> -> id of the job that owns it; of a shared GPU a JSON
+ *                                                object, job id -> its part (see gpu-claims.ts)
  *   {berth}:placements                   string  counts placements; a plan made from an older count is refused
  *   {berth}:leader                       string  the control plane that schedules; expires with its lease
  *   {berth}:leader:fence                 string  counts changes of leader; a placement under an older count is refused

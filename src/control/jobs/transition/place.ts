@@ -1,4 +1,4 @@
-import { type Assignment, BerthError, type Job, type ReplicaStatus } from "../../../shared/domain/index.ts";
+import { type Assignment, BerthError, type Job, placesText, type ReplicaStatus } from "../../../shared/domain/index.ts";
 import { nextRowUnpromised, type Transition } from "../job-change.ts";
 
 /**
@@ -19,16 +19,10 @@ export function place(job: Job, assignments: Assignment[], now: number): Transit
   const attempt = { epoch, assignments, replicas: assignments.map(assigned), assignedAt: now, startedAt: null, stopReason: null };
   return {
     job: nextRowUnpromised(job, { state: "starting", epoch, attempt, pendingReason: null }),
-    history: [{ type: "placed", message: `placed on ${describePlaces(assignments)}` }],
+    history: [{ type: "placed", message: `placed on ${placesText(assignments)}` }],
   };
 }
 
 function assigned({ rank }: Assignment): ReplicaStatus {
   return { rank, state: "assigned", message: null, cause: null, exitCode: null, startedAt: null, finishedAt: null, usage: null };
-}
-
-function describePlaces(assignments: Assignment[]): string {
-  const gpusByNode = new Map<string, number>();
-  for (const { nodeId, gpuUuids } of assignments) gpusByNode.set(nodeId, (gpusByNode.get(nodeId) ?? 0) + gpuUuids.length);
-  return [...gpusByNode].map(([nodeId, gpus]) => (gpus === 0 ? nodeId : `${nodeId} (${gpus} GPU${gpus === 1 ? "" : "s"})`)).join(", ");
 }

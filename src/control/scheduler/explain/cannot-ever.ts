@@ -1,11 +1,13 @@
-import type { Gpu } from "../../../shared/domain/index.ts";
+import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { describeUnmet, unmetCondition, unmetRequirement } from "../feasible/gpu-conditions.ts";
+import { gpuFits, gpuMemoryFits, gpuSuits, modelMatches } from "../feasible/gpu-fit.ts";
+import { unitsOf } from "../feasible/gpu-units.ts";
 import { ruleBlocker } from "../feasible/node-blocker.ts";
-import { gpuFits, gpuMemoryFits, gpuSuits, modelMatches, replicasThatFit } from "../feasible/replica-fit.ts";
+import { replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { NodeCapacity } from "../snapshot.ts";
-import { byDetail, count, cpus, cpusAsked, gpusAsked, listed, memory, memoryAsked, topologyAsked } from "./words.ts";
+import { byDetail, count, cpus, cpusAsked, gpusAsked, listed, memory, memoryAsked, topologyAsked, unitsText } from "./words.ts";
 
 /** Why no state of the known nodes could run the job: what to change in it, or which machine to add or repair. */
 export function explainCannotEver(everything: readonly FreeNode[], admitted: readonly FreeNode[], request: Request): string {
@@ -49,8 +51,8 @@ function oneReplica(nodes: readonly NodeCapacity[], request: Request): string | 
 
 function gpuShortage(nodes: readonly NodeCapacity[], request: Request): string | null {
   const { resources } = request;
-  const all = nodes.flatMap((node) => node.gpus.map((gpu) => ({ gpu, node })));
-  if (all.length === 0) return `needs ${count(resources.gpus, "GPU")}; no node has one`;
+  const all = nodes.flatMap((node) => unitsOf(node, resources).map((gpu) => ({ gpu, node })));
+  if (all.length === 0) return `needs ${unitsText(resources)}; no node has one${profilesThere(nodes, resources)}`;
   const ofModel = all.filter(({ gpu }) => modelMatches(gpu, resources));
   if (ofModel.length === 0) return `no node has a GPU whose model contains '${resources.gpuModel}' (there are: ${models(all)})`;
   const ofSize = ofModel.filter(({ gpu }) => gpuMemoryFits(gpu, resources));
@@ -72,10 +74,16 @@ function gpuShortage(nodes: readonly NodeCapacity[], request: Request): string |
   return resources.gpus > mostHealthy ? `needs ${gpusAsked(resources)} on one node; ${sickNodes(nodes, request)}` : null;
 }
 
+function profilesThere(nodes: readonly NodeCapacity[], { migProfile }: ResourceRequest): string {
+  if (migProfile === undefined) return "";
+  const profiles = new Set(nodes.flatMap(({ migDevices = [] }) => migDevices.map(({ profile }) => profile)));
+  return profiles.size === 0 ? "" : ` (there are: ${listed([...profiles].sort(), 4)})`;
+}
+
 type Suits = (gpu: Gpu, node: NodeCapacity, request: Request) => boolean;
 
 function mostOnOneNode(nodes: readonly NodeCapacity[], request: Request, suits: Suits): number {
-  return largest(nodes, (node) => node.gpus.filter((gpu) => suits(gpu, node, request)).length);
+  return largest(nodes, (node) => unitsOf(node, request.resources).filter((gpu) => suits(gpu, node, request)).length);
 }
 
 /** Not Math.max(...): its arguments lie on the stack, and there may be a hundred thousand. */
@@ -85,7 +93,7 @@ function largest<T>(items: readonly T[], amount: (item: T) => number): number {
 
 function sickNodes(nodes: readonly NodeCapacity[], request: Request): string {
   const texts = nodes.flatMap((node) => {
-    const gpus = node.gpus.filter((gpu) => gpuSuits(gpu, node, request));
+    const gpus = unitsOf(node, request.resources).filter((gpu) => gpuSuits(gpu, node, request));
     const sick = gpus.filter((gpu) => !gpu.healthy);
     const first = sick[0];
     if (first === undefined) return [];

@@ -1,10 +1,17 @@
-import { NO_RULES, type PlacementRules } from "../../../shared/domain/index.ts";
+import {
+  type GpuShareRequest,
+  NO_RULES,
+  type PlacementRules,
+  type ResourceRequest,
+  WHOLE_GPU_MILLIS,
+} from "../../../shared/domain/index.ts";
 import type { PendingJob } from "../snapshot.ts";
 
 /** A change of one field; null takes the wish away. */
 export interface JobWish {
   field:
     | "resources.gpus"
+    | "resources.gpuShare"
     | "resources.cpuMillis"
     | "resources.memoryBytes"
     | "resources.gpuModel"
@@ -27,7 +34,9 @@ export function changedJob(job: PendingJob, { field, value }: JobWish): PendingJ
     case "avoid":
       return { ...fixed, ...(job.minReplicas === undefined ? {} : { minReplicas: job.minReplicas }) };
     case "resources.gpuMemory":
-      return { ...job, resources: { ...unbounded, gpuMemoryBytes: null } };
+      return { ...job, resources: { ...unbounded, ...shareOf(job, { memoryBytes: null }), gpuMemoryBytes: null } };
+    case "resources.gpuShare":
+      return { ...job, resources: { ...job.resources, ...shareOf(job, { millis: value ?? WHOLE_GPU_MILLIS }) } };
     case "resources.gpuConditions":
       return { ...job, resources: unconditional };
     case "resources.gpuModel":
@@ -41,4 +50,8 @@ export function changedJob(job: PendingJob, { field, value }: JobWish): PendingJ
       return { ...job, rules: { ...(job.rules ?? NO_RULES), [rule]: NO_RULES[rule] } };
     }
   }
+}
+
+function shareOf({ resources: { gpuShare } }: PendingJob, change: Partial<GpuShareRequest>): Pick<ResourceRequest, "gpuShare"> {
+  return gpuShare === undefined ? {} : { gpuShare: { ...gpuShare, ...change } };
 }

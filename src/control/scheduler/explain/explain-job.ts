@@ -71,11 +71,11 @@ function freeAfter(snapshot: ClusterSnapshot, plan: Plan, jobId: string): FreeNo
   const byId = new Map(entries.map((entry) => [entry.node.id, entry]));
   const pending = new Map(snapshot.pending.map((job) => [job.id, job]));
   for (const placement of plan.placements) {
-    const resources = pending.get(placement.jobId)?.resources;
-    if (placement.jobId === jobId || resources === undefined) continue;
+    const holder = pending.get(placement.jobId);
+    if (placement.jobId === jobId || holder === undefined) continue;
     for (const { nodeId, gpuUuids } of placement.assignments) {
       const entry = byId.get(nodeId);
-      if (entry !== undefined) take(entry, placement.jobId, resources, gpuUuids);
+      if (entry !== undefined) take(entry, holder, holder.resources, gpuUuids);
     }
   }
   return entries;

@@ -1,9 +1,11 @@
-import type { ResourceRequest } from "../../../shared/domain/index.ts";
+import { gpuCountText, type ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
+import { unitsOf } from "../feasible/gpu-units.ts";
 import { nodeBlocker } from "../feasible/node-blocker.ts";
-import { countFittingGpus, fittingGpus, gpuFits, replicasThatFit } from "../feasible/replica-fit.ts";
+import { countFittingGpus, fittingGpus, replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { PendingJob } from "../snapshot.ts";
+import { unitHolders, unitShortage } from "./unit-words.ts";
 import { clockTime, count, cpus, cpusAsked, gpusAsked, listed, memory, topologyAsked } from "./words.ts";
 
 const NODES_NAMED = 3;
@@ -55,8 +57,8 @@ function roomiest(servers: readonly FreeNode[], request: Request): FreeNode[] {
   for (const entry of servers) {
     const one = { entry, gpus: 0 };
     const last = best[NODES_NAMED - 1];
-    if (last !== undefined && entry.gpus.length < last.gpus) continue;
-    one.gpus = countFittingGpus(entry, entry.gpus, request);
+    if (request.units === "gpus" && last !== undefined && entry.gpus.length < last.gpus) continue;
+    one.gpus = request.units === "gpus" ? countFittingGpus(entry, entry.gpus, request) : fittingGpus(entry, request).length;
     if (last !== undefined && byRoom(last, one) < 0) continue;
     best.push(one);
     best.sort(byRoom);
@@ -70,7 +72,7 @@ export function couldServe(entry: FreeNode, request: Request): boolean {
   const { node } = entry;
   const { resources } = request;
   if (node.cpuMillis < resources.cpuMillis || node.memoryBytes < resources.memoryBytes) return false;
-  return countFittingGpus(entry, node.gpus, request) >= resources.gpus;
+  return countFittingGpus(entry, unitsOf(node, resources), request) >= resources.gpus;
 }
 
 /** Nodes with the most fitting GPUs, then CPUs, first. */
@@ -86,21 +88,19 @@ function want(resources: ResourceRequest): string {
 function lacking(entry: FreeNode, request: Request): string {
   const { node } = entry;
   const { resources } = request;
-  const gpus = fittingGpus(entry, request).length;
-  if (gpus < resources.gpus) {
-    return `${node.name} has ${gpus} free of ${node.gpus.filter((gpu) => gpuFits(gpu, node, request)).length}${holders(entry)}`;
-  }
+  const shortage = unitShortage(entry, request);
+  if (shortage !== null) return `${node.name} has ${shortage.short}${holders(unitHolders(entry, request))}`;
   if (entry.cpuMillis < resources.cpuMillis) return `${node.name} has ${cpus(entry.cpuMillis)} of ${cpus(node.cpuMillis)} CPUs free`;
   if (entry.memoryBytes < resources.memoryBytes)
     return `${node.name} has ${memory(entry.memoryBytes)} of ${memory(node.memoryBytes)} memory free`;
   return `${node.name} has room for ${replicasThatFit(entry, request, Number.MAX_SAFE_INTEGER)}`;
 }
 
-function holders({ gpuHolders }: FreeNode): string {
-  if (gpuHolders.size === 0) return "";
-  const texts = [...gpuHolders]
+function holders(byJob: ReadonlyMap<string, number>): string {
+  if (byJob.size === 0) return "";
+  const texts = [...byJob]
     .sort((left, right) => right[1] - left[1] || (left[0] < right[0] ? -1 : 1))
-    .map(([id, gpus]) => `job ${id} uses ${gpus}`);
+    .map(([id, gpus]) => `job ${id} uses ${gpuCountText(gpus)}`);
   return ` (${listed(texts, JOBS_NAMED)})`;
 }
 

@@ -1,8 +1,10 @@
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { describeUnmet, unmetCondition, unmetRequirement } from "../feasible/gpu-conditions.ts";
+import { gpuMemoryFits, gpuSuits, modelMatches } from "../feasible/gpu-fit.ts";
+import { unitsOf } from "../feasible/gpu-units.ts";
 import { type Blocker, nodeBlocker } from "../feasible/node-blocker.ts";
-import { fittingGpus, gpuFits, gpuMemoryFits, gpuSuits, modelMatches } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
+import { unitHolders, unitShortage } from "./unit-words.ts";
 import { clockMinute, cpus, listed, memory, memoryAsked } from "./words.ts";
 
 const JOBS_NAMED = 3;
@@ -19,12 +21,14 @@ function gpuVerdict({ node }: FreeNode, request: Request): Blocker | null {
   const { resources, job } = request;
   if (resources.gpus === 0) return null;
   if (node.gpus.length === 0) return { kind: "gpu-count", detail: "without GPUs" };
-  const ofModel = node.gpus.filter((gpu) => modelMatches(gpu, resources));
+  const units = unitsOf(node, resources);
+  if (units.length === 0) return { kind: "mig-profile", detail: `without MIG devices ${resources.migProfile}` };
+  const ofModel = units.filter((gpu) => modelMatches(gpu, resources));
   const first = ofModel[0];
   if (first === undefined) return { kind: "gpu-model", detail: `of model ${node.gpus[0]?.model}` };
   const ofSize = ofModel.filter((gpu) => gpuMemoryFits(gpu, resources));
   if (ofSize.length === 0) return { kind: "gpu-memory", detail: `GPUs of ${memory(first.memoryBytes)}, ${memoryAsked(resources)} asked` };
-  const suited = node.gpus.filter((gpu) => gpuSuits(gpu, node, request));
+  const suited = units.filter((gpu) => gpuSuits(gpu, node, request));
   if (suited.length < resources.gpus) {
     for (const gpu of ofSize) {
       const unmet = unmetCondition(gpu, node, resources.gpuConditions) ?? unmetRequirement(gpu, node, job.imageRequirements);
@@ -33,15 +37,19 @@ function gpuVerdict({ node }: FreeNode, request: Request): Blocker | null {
     }
     const avoided = job.avoid?.find(({ nodeId, gpuUuid }) => nodeId === node.id && gpuUuid !== null);
     if (avoided !== undefined) return { kind: "failed-before", detail: `a GPU failed this job before: ${avoided.why}` };
-    return { kind: "gpu-count", detail: `have ${suited.length} of the ${resources.gpus} GPUs asked` };
+    return { kind: "gpu-count", detail: `have ${suited.length} of the ${resources.gpus} ${unitName(request)} asked` };
   }
   const healthy = suited.filter((gpu) => gpu.healthy);
   const sick = suited.find((gpu) => !gpu.healthy);
   if (healthy.length >= resources.gpus || sick === undefined) return null;
   return {
     kind: "gpu-unhealthy",
-    detail: `${healthy.length} healthy of ${suited.length} GPUs (GPU ${sick.index}: ${sick.problem ?? "not healthy"})`,
+    detail: `${healthy.length} healthy of ${suited.length} ${unitName(request)} (GPU ${sick.index}: ${sick.problem ?? "not healthy"})`,
   };
+}
+
+function unitName({ resources: { migProfile } }: Request): string {
+  return migProfile === undefined ? "GPUs" : `MIG devices ${migProfile}`;
 }
 
 function sizeVerdict({ node }: FreeNode, { resources }: Request): Blocker | null {
@@ -53,12 +61,9 @@ function sizeVerdict({ node }: FreeNode, { resources }: Request): Blocker | null
 function roomVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string, number>): Blocker | null {
   const { node } = entry;
   const { resources } = request;
-  const free = fittingGpus(entry, request).length;
-  if (free < resources.gpus) {
-    const all = node.gpus.filter((gpu) => gpuFits(gpu, node, request)).length;
-    if (free > 0) return { kind: "gpu-busy", detail: `have ${free} of ${all} GPUs free` };
-    return { kind: "gpu-busy", detail: `busy${holders(entry, ends)}` };
-  }
+  const shortage = unitShortage(entry, request);
+  if (shortage?.partly) return { kind: shortage.kind, detail: `have ${shortage.detail}` };
+  if (shortage !== null) return { kind: shortage.kind, detail: `busy${holders(unitHolders(entry, request), ends)}` };
   if (entry.cpuMillis < resources.cpuMillis)
     return { kind: "cpu-busy", detail: `have ${cpus(entry.cpuMillis)} of ${cpus(node.cpuMillis)} CPUs free` };
   if (entry.memoryBytes < resources.memoryBytes)
@@ -67,8 +72,8 @@ function roomVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string
 }
 
 /** " until 14:20 UTC (job 81)": until the last holder's limit, when all have one. */
-function holders({ gpuHolders }: FreeNode, ends: ReadonlyMap<string, number>): string {
-  const ids = [...gpuHolders.keys()].sort((left, right) => left.length - right.length || (left < right ? -1 : 1));
+function holders(byJob: ReadonlyMap<string, number>, ends: ReadonlyMap<string, number>): string {
+  const ids = [...byJob.keys()].sort((left, right) => left.length - right.length || (left < right ? -1 : 1));
   if (ids.length === 0) return "";
   const last = ids.map((id) => ends.get(id));
   const until = last.every((end) => end !== undefined) ? ` until ${clockMinute(Math.max(...last.map((end) => end ?? 0)))}` : "";

@@ -1,6 +1,9 @@
+import { gpuCountText, WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
+import { mayJoin } from "../feasible/gpu-units.ts";
 import { fittingGpus } from "../feasible/replica-fit.ts";
 import { requestOf } from "../feasible/request.ts";
+import { usableMillis } from "../feasible/shared-gpu.ts";
 import type { ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
 import { changedJob, type JobWish } from "./changed-job.ts";
 import { cpus, memory } from "./words.ts";
@@ -42,7 +45,7 @@ export function startingChanges(
   const found = [
     ...fewer(job.resources.gpus, (gpus) => ({ field: "resources.gpus", value: gpus }), "--gpus", starts),
     ...fewer(job.minReplicas ?? job.replicas, (replicas) => ({ field: "replicas", value: replicas }), "--replicas", starts),
-    ...[...smaller(job, entries), ...relaxed(job)].filter(starts),
+    ...[...smallerShare(job, entries), ...smaller(job, entries), ...relaxed(job)].filter(starts),
   ];
   return found.sort((left, right) => left.cost - right.cost).map(({ field, value, words }) => ({ field, value, words }));
 }
@@ -58,6 +61,18 @@ function fewer(asked: number, wish: (number: number) => JobWish, flag: string, s
     else fails = middle;
   }
   return [{ ...wish(works), words: `${flag} ${works}`, cost: (asked - works) / asked }];
+}
+
+/** As much of a GPU as is left on one. */
+function smallerShare(job: PendingJob, entries: readonly FreeNode[]): Candidate[] {
+  const { gpuShare } = job.resources;
+  if (gpuShare === undefined) return [];
+  const request = requestOf(job);
+  const open = entries.flatMap(({ node, shared }) => [...shared.values()].filter((one) => mayJoin(one, node, request)));
+  const most = open.reduce((found, one) => Math.max(found, gpuShare.memoryBytes === null ? usableMillis(one) : one.millis), 0);
+  if (most === 0 || most >= gpuShare.millis) return [];
+  const words = `--gpus ${gpuCountText(most / WHOLE_GPU_MILLIS)}`;
+  return [{ field: "resources.gpuShare", value: most, words, cost: 1 - most / gpuShare.millis }];
 }
 
 /** As much CPU or memory as the nodes with the GPUs still have. */

@@ -1,4 +1,11 @@
-import { formatBytes, type GpuCondition, type PlacementRules, type ResourceRequest } from "../../../shared/domain/index.ts";
+import {
+  formatBytes,
+  type GpuCondition,
+  gpuCountText,
+  type PlacementRules,
+  type ResourceRequest,
+  WHOLE_GPU_MILLIS,
+} from "../../../shared/domain/index.ts";
 
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
@@ -20,13 +27,21 @@ export function memory(bytes: number): string {
 
 /** "2 GPUs with 'h100' in the model and at least 80.0 GiB". */
 export function gpusAsked(resources: ResourceRequest): string {
-  const { gpus, gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes, gpuConditions = [] } = resources;
+  const { gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes, gpuConditions = [] } = resources;
   const wishes = [
     gpuModel === null ? [] : [`'${gpuModel}' in the model`],
     gpuMemoryBytes === null && gpuMemoryMaxBytes === undefined ? [] : [`${memoryAsked(resources)} of memory`],
     gpuConditions.map(conditionAsked),
   ].flat();
-  return wishes.length === 0 ? count(gpus, "GPU") : `${count(gpus, "GPU")} with ${wishes.join(" and ")}`;
+  const units = unitsText(resources);
+  return wishes.length === 0 ? units : `${units} with ${wishes.join(" and ")}`;
+}
+
+/** "2 GPUs", "0.5 of a GPU", "0.5 of a GPU by mps", "1 MIG device 1g.10gb". */
+export function unitsText({ gpus, gpuShare, migProfile }: ResourceRequest): string {
+  if (migProfile !== undefined) return `${count(gpus, "MIG device")} ${migProfile}`;
+  if (gpuShare === undefined) return count(gpus, "GPU");
+  return `${gpuCountText(gpuShare.millis / WHOLE_GPU_MILLIS)} of a GPU${gpuShare.sharing === "mps" ? " by mps" : ""}`;
 }
 
 /** "at least 24.0 GiB", "24.0 GiB to 80.0 GiB". */

@@ -1,5 +1,6 @@
 import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
-import type { ActiveJob, NodeCapacity } from "../snapshot.ts";
+import type { ActiveJob, MigUnit, NodeCapacity } from "../snapshot.ts";
+import { addShare, type Holder, NO_SHARES, type SharedGpus } from "./shared-gpu.ts";
 
 /** What is left of a node while a plan is being made. Only `take` changes it. */
 export interface FreeNode {
@@ -10,12 +11,18 @@ export interface FreeNode {
   version: number;
   cpuMillis: number;
   memoryBytes: number;
-  /** Free GPUs, sick ones included, by index. */
+  /** Free GPUs, sick ones included, by index: nobody holds even a part of them. */
   gpus: Gpu[];
+  /** GPUs that parts are held of, by UUID. */
+  shared: SharedGpus;
+  /** Free MIG devices. */
+  migDevices: readonly MigUnit[];
   /** What all GPUs of the node are, when they are alike and healthy; null otherwise, and they must be looked at one by one. */
   kind: string | null;
-  /** Who holds this node's GPUs: job id -> how many. */
+  /** Who holds whole GPUs of this node: job id -> how many. */
   gpuHolders: Map<string, number>;
+  /** The same of its MIG devices. */
+  migHolders: ReadonlyMap<string, number>;
 }
 
 /** All nodes empty, by id. */
@@ -31,8 +38,14 @@ export function emptyNodes(nodes: readonly NodeCapacity[]): FreeNode[] {
       gpus: byIndex(node.gpus),
       kind: gpuKind(node),
       gpuHolders: new Map(),
+      shared: NO_SHARES,
+      migDevices: node.migDevices ?? NO_DEVICES,
+      migHolders: NO_HOLDERS,
     }));
 }
+
+const NO_DEVICES: readonly MigUnit[] = [];
+const NO_HOLDERS: ReadonlyMap<string, number> = new Map();
 
 function byIndex(gpus: readonly Gpu[]): Gpu[] {
   const inOrder = gpus.every((gpu, place) => place === 0 || (gpus[place - 1]?.index ?? 0) < gpu.index);
@@ -59,19 +72,39 @@ export function freeNodes(nodes: readonly NodeCapacity[], active: readonly Activ
   for (const job of active) {
     for (const assignment of job.assignments) {
       const entry = byId.get(assignment.nodeId);
-      if (entry !== undefined) take(entry, job.id, job.resources, assignment.gpuUuids);
+      if (entry !== undefined) take(entry, job, job.resources, assignment.gpuUuids);
     }
   }
   return free;
 }
 
 /** Books one replica on the node. */
-export function take(entry: FreeNode, jobId: string, resources: ResourceRequest, gpuUuids: readonly string[]): void {
+export function take(entry: FreeNode, holder: Holder, resources: ResourceRequest, gpuUuids: readonly string[]): void {
   entry.version += 1;
   entry.cpuMillis -= resources.cpuMillis;
   entry.memoryBytes -= resources.memoryBytes;
   if (gpuUuids.length === 0) return;
-  entry.gpus = entry.gpus.filter((gpu) => !gpuUuids.includes(gpu.uuid));
-  // A copy: the map may be shared with the state that the next cycle starts from.
-  entry.gpuHolders = new Map(entry.gpuHolders).set(jobId, (entry.gpuHolders.get(jobId) ?? 0) + gpuUuids.length);
+  // Copies: the maps may be shared with the state that the next cycle starts from.
+  if (resources.gpuShare !== undefined) takeShares(entry, holder, resources, gpuUuids);
+  else if (resources.migProfile !== undefined) {
+    entry.migDevices = entry.migDevices.filter((device) => !gpuUuids.includes(device.uuid));
+    entry.migHolders = oneMore(entry.migHolders, holder.id, gpuUuids.length);
+  } else {
+    entry.gpus = entry.gpus.filter((gpu) => !gpuUuids.includes(gpu.uuid));
+    entry.gpuHolders = oneMore(entry.gpuHolders, holder.id, gpuUuids.length);
+  }
+}
+
+function takeShares(entry: FreeNode, holder: Holder, { gpuShare }: ResourceRequest, gpuUuids: readonly string[]): void {
+  for (const uuid of gpuUuids) {
+    const before = entry.shared.get(uuid) ?? null;
+    const gpu = before?.gpu ?? entry.gpus.find((one) => one.uuid === uuid);
+    if (gpu === undefined || gpuShare === undefined) continue;
+    entry.shared = new Map(entry.shared).set(uuid, addShare(gpu, before, holder, gpuShare));
+    if (before === null) entry.gpus = entry.gpus.filter((one) => one !== gpu);
+  }
+}
+
+function oneMore(holders: ReadonlyMap<string, number>, id: string, units: number): Map<string, number> {
+  return new Map(holders).set(id, (holders.get(id) ?? 0) + units);
 }

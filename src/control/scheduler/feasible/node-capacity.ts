@@ -1,5 +1,5 @@
-import type { Gpu, NodeControls, NodeRecord } from "../../../shared/domain/index.ts";
-import type { NodeCapacity } from "../snapshot.ts";
+import { ACROSS_PROJECTS, type Gpu, type NodeControls, type NodeRecord, SHARING_LABEL } from "../../../shared/domain/index.ts";
+import type { MigUnit, NodeCapacity } from "../snapshot.ts";
 
 /** As image platforms name them. */
 const ARCHITECTURES: Record<string, string> = { x86_64: "amd64", x64: "amd64", aarch64: "arm64" };
@@ -23,6 +23,8 @@ export function nodeCapacity(record: NodeRecord): NodeCapacity {
     cudaVersion: facts.cudaVersion,
     labels: { ...facts.labels, ...controls?.labels },
     taints: controls?.taints ?? [],
+    ...migUnits(record),
+    ...(labelled(record, SHARING_LABEL) === ACROSS_PROJECTS ? { sharesAcrossProjects: true } : {}),
     ...(closed === null ? {} : { closed }),
   };
 }
@@ -35,12 +37,29 @@ function closedBy(controls: NodeControls | undefined): string | null {
   return whole === undefined ? null : `quarantined: ${whole.reason}`;
 }
 
-/** Jobs ask for whole GPUs; one that is split into MIG devices cannot be given as a whole. */
+function labelled({ facts, controls }: NodeRecord, label: string): string | undefined {
+  return controls?.labels[label] ?? facts.labels?.[label];
+}
+
+/** A device is as healthy as its GPU, and may be quarantined alone. */
+function migUnits({ facts, controls }: NodeRecord): Pick<NodeCapacity, "migDevices"> {
+  const split = facts.gpus.filter((gpu) => gpu.mig?.enabled === true);
+  if (split.length === 0) return {};
+  const devices = split.flatMap((whole) => {
+    const gpu = withQuarantine(whole, controls);
+    return (gpu.mig?.devices ?? []).map(
+      ({ uuid, profile, memoryBytes }): MigUnit => ({ ...gpu, mig: null, nvlinks: [], uuid, profile, memoryBytes, gpuUuid: gpu.uuid }),
+    );
+  });
+  return { migDevices: devices.map((device) => withQuarantine(device, controls)) };
+}
+
+/** One that is split into MIG devices cannot be given as a whole, nor shared. */
 function withoutMig(gpu: Gpu): Gpu {
   return gpu.healthy && gpu.mig?.enabled === true ? { ...gpu, healthy: false, problem: "split into MIG devices" } : gpu;
 }
 
-function withQuarantine(gpu: Gpu, controls: NodeControls | undefined): Gpu {
+function withQuarantine<Unit extends Gpu>(gpu: Unit, controls: NodeControls | undefined): Unit {
   const quarantine = controls?.quarantines.find(({ gpuUuid }) => gpuUuid === gpu.uuid);
   return quarantine === undefined || !gpu.healthy ? gpu : { ...gpu, healthy: false, problem: `quarantined: ${quarantine.reason}` };
 }

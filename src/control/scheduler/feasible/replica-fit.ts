@@ -1,37 +1,13 @@
-import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
-import type { NodeCapacity } from "../snapshot.ts";
+import type { Gpu } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "./free-capacity.ts";
-import { unmetCondition, unmetRequirement } from "./gpu-conditions.ts";
+import { gpuFits } from "./gpu-fit.ts";
+import { fittingMigDevices, partsThatFit, roomyGpus } from "./gpu-units.ts";
 import type { Request } from "./request.ts";
 
-/** Whether this GPU may serve the request: healthy, of the model, large enough, new enough, and not known to fail this job. */
-export function gpuFits(gpu: Gpu, node: NodeCapacity, request: Request): boolean {
-  return gpu.healthy && gpuSuits(gpu, node, request);
-}
-
-/** As `gpuFits`, were the GPU healthy. */
-export function gpuSuits(gpu: Gpu, node: NodeCapacity, { resources, job, avoidedGpus }: Request): boolean {
-  return (
-    modelMatches(gpu, resources) &&
-    gpuMemoryFits(gpu, resources) &&
-    avoidedGpus?.has(gpu.uuid) !== true &&
-    unmetCondition(gpu, node, resources.gpuConditions) === null &&
-    unmetRequirement(gpu, node, job.imageRequirements) === null
-  );
-}
-
-export function modelMatches(gpu: Gpu, { gpuModel }: ResourceRequest): boolean {
-  return gpuModel === null || gpu.model.toLowerCase().includes(gpuModel.toLowerCase());
-}
-
-export function gpuMemoryFits(gpu: Gpu, { gpuMemoryBytes, gpuMemoryMaxBytes }: ResourceRequest): boolean {
-  return (
-    (gpuMemoryBytes === null || gpu.memoryBytes >= gpuMemoryBytes) &&
-    (gpuMemoryMaxBytes === undefined || gpu.memoryBytes <= gpuMemoryMaxBytes)
-  );
-}
-
+/** What a replica could take now: free GPUs, GPUs with room for its part, or free MIG devices. */
 export function fittingGpus(entry: FreeNode, request: Request): Gpu[] {
+  if (request.units === "shares") return roomyGpus(entry, request).map(({ gpu }) => gpu);
+  if (request.units === "mig") return fittingMigDevices(entry, request);
   return request.resources.gpus === 0 ? [] : entry.gpus.filter((gpu) => gpuFits(gpu, entry.node, request));
 }
 
@@ -39,7 +15,8 @@ export function fittingGpus(entry: FreeNode, request: Request): Gpu[] {
 export function countFittingGpus({ kind, node }: FreeNode, gpus: readonly Gpu[], request: Request): number {
   const first = gpus[0];
   if (first === undefined || request.resources.gpus === 0) return 0;
-  if (kind === null || request.avoidedGpus !== null) return gpus.filter((gpu) => gpuFits(gpu, node, request)).length;
+  if (kind === null || request.avoidedGpus !== null || request.units === "mig")
+    return gpus.filter((gpu) => gpuFits(gpu, node, request)).length;
   let fits = request.kinds.get(kind);
   if (fits === undefined) {
     fits = gpuFits(first, node, request);
@@ -52,8 +29,9 @@ export function countFittingGpus({ kind, node }: FreeNode, gpus: readonly Gpu[],
 export function replicasThatFit(entry: FreeNode, request: Request, most: number): number {
   const { cpuMillis, memoryBytes, gpus } = request.resources;
   const limit = Math.min(most, request.maxPerNode);
-  if (entry.gpus.length < gpus) return 0;
+  if (request.units === "gpus" && entry.gpus.length < gpus) return 0;
   const coarse = Math.min(limit, room(entry.cpuMillis, cpuMillis, limit), room(entry.memoryBytes, memoryBytes, limit));
+  if (request.units !== "gpus") return coarse === 0 ? 0 : Math.min(coarse, partsThatFit(entry, request, coarse));
   return coarse === 0 || gpus === 0 ? coarse : Math.min(coarse, room(countFittingGpus(entry, entry.gpus, request), gpus, limit));
 }
 

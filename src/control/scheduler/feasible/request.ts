@@ -1,6 +1,9 @@
 import type { ResourceRequest } from "../../../shared/domain/index.ts";
+import { DEFAULT_PROJECT } from "../order/project-tree.ts";
 import type { PendingJob } from "../snapshot.ts";
 import type { FreeNode } from "./free-capacity.ts";
+import { type GpuUnits, unitsAsked } from "./gpu-units.ts";
+import type { SharedGpu } from "./shared-gpu.ts";
 
 /**
  * What one or many jobs ask, prepared once a pass: a queue of a hundred thousand holds few different requests, and what
@@ -9,10 +12,15 @@ import type { FreeNode } from "./free-capacity.ts";
 export interface Request {
   /** Nodes in the order of preference, smaller first; absent is best fit. */
   rank?: (entry: FreeNode) => number;
+  /** Which GPU of the node a part of one goes to; absent is the fullest that has room. */
+  pickShare?: (entry: FreeNode) => SharedGpu | undefined;
   key: string;
   /** One of the jobs that ask this. */
   job: PendingJob;
   resources: ResourceRequest;
+  units: GpuUnits;
+  /** Who pays: parts of one GPU go to one project. */
+  project: string;
   replicas: number;
   minReplicas: number;
   maxPerNode: number;
@@ -28,6 +36,8 @@ export function requestOf(job: PendingJob, key = requestKey(job)): Request {
     key,
     job,
     resources: job.resources,
+    units: unitsAsked(job.resources),
+    project: job.project ?? DEFAULT_PROJECT,
     replicas: job.replicas,
     minReplicas: job.minReplicas ?? job.replicas,
     maxPerNode: job.rules?.maxPerNode ?? Number.POSITIVE_INFINITY,
@@ -48,6 +58,7 @@ export function requestKey(job: PendingJob): string {
   const { gpus, gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes, gpuConditions, cpuMillis, memoryBytes, shmBytes, ...more } = resources;
   const plain = `${job.replicas}/${job.minReplicas ?? ""} ${gpus} ${gpuMemoryBytes}..${gpuMemoryMaxBytes ?? ""} ${cpuMillis} ${memoryBytes} ${gpuModel}`;
   const rare = [gpuConditions, job.rules, job.imageRequirements, job.imageLayers, job.avoid?.length ? job.avoid : undefined, job.barredBy];
-  const named = Object.keys(more).length === 0 ? "" : JSON.stringify(more);
+  const whose = resources.gpuShare === undefined ? "" : ` ${job.project ?? DEFAULT_PROJECT}`;
+  const named = Object.keys(more).length === 0 ? "" : JSON.stringify(more) + whose;
   return rare.every((part) => part === undefined) ? plain + named : `${plain}${named} ${JSON.stringify(rare)}`;
 }

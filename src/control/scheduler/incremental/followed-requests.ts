@@ -64,6 +64,7 @@ function follow(one: FollowedRequest, entry: FreeNode): void {
 }
 
 /** Without what belongs to the cycle that made it. */
-function detached({ key, job, resources, replicas, minReplicas, maxPerNode, avoidedGpus, kinds }: Request): Request {
-  return { key, job, resources, replicas, minReplicas, maxPerNode, avoidedGpus, kinds };
+function detached(request: Request): Request {
+  const { key, job, resources, units, project, replicas, minReplicas, maxPerNode, avoidedGpus, kinds } = request;
+  return { key, job, resources, units, project, replicas, minReplicas, maxPerNode, avoidedGpus, kinds };
 }

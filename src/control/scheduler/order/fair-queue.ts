@@ -1,8 +1,12 @@
+import { gpuCountText, gpusCounted } from "../../../shared/domain/index.ts";
 import type { ActiveJob, ClusterSnapshot, PendingJob } from "../snapshot.ts";
 import { comparePending } from "./compare-pending.ts";
 import type { OrderedQueue } from "./order-queue.ts";
 import { type Amounts, ancestors, type ProjectNode, projectTree } from "./project-tree.ts";
 import type { ProjectLimits, ProjectShare } from "./queueing-policy.ts";
+
+/** Parts of GPUs add up to whole ones but for the last bits of a double. */
+const ROUNDING = 1e-9;
 
 /** The jobs of one priority: each project's own by the GPUs they ask, the oldest last. */
 interface Level {
@@ -129,14 +133,14 @@ function levelsOf(pending: readonly PendingJob[], leafOf: (job: PendingJob) => P
 
 export function asked({ resources, replicas }: PendingJob): Amounts {
   return {
-    gpus: resources.gpus * replicas,
+    gpus: gpusCounted(resources) * replicas,
     cpuMillis: resources.cpuMillis * replicas,
     memoryBytes: resources.memoryBytes * replicas,
   };
 }
 
 function heldBy({ resources, assignments }: ActiveJob): Amounts {
-  const gpus = assignments.reduce((sum, assignment) => sum + assignment.gpuUuids.length, 0);
+  const gpus = gpusCounted(resources) * assignments.length;
   return { gpus, cpuMillis: resources.cpuMillis * assignments.length, memoryBytes: resources.memoryBytes * assignments.length };
 }
 
@@ -145,7 +149,7 @@ function covered(node: ProjectNode, job: PendingJob): boolean {
 }
 
 function coversGpus(node: ProjectNode, gpus: number): boolean {
-  return gpus > 0 && node.held.gpus + gpus <= node.share.guaranteedGpus;
+  return gpus > 0 && node.held.gpus + gpus <= node.share.guaranteedGpus + ROUNDING;
 }
 
 function overLimit(leaf: ProjectNode, job: PendingJob): string | null {
@@ -166,7 +170,7 @@ function overLimit(leaf: ProjectNode, job: PendingJob): string | null {
 
 function exceeds(who: string, limit: keyof ProjectLimits, limits: ProjectLimits, used: number, more: number): string | null {
   const most = limits[limit];
-  if (most === null || more === 0 || used + more <= most) return null;
+  if (most === null || more === 0 || used + more <= most + ROUNDING) return null;
   const what = limit.startsWith("gpus") ? "GPUs" : "jobs";
-  return `${who} may hold ${most} ${what}; it holds ${used} and this job asks ${more}`;
+  return `${who} may hold ${most} ${what}; it holds ${gpuCountText(used)} and this job asks ${gpuCountText(more)}`;
 }

@@ -1,10 +1,9 @@
 import type { Assignment } from "../../../shared/domain/index.ts";
 import { fitGang } from "../feasible/fit-gang.ts";
 import { type FreeNode, take } from "../feasible/free-capacity.ts";
-import { fittingGpus } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import { type CandidateIndex, indexCandidates } from "./candidate-index.ts";
-import { pickGpus } from "./pick-gpus.ts";
+import { pickUnits } from "./pick-units.ts";
 
 /** How many replicas of the gang go to which node, in the order of ranks. */
 interface Share {
@@ -54,9 +53,9 @@ function book(shares: readonly Share[], request: Request, jobId: string, changed
   const assignments: Assignment[] = [];
   for (const { entry, replicas } of shares) {
     for (let count = 0; count < replicas; count += 1) {
-      const gpuUuids = pickGpus(fittingGpus(entry, request), request.resources.gpus).map((gpu) => gpu.uuid);
-      take(entry, jobId, request.resources, gpuUuids);
-      assignments.push({ rank: assignments.length, nodeId: entry.node.id, nodeAddress: entry.node.address, gpuUuids });
+      const units = pickUnits(entry, request);
+      take(entry, { id: jobId, project: request.project }, request.resources, units.gpuUuids);
+      assignments.push({ rank: assignments.length, nodeId: entry.node.id, nodeAddress: entry.node.address, ...units });
     }
     changed.push(entry);
   }

@@ -77,7 +77,7 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
     placed: (job, assignments) => {
       for (const { nodeId, gpuUuids } of assignments) {
         const entry = soon?.get(nodeId);
-        if (entry !== undefined) take(entry, job.id, job.resources, gpuUuids);
+        if (entry !== undefined) take(entry, job, job.resources, gpuUuids);
       }
     },
   };

@@ -1,3 +1,4 @@
+import { gpusCounted } from "../../../shared/domain/index.ts";
 import { firstRunIsDue } from "../order/compare-by-service.ts";
 import type { OrderedQueue } from "../order/order-queue.ts";
 import { DEFAULT_PROJECT } from "../order/project-tree.ts";
@@ -58,8 +59,8 @@ export function gpuSecondsLost(victim: ActiveJob, now: number): number {
   return (Math.max(0, now - since) / 1000) * gpusOf(victim);
 }
 
-export function gpusOf({ assignments }: ActiveJob): number {
-  return assignments.reduce((sum, { gpuUuids }) => sum + gpuUuids.length, 0);
+export function gpusOf({ assignments, resources }: ActiveJob): number {
+  return gpusCounted(resources) * assignments.length;
 }
 
 /** In each project, the jobs beyond the guarantee: what has higher priority, then what started first, is covered first. */

@@ -1,5 +1,5 @@
 import type { ResourceRequest } from "../../../shared/domain/index.ts";
-import { gpuMemoryFits, modelMatches } from "../feasible/replica-fit.ts";
+import { gpuMemoryFits, modelMatches } from "../feasible/gpu-fit.ts";
 import type { ActiveJob, ClusterSnapshot, PendingJob } from "../snapshot.ts";
 import { type Ask, WHOLE_GPU } from "./room.ts";
 import type { TypicalAsk } from "./typical-asks.ts";
@@ -21,9 +21,10 @@ export type GpuModel = Parameters<typeof modelMatches>[0];
 export function expectedFrom({ pending, active }: Pick<ClusterSnapshot, "pending" | "active">, models: readonly GpuModel[]): TypicalAsk[] {
   const counts = new Map<string, { ask: Ask; count: number }>();
   const add = (resources: ResourceRequest, replicas: number) => {
-    if (resources.gpus === 0) return;
-    const { gpus, cpuMillis, gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes } = resources;
-    const key = `${gpus} ${cpuMillis} ${gpuModel} ${gpuMemoryBytes} ${gpuMemoryMaxBytes ?? ""}`;
+    // MIG devices were cut for their jobs: they tell nothing of what whole GPUs are for.
+    if (resources.gpus === 0 || resources.migProfile !== undefined) return;
+    const { gpus, cpuMillis, gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes, gpuShare } = resources;
+    const key = `${gpus} ${gpuShare?.millis ?? ""} ${cpuMillis} ${gpuModel} ${gpuMemoryBytes} ${gpuMemoryMaxBytes ?? ""}`;
     const known = counts.get(key);
     if (known !== undefined) known.count += replicas;
     else counts.set(key, { ask: askOf(resources, models), count: replicas });
@@ -43,7 +44,13 @@ export function expectedFrom({ pending, active }: Pick<ClusterSnapshot, "pending
 function askOf(resources: ResourceRequest, models: readonly GpuModel[]): Ask {
   const serving = models.filter((gpu) => modelMatches(gpu, resources) && gpuMemoryFits(gpu, resources));
   const gpuModels = serving.length === models.length ? null : new Set(serving.map(({ model }) => model));
-  return { cpuMillis: resources.cpuMillis, memoryBytes: 0, gpus: resources.gpus, gpuMillis: WHOLE_GPU, gpuModels };
+  return {
+    cpuMillis: resources.cpuMillis,
+    memoryBytes: 0,
+    gpus: resources.gpus,
+    gpuMillis: resources.gpuShare?.millis ?? WHOLE_GPU,
+    gpuModels,
+  };
 }
 
 /** Evenly over the whole list, so that neither old nor new ones are left out. */

@@ -38,9 +38,14 @@ export interface NodeWorth {
  * nodes (a model, a size, that many CPUs) are left to those that need them.
  */
 export function leastWorthLost(rooms: readonly Room[], expected: readonly TypicalAsk[]): PlacementPolicy {
-  const worth = shareWorth(shareDemand(expected));
+  const worth = sharePrices(expected);
   const outlook = outlookOf(rooms, expected);
   return { name: "berth", choose: (room, ask) => cheapest(room, ask, worth, outlook) };
+}
+
+/** What each leftover of a GPU is worth to the shares among the expected asks. */
+export function sharePrices(expected: readonly TypicalAsk[]): ShareWorth {
+  return shareWorth(shareDemand(expected));
 }
 
 export function nodeWorth(shape: ShapeOutlook, cpuMillis: number, worth: number, freeGpus: number): NodeWorth {

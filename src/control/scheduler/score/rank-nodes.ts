@@ -1,15 +1,21 @@
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import type { Request } from "../feasible/request.ts";
+import { usableMillis } from "../feasible/shared-gpu.ts";
 import type { ClusterSnapshot, NodeCapacity } from "../snapshot.ts";
 import { rankOf } from "./best-fit.ts";
 import type { ClusterShapes } from "./cluster-shapes.ts";
 import { expectedFrom } from "./expected-mix.ts";
-import { type NodeWorth, nodeWorth, placeCost } from "./least-worth-lost.ts";
+import { type NodeWorth, nodeWorth, placeCost, sharePrices } from "./least-worth-lost.ts";
 import { missingBytes } from "./missing-layers.ts";
 import { NOTHING_EXPECTED, type ShapeOutlook, shapeOutlooks } from "./node-shapes.ts";
+import { cheapestShare } from "./share-place.ts";
+import type { ShareWorth } from "./share-prices.ts";
 
 /** Smaller is better. */
 export type NodeRank = (entry: FreeNode) => number;
+
+/** What a pass knows better than best fit. */
+export type NodePreference = { rank: NodeRank } & Pick<Request, "pickShare">;
 
 /** Node label that names its pool. */
 export const POOL_LABEL = "berth.pool";
@@ -25,14 +31,31 @@ const MOST_COST_OF_LAYERS = 0.05;
 const SPREAD_COST = 1;
 
 /** Ranks nodes for the requests of one pass; what looks at the whole cluster is done when the first node is ranked. */
-export function createNodeRanker(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): (request: Request) => NodeRank {
-  const worthOf = rememberWorth(snapshot, shapes);
+export function createNodeRanker(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): (request: Request) => NodePreference {
+  const prices = lazily(() => sharePrices(expectedFrom(snapshot, shapes().models)));
+  const worthOf = rememberWorth(snapshot, shapes, prices);
   return (request) => {
     const { gpus, cpuMillis } = request.resources;
-    return (entry) => {
-      const cost = spreads(snapshot, entry.node) ? gpus + spreadCost(entry) : placeCost(worthOf(entry), gpus, cpuMillis, 0);
+    const shareOn = (entry: FreeNode) => cheapestShare(entry, request, worthOf(entry), prices());
+    const costOn: NodeRank =
+      request.units === "shares"
+        ? (entry) => shareOn(entry)?.cost ?? Number.MAX_SAFE_INTEGER
+        : request.units === "mig"
+          ? (entry) => placeCost(worthOf(entry), 0, cpuMillis, entry.migDevices.length)
+          : (entry) => placeCost(worthOf(entry), gpus, cpuMillis, 0);
+    const rank: NodeRank = (entry) => {
+      const cost = spreads(snapshot, entry.node) ? gpus + spreadCost(entry) : costOn(entry);
       return cost + layerCost(request, entry.node) + rankOf(entry) * TIE;
     };
+    return request.units === "shares" ? { rank, pickShare: (entry) => shareOn(entry)?.gpu } : { rank };
+  };
+}
+
+function lazily<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 
@@ -52,7 +75,7 @@ function layerCost({ job }: Request, node: NodeCapacity): number {
 }
 
 /** A queue of many different requests asks for each node's worth again and again between two bookings. */
-function rememberWorth(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): (entry: FreeNode) => NodeWorth {
+function rememberWorth(snapshot: ClusterSnapshot, shapes: () => ClusterShapes, prices: () => ShareWorth): (entry: FreeNode) => NodeWorth {
   let outlookFor: ((node: NodeCapacity) => ShapeOutlook) | null = null;
   const known: ({ entry: FreeNode; version: number; worth: NodeWorth } | undefined)[] = [];
   return (entry) => {
@@ -60,10 +83,17 @@ function rememberWorth(snapshot: ClusterSnapshot, shapes: () => ClusterShapes): 
     if (before !== undefined && before.entry === entry && before.version === entry.version) return before.worth;
     outlookFor ??= clusterOutlook(shapes(), snapshot);
     const shape = before?.entry === entry ? before.worth.shape : outlookFor(entry.node);
-    const worth = nodeWorth(shape, entry.cpuMillis, entry.gpus.length, entry.gpus.length);
+    const worth = nodeWorth(shape, entry.cpuMillis, gpusWorth(entry, prices), entry.gpus.length);
     known[entry.position] = { entry, version: entry.version, worth };
     return worth;
   };
+}
+
+/** Free GPUs, and what is left of the shared ones. */
+function gpusWorth({ gpus, shared }: FreeNode, prices: () => ShareWorth): number {
+  let worth = gpus.length;
+  for (const one of shared.values()) worth += prices()[usableMillis(one)] ?? 0;
+  return worth;
 }
 
 function clusterOutlook({ shapes, models, placeOf }: ClusterShapes, snapshot: ClusterSnapshot): (node: NodeCapacity) => ShapeOutlook {

@@ -39,7 +39,9 @@ async function runContainer(context: StepContext, desired: DesiredReplica, entry
   const say = (message: string) => {
     entry.message = message;
   };
-  claimGpus(entry.containerId, desired.spec.gpuUuids, table.gpuHolders(), context.gpuHealth());
+  claimGpus(entry.containerId, desired.spec, table.gpuHolders(), context.gpuHealth());
+  if (desired.spec.gpuShare?.sharing === "mps")
+    throw new BerthError("missing_requirement", "this node runs no MPS control daemon; ask for gpuSharing: time-slice");
   // Pulling and unpacking may outlast a lease, so they come first and the newest lease is read after them.
   const image = await ensureImage(desired.spec.image, (line) => say(progressText(line)), signal);
   say(`image ${image.digest}`);

@@ -20,7 +20,7 @@ export function grantedCapabilities({ capabilities: { capabilities, all } }: Gpu
 
 /** Every requirement held against every assigned GPU. GPUs that this machine does not have are left to the plan to refuse. */
 export function judgeRequirements(request: GpuRequest, inventory: GpuInventory, gpuUuids: readonly string[]): RequirementResult[] {
-  const gpus = inventory.gpus.filter((gpu) => gpuUuids.includes(gpu.uuid));
+  const gpus = inventory.gpus.filter((gpu) => [gpu, ...(gpu.mig?.devices ?? [])].some(({ uuid }) => gpuUuids.includes(uuid)));
   return request.requirements.requirements.flatMap((requirement) =>
     gpus.map((gpu) =>
       evaluateRequirement(requirement, {

@@ -3,6 +3,7 @@ import { chmod, copyFile, mkdir, mkdtemp, readdir, readlink, rename, symlink, wr
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { SIMULATION_CONFIG } from "../driver-files/listing.ts";
+import type { SimulatedMigDevice } from "./simulated-mig.ts";
 
 const run = promisify(execFile);
 export const LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu";
@@ -12,12 +13,15 @@ const CONTROL_NODES = [
   ["nvidia-uvm", 510, 0],
   ["nvidia-uvm-tools", 510, 1],
 ] as const;
+/** A usual dynamic one, as UVM's. */
+const CAPS_MAJOR = 511;
 const PARAMS = "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n";
 
 export interface DriverRootRequest {
   driverRoot: string;
   count: number;
   seed: string;
+  migDevices: readonly SimulatedMigDevice[];
   fakeBuildDir: string;
 }
 
@@ -29,6 +33,7 @@ export async function layDriverRoot(request: DriverRootRequest): Promise<void> {
   for (const name of names) await place(request.fakeBuildDir, name, temporary);
   await writeTexts(temporary, versionOf(names), request);
   await makeNodes(join(temporary, "dev"), request.count);
+  await layMigNodes(temporary, request.migDevices);
   await rename(temporary, request.driverRoot);
 }
 
@@ -64,15 +69,34 @@ async function writeTexts(root: string, version: string, request: DriverRootRequ
   await writeFile(join(proc, "version"), `NVRM version: NVIDIA UNIX x86_64 Kernel Module  ${version}  (simulated)\n`);
 }
 
-function configOf(version: string, { count, seed, driverRoot }: DriverRootRequest): string {
+function configOf(version: string, { count, seed, driverRoot, migDevices }: DriverRootRequest): string {
   const device = { model: "NVIDIA H100 80GB HBM3 (simulated)", "memory-mib": 81559, "device-folder": join(driverRoot, "dev") };
-  const lines = Object.entries({ count, driver: version, seed, ...device });
+  const mig = migDevices.map(({ gpu, place, profile, gpuInstance, memoryMib, uuid }) => [
+    `mig.${gpu}.${place}`,
+    `${profile} gi=${gpuInstance} ci=0 memory-mib=${memoryMib} uuid=${uuid}`,
+  ]);
+  const lines = [...Object.entries({ count, driver: version, seed, ...device }), ...mig];
   return lines.map(([key, value]) => `${key}=${value}\n`).join("");
 }
 
 async function makeNodes(dev: string, count: number): Promise<void> {
   const gpus = Array.from({ length: count }, (_, minor) => [`nvidia${minor}`, 195, minor] as const);
-  for (const [name, major, minor] of [...gpus, ...CONTROL_NODES]) {
-    await run("/usr/bin/mknod", ["-m", "0666", join(dev, name), "c", String(major), String(minor)], { env: {} });
+  for (const [name, major, minor] of [...gpus, ...CONTROL_NODES]) await makeNode(join(dev, name), major, minor);
+}
+
+/** /dev/nvidia-caps and what procfs says of it: one node for each GPU instance and one for its compute instance. */
+async function layMigNodes(root: string, devices: readonly SimulatedMigDevice[]): Promise<void> {
+  if (devices.length > 0) await mkdir(join(root, "dev/nvidia-caps"), { recursive: true });
+  for (const [place, { gpu, gpuInstance }] of devices.entries()) {
+    const instance = join(root, `proc/driver/nvidia/capabilities/gpu${gpu}/mig/gi${gpuInstance}`);
+    await mkdir(join(instance, "ci0"), { recursive: true });
+    for (const [folder, minor] of [[instance, 2 * place + 1] as const, [join(instance, "ci0"), 2 * place + 2] as const]) {
+      await writeFile(join(folder, "access"), `DeviceFileMinor: ${minor}\nDeviceFileMode: 292\nDeviceFileModify: 1\n`);
+      await makeNode(join(root, "dev/nvidia-caps", `nvidia-cap${minor}`), CAPS_MAJOR, minor);
+    }
   }
+}
+
+async function makeNode(path: string, major: number, minor: number): Promise<void> {
+  await run("/usr/bin/mknod", ["-m", "0666", path, "c", String(major), String(minor)], { env: {} });
 }

@@ -3,12 +3,15 @@ import { access, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs
 import { basename, join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { builtNames, LIBRARY_FOLDER, layDriverRoot } from "./lay-driver-root.ts";
+import { type SimulatedMig, simulatedMigDevices } from "./simulated-mig.ts";
 
 const MAX_GPUS = 64;
 export interface SimulationOptions {
   /** Folder this may own a sub-folder of. */
   stateDir: string;
   count: number;
+  /** Absent splits none. */
+  mig?: SimulatedMig;
   /** test/support/fake-nvidia/build. */
   fakeBuildDir: string;
 }
@@ -31,12 +34,16 @@ export async function prepareSimulatedGpus(options: SimulationOptions): Promise<
   await mkdir(home, { recursive: true, mode: 0o700 });
   const seed = await readSeed(home);
   const driverRoot = join(home, await keyOf(options, seed));
-  if (!(await exists(driverRoot))) await layDriverRoot({ driverRoot, seed, count: options.count, fakeBuildDir: options.fakeBuildDir });
+  const migDevices = simulatedMigDevices(options.mig ?? {}, seed);
+  if (!(await exists(driverRoot)))
+    await layDriverRoot({ driverRoot, seed, count: options.count, migDevices, fakeBuildDir: options.fakeBuildDir });
   await dropOthers(home, basename(driverRoot));
   return { driverRoot, nvmlLibrary: join(driverRoot, LIBRARY_FOLDER, "libnvidia-ml.so.1") };
 }
 
-async function checkOptions({ count, fakeBuildDir }: SimulationOptions): Promise<void> {
+async function checkOptions({ count, mig = {}, fakeBuildDir }: SimulationOptions): Promise<void> {
+  const beyond = Object.keys(mig).find((gpu) => Number(gpu) >= count);
+  if (beyond !== undefined) throw new BerthError("invalid_request", `there is no simulated GPU ${beyond} to split: there are ${count}`);
   if (!Number.isInteger(count) || count < 1 || count > MAX_GPUS) {
     throw new BerthError("invalid_request", `${count} simulated GPUs; choose 1 to ${MAX_GPUS}`);
   }
@@ -62,8 +69,8 @@ async function readSeed(home: string): Promise<string> {
   return (await readFile(path, "utf8")).trim();
 }
 
-async function keyOf({ count, fakeBuildDir }: SimulationOptions, seed: string): Promise<string> {
-  const hash = createHash("sha256").update(JSON.stringify([count, seed]));
+async function keyOf({ count, mig, fakeBuildDir }: SimulationOptions, seed: string): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(mig === undefined ? [count, seed] : [count, seed, mig]));
   for (const name of await builtNames(fakeBuildDir)) {
     hash.update(name);
     if (!name.endsWith(".so.1")) hash.update(await readFile(join(fakeBuildDir, name)));

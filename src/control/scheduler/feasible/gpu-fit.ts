@@ -1,0 +1,31 @@
+import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
+import type { NodeCapacity } from "../snapshot.ts";
+import { unmetCondition, unmetRequirement } from "./gpu-conditions.ts";
+import type { Request } from "./request.ts";
+
+/** Whether this GPU may serve the request: healthy, of the model, large enough, new enough, and not known to fail this job. */
+export function gpuFits(gpu: Gpu, node: NodeCapacity, request: Request): boolean {
+  return gpu.healthy && gpuSuits(gpu, node, request);
+}
+
+/** As `gpuFits`, were the GPU healthy. */
+export function gpuSuits(gpu: Gpu, node: NodeCapacity, { resources, job, avoidedGpus }: Request): boolean {
+  return (
+    modelMatches(gpu, resources) &&
+    gpuMemoryFits(gpu, resources) &&
+    avoidedGpus?.has(gpu.uuid) !== true &&
+    unmetCondition(gpu, node, resources.gpuConditions) === null &&
+    unmetRequirement(gpu, node, job.imageRequirements) === null
+  );
+}
+
+export function modelMatches(gpu: Gpu, { gpuModel }: ResourceRequest): boolean {
+  return gpuModel === null || gpu.model.toLowerCase().includes(gpuModel.toLowerCase());
+}
+
+export function gpuMemoryFits(gpu: Gpu, { gpuMemoryBytes, gpuMemoryMaxBytes }: ResourceRequest): boolean {
+  return (
+    (gpuMemoryBytes === null || gpu.memoryBytes >= gpuMemoryBytes) &&
+    (gpuMemoryMaxBytes === undefined || gpu.memoryBytes <= gpuMemoryMaxBytes)
+  );
+}
