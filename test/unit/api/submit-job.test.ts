@@ -37,7 +37,7 @@ describe("a job that fits", () => {
 describe("what is refused, and where it says it is wrong", () => {
   const refused: [string, object, string][] = [
     ["a negative number of GPUs", { resources: { gpus: -1 } }, "/resources/gpus"],
-    ["half a GPU", { resources: { gpus: 0.5 } }, "/resources/gpus"],
+    ["one GPU and a half", { resources: { gpus: 1.5 } }, "/resources/gpus"],
     ["a number written as text", { replicas: "2" }, "/replicas"],
     ["more memory than any node has", { resources: { memory: "1PB" } }, "/resources/memory"],
     ["memory in a unit that does not exist", { resources: { memory: "8 gigs" } }, "/resources/memory"],
