@@ -47,6 +47,7 @@ void Guard::load(const std::string& name) {
   lease.file = std::move(*file);
   lease.expired = lease.expired || isMarkedExpired(folder_, name);
   lease.wakeAtMs = lease.expired ? 0 : lease.file.deadlineMs;
+  lease.done = false;
 }
 
 void Guard::loadAll() {
@@ -63,15 +64,18 @@ void Guard::loadAll() {
   }
 }
 
-/// True when nothing is left in any of its cgroups.
-bool Guard::killAll(const std::string& name, Lease& lease) {
-  bool empty = true;
+/// Empty when nothing is left in any of its cgroups; Refused when one of them could not be looked into.
+KillResult Guard::killAll(const std::string& name, Lease& lease) {
+  bool populated = false, refused = false;
   for (const std::string& cgroup : lease.file.cgroups) {
     const KillResult result = killCgroup(cgroup, name);
-    if (result == KillResult::StillPopulated) empty = false;
-    if (result == KillResult::Refused && lease.attempts == 0) complain(name, "not a cgroup of this container: " + cgroup);
+    if (result == KillResult::StillPopulated) populated = true;
+    if (result != KillResult::Refused) continue;
+    refused = true;
+    if (lease.attempts == 0) complain(name, "not a cgroup of this container: " + cgroup);
   }
-  return empty;
+  if (populated) return KillResult::StillPopulated;
+  return refused ? KillResult::Refused : KillResult::Empty;
 }
 
 void Guard::enforce(const std::string& name, Lease& lease, std::int64_t nowMs) {
@@ -82,12 +86,14 @@ void Guard::enforce(const std::string& name, Lease& lease, std::int64_t nowMs) {
     complain(name, "expired, killing its processes");
     lease.expired = true;
   }
-  const bool empty = killAll(name, lease);
+  const KillResult result = killAll(name, lease);
   lease.attempts++;
-  if (empty) {
-    lease.wakeAtMs.reset();
-  } else {
+  if (result == KillResult::StillPopulated) {
     lease.wakeAtMs = nowMs + (lease.attempts < kQuickAttempts ? kQuickMs : kSlowMs);
+  } else {
+    lease.wakeAtMs.reset();
+    // Without its mark the reason would be lost with this process; what could not be looked into may be alive.
+    lease.done = result == KillResult::Empty && isMarkedExpired(folder_, name);
   }
 }
 
@@ -95,8 +101,12 @@ void Guard::enforceAll(std::int64_t nowMs) {
   for (auto& [name, lease] : leases_) enforce(name, lease, nowMs);
 }
 
+bool Guard::isIdle() const {
+  return std::all_of(leases_.begin(), leases_.end(), [](const auto& entry) { return entry.second.done; });
+}
+
 std::optional<std::int64_t> Guard::nextWakeMs(std::int64_t idleSinceMs) const {
-  if (leases_.empty()) return idleSinceMs + kIdleMs;
+  if (isIdle()) return idleSinceMs + kIdleMs;
   std::optional<std::int64_t> next;
   for (const auto& [name, lease] : leases_) {
     if (lease.wakeAtMs) next = std::min(next.value_or(INT64_MAX), *lease.wakeAtMs);
@@ -104,12 +114,25 @@ std::optional<std::int64_t> Guard::nextWakeMs(std::int64_t idleSinceMs) const {
   return next;
 }
 
+/// Another guard keeps the lock; an agent that asked this one to retire has it for a moment only.
+static bool lockSoon(int folder) {
+  constexpr int kTries = 50;
+  constexpr useconds_t kPauseUs = 2'000;
+  for (int attempt = 0; attempt < kTries; attempt++) {
+    if (flock(folder, LOCK_EX | LOCK_NB) == 0) return true;
+    usleep(kPauseUs);
+  }
+  return false;
+}
+
 /// Whoever wrote a lease and then found the lock taken relies on this guard. So the lock is given up first and the
 /// folder looked at afterwards: a lease from before that moment is seen here, one from after it finds the lock free.
+/// The cgroups of leases that are done are looked into once more: what a runtime put there late is killed, not left.
 bool Guard::lockAgain() {
   flock(folder_, LOCK_UN);
   loadAll();
-  return !leases_.empty() && flock(folder_, LOCK_EX | LOCK_NB) == 0;
+  enforceAll(bootTimeMs());
+  return !isIdle() && lockSoon(folder_);
 }
 
 void Guard::run(const std::function<void()>& ready) {
@@ -118,7 +141,9 @@ void Guard::run(const std::function<void()>& ready) {
   ready();
   std::int64_t idleSinceMs = bootTimeMs();
   for (;;) {
+    const bool wasIdle = isIdle();
     enforceAll(bootTimeMs());
+    if (!wasIdle) idleSinceMs = bootTimeMs();
     const Changes changes = watch.wait(nextWakeMs(idleSinceMs));
     if (changes.folderGone) return;
     const bool wasEmpty = leases_.empty();
@@ -126,7 +151,7 @@ void Guard::run(const std::function<void()>& ready) {
     for (const std::string& name : changes.names) load(name);
     if (!wasEmpty && leases_.empty()) idleSinceMs = bootTimeMs();
     if (std::find(changes.names.begin(), changes.names.end(), kRetireFile) != changes.names.end()) idleSinceMs = bootTimeMs() - kIdleMs;
-    if (leases_.empty() && bootTimeMs() >= idleSinceMs + kIdleMs && !lockAgain()) return;
+    if (isIdle() && bootTimeMs() >= idleSinceMs + kIdleMs && !lockAgain()) return;
   }
 }
 

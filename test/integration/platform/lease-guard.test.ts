@@ -168,15 +168,49 @@ describe("lease guard", () => {
     expect(await container.ended).toEqual([null, "SIGKILL"]);
   });
 
-  test("ends by itself when there has been no lease for a while", async () => {
+  test("ends by itself when for a while there has been no lease, or only such as it has enforced", async () => {
+    const [none, enforced] = [await makeLeases(), await makeLeases()];
+    const { folders } = await makeCgroup("job-1-1-0");
+    const container = await startIn(folders);
+    await enforced.write("job-1-1-0", 1, folders);
+    const ended = async ({ guards, start }: typeof none) => {
+      await start();
+      const identity = await identifyProcess(guards()[0]?.pid as number);
+      await until("the guard to end", 40, async () => identity !== null && !(await isProcessAlive(identity)));
+    };
+    await Promise.all([ended(none), ended(enforced)]);
+    expect(await container.ended).toEqual([null, "SIGKILL"]);
+    // Whoever comes back finds the reason, and a guard that still enforces it.
+    expect(await enforced.isMarked("job-1-1-0")).toBe(true);
+    const late = await startIn(folders);
+    await enforced.start();
+    expect(await late.ended).toEqual([null, "SIGKILL"]);
+    await none.write("job-1-1-0", native.bootTimeMs() + 600_000, []);
+    await none.start();
+    expect(none.guards()).toHaveLength(1);
+  });
+
+  test("looks into an enforced lease's cgroup once more before it ends, and kills what came there late", async () => {
     const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-1-1-0");
+    await leases.write("job-1-1-0", 1, folders);
     await leases.start();
-    const [guard] = leases.guards();
-    const identity = await identifyProcess(guard?.pid as number);
-    await until("the guard to end", 40, async () => identity !== null && !(await isProcessAlive(identity)));
-    await leases.write("job-1-1-0", native.bootTimeMs() + 600_000, []);
+    await until("the mark", 20, () => leases.isMarked("job-1-1-0"));
+    const late = await startIn(folders);
+    await leases.retire();
+    expect(await late.ended).toEqual([null, "SIGKILL"]);
+  });
+
+  test("stays while it cannot tell whether a container is alive", async () => {
+    const leases = await makeLeases();
+    const { folders } = await makeCgroup("job-2-1-0");
+    const container = await startIn(folders);
+    await leases.write("job-1-1-0", 1, folders);
     await leases.start();
+    await until("the complaint", 20, async () => /job-1-1-0: not a cgroup/.test(await leases.log()));
+    await leases.retire();
     expect(leases.guards()).toHaveLength(1);
+    expect(await isAlive(container.pid)).toBe(true);
   });
 
   test("a folder that does not exist is an error to whoever starts it", async () => {
