@@ -36,6 +36,7 @@ TEST_PACKAGES=(
   attr                              # getfattr: extended attributes of unpacked trees
   docker-registry                   # a registry of others, to pull from and push to
   skopeo                            # reads what we pushed, writes what we pull
+  buildah                           # builds on what we serve, archives what we load
   umoci                             # unpacks the same image, for comparison
   apache2-utils                     # htpasswd: a registry with a login
   xz-utils                          # archives compressed with it are loaded

@@ -2,13 +2,15 @@ import type { Pool } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startDockerRegistry } from "../support/docker-registry.ts";
 import { openTestRegistry, type TestRegistry } from "../support/registry-server.ts";
+import { BLOB_CASES } from "./registry/blob-push-cases.ts";
 import { CONTENT_CASES } from "./registry/content-cases.ts";
 import { Bench, type Case, openPool } from "./registry/harness.ts";
+import { LIFE_CASES } from "./registry/life-cases.ts";
+import { MANIFEST_CASES } from "./registry/manifest-push-cases.ts";
 import { PULL_CASES } from "./registry/pull-cases.ts";
-import { PUSH_CASES } from "./registry/push-cases.ts";
 
 // Each case names the section of the OCI distribution spec 1.1 that it holds the server to.
-const CASES: Case[] = [...PULL_CASES, ...PUSH_CASES, ...CONTENT_CASES];
+const CASES: Case[] = [...PULL_CASES, ...BLOB_CASES, ...MANIFEST_CASES, ...CONTENT_CASES, ...LIFE_CASES];
 
 describe("Berth's registry keeps the OCI distribution spec", () => {
   let registry: TestRegistry;

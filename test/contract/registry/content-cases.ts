@@ -1,9 +1,5 @@
 import { expect } from "vitest";
-import { type Bench, type Case, descriptor, OCI, randomBlob, sha256 } from "./harness.ts";
-
-function of(section: string, cases: Record<string, Case["run"]>): Case[] {
-  return Object.entries(cases).map(([title, run]) => ({ section, title, run }));
-}
+import { type Bench, type Case, descriptor, OCI, of, randomBlob, sha256 } from "./harness.ts";
 
 const TAGS = ["Upper", "a", "b.1", "c_2", "latest", "v10", "v9"];
 

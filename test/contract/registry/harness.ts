@@ -131,3 +131,8 @@ export interface Case {
   title: string;
   run(bench: Bench): Promise<void>;
 }
+
+/** Cases of one section, by title. */
+export function of(section: string, cases: Record<string, Case["run"]>): Case[] {
+  return Object.entries(cases).map(([title, run]) => ({ section, title, run }));
+}

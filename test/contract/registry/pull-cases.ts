@@ -1,11 +1,7 @@
 import { expect } from "vitest";
-import { type Case, OCI, randomBlob, sha256, sha512 } from "./harness.ts";
+import { type Case, OCI, of, randomBlob, sha256, sha512 } from "./harness.ts";
 
 const ABSENT = sha256("absent");
-
-function of(section: string, cases: Record<string, Case["run"]>): Case[] {
-  return Object.entries(cases).map(([title, run]) => ({ section, title, run }));
-}
 
 const version = of("Determining Support", {
   "GET /v2/ answers 200": async (b) => expect((await b.send("GET", "/v2/")).status).toBe(200),
@@ -102,6 +98,8 @@ const blobs = of("Pulling blobs", {
     const got = await b.get(`blobs/${await b.blob(bytes)}`, { range: "bytes=90-5000" });
     expect([got.status, got.body.byteLength]).toEqual([206, 10]);
   },
+  "Range that ends before it starts is 416": async (b) =>
+    expect((await b.get(`blobs/${await b.blob(randomBlob(100))}`, { range: "bytes=50-0" })).status).toBe(416),
   "Range that starts past the end is 416 with the size": async (b) => {
     const got = await b.get(`blobs/${await b.blob(randomBlob(100))}`, { range: "bytes=100-" });
     expect([got.status, got.headers["content-range"]]).toEqual([416, "bytes */100"]);

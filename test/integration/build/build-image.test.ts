@@ -1,60 +1,15 @@
 import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { buildImage } from "../../../src/node/build/index.ts";
-import { type Image, type Progress, type TarMember, writeTar } from "../../../src/node/images/index.ts";
-import { systemClock } from "../../../src/shared/domain/index.ts";
-import { chrootRunStep } from "../../support/chroot-run-step.ts";
-import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
-import { addTinyImage } from "../../support/tiny-image.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Files, testBuilds } from "../../support/test-builds.ts";
+import type { TestStore } from "../../support/test-store.ts";
 
+const builds = testBuilds();
+const { build, filesOf } = builds;
 let test: TestStore;
-let said: string[];
-beforeEach(async () => {
-  test = await openTestStore();
-  said = [];
-  await addTinyImage(test.store);
+beforeEach(() => {
+  test = builds.test;
 });
-afterEach(() => test.remove());
-
-type Files = Record<string, string | { link: string } | { mode: number; text: string }>;
-interface More {
-  target?: string;
-  buildArgs?: Record<string, string>;
-  noCache?: boolean;
-  signal?: AbortSignal;
-  tags?: string[];
-}
-
-function member(path: string, content: Files[string]): TarMember {
-  const entry = { path, linkPath: "", mode: 0o644, uid: 1234, gid: 1234, size: 0, mtimeNs: 1_600_000_000_500_000_000n, xattrs: {} };
-  if (typeof content === "object" && "link" in content) return { entry: { ...entry, type: "symlink", linkPath: content.link }, body: null };
-  const { text, mode } = typeof content === "string" ? { text: content, mode: 0o644 } : content;
-  if (path.endsWith("/")) return { entry: { ...entry, type: "directory", mode: 0o755 }, body: null };
-  return { entry: { ...entry, type: "file", mode, size: Buffer.byteLength(text) }, body: [Buffer.from(text)] };
-}
-
-function build(dockerfile: string, files: Files = {}, more: More = {}): Promise<Image> {
-  const members = Object.entries({ Dockerfile: dockerfile, ...files }).map(([path, content]) => member(path, content));
-  const { signal = neverAborted(), tags = [], ...options } = more;
-  return buildImage({ contextTar: Readable.from(writeTar(members)), tags, ...options }, buildPorts(signal));
-}
-
-function buildPorts(signal: AbortSignal): Parameters<typeof buildImage>[1] {
-  const { dataDir, store, snapshots, native } = test;
-  const progress: Progress = ({ detail = "" }) => said.push(detail);
-  return { dataDir, store, snapshots, native, runStep: chrootRunStep, clock: systemClock(), progress, signal };
-}
-
-let views = 0;
-/** The image's files, mounted until the test ends. */
-async function filesOf(image: Image): Promise<string> {
-  await test.store.unpack(image, () => undefined, neverAborted());
-  return (await test.snapshots.mount(test.containerDir(`view-${views++}`), image.chainIds)).rootfs;
-}
-
-const cached = () => said.filter((line) => line.includes("using cache")).length;
 
 describe("building", () => {
   it("runs commands, copies files and sets the config", async () => {
@@ -102,7 +57,7 @@ CMD ["--fast"]
 
   it("says each step and what the commands print, line by line", async () => {
     await build("FROM tiny\nRUN echo one; echo two >&2\n");
-    expect(said).toEqual(expect.arrayContaining(["Step 1/2 : FROM tiny", "Step 2/2 : RUN echo one; echo two >&2", "one", "two"]));
+    expect(builds.said).toEqual(expect.arrayContaining(["Step 1/2 : FROM tiny", "Step 2/2 : RUN echo one; echo two >&2", "one", "two"]));
   });
 
   it("resets the base image's CMD when it sets ENTRYPOINT", async () => {
@@ -215,83 +170,5 @@ describe("COPY", () => {
     const context = { evil: { link: "/etc/hostname" }, "dir-evil": { link: "../../../../../etc" } };
     await expect(build("FROM tiny\nCOPY evil /x\n", context)).rejects.toMatchObject({ code: "build_failed" });
     await expect(build("FROM tiny\nCOPY dir-evil/hostname /x\n", context)).rejects.toMatchObject({ code: "build_failed" });
-  });
-});
-
-describe("the build cache", () => {
-  const dockerfile = "FROM tiny\nARG V=1\nWORKDIR /w\nCOPY a /a\nRUN date +%N > /now; echo $V\nLABEL x=1\n";
-
-  it("gives the same digest again without running anything", async () => {
-    const first = await build(dockerfile, { a: "1" });
-    expect(cached()).toBe(0);
-    expect((await build(dockerfile, { a: "1" })).digest).toBe(first.digest);
-    expect(cached()).toBe(3);
-  });
-
-  it("is used up to the first step that differs, by content, argument or instruction", async () => {
-    await build(dockerfile, { a: "1" });
-    const hits = async (text: string, files: Files, more: More = {}) => {
-      said = [];
-      await build(text, files, more);
-      return cached();
-    };
-    expect(await hits(dockerfile, { a: "2" })).toBe(1);
-    expect(await hits(dockerfile, { a: "1" }, { buildArgs: { V: "2" } })).toBe(2);
-    expect(await hits(dockerfile.replace("/w", "/v"), { a: "1" })).toBe(0);
-    expect(await hits(dockerfile.replace("x=1", "x=2"), { a: "1", other: "file" })).toBe(3);
-    expect(await hits(dockerfile, { a: "1" }, { noCache: true })).toBe(0);
-  });
-
-  it("does not name layers that prune removed", async () => {
-    await build(dockerfile, { a: "1" });
-    await test.store.prune(new Set());
-    said = [];
-    const image = await build(dockerfile, { a: "1" });
-    expect(cached()).toBe(0);
-    expect(await test.store.has(image.layers.map(({ digest }) => digest))).toBe(true);
-  });
-
-  it("is not needed for equal bytes when SOURCE_DATE_EPOCH is given", async () => {
-    const text = "FROM tiny\nARG SOURCE_DATE_EPOCH\nCOPY a /d/a\nRUN mkdir /x && echo 1 > /x/y\n";
-    const once = () => build(text, { a: "1" }, { noCache: true, buildArgs: { SOURCE_DATE_EPOCH: "1700000000" } });
-    const first = await once();
-    expect((await once()).digest).toBe(first.digest);
-    expect(first.createdAt).toBe("2023-11-14T22:13:20.000Z");
-  });
-});
-
-describe("a build that cannot succeed", () => {
-  it.each([
-    ["FROM tiny\nHEALTHCHECK CMD x\n", /line 2: HEALTHCHECK is not supported|line 2: HEALTHCHECK: HEALTHCHECK is not supported/],
-    ["FROM tiny\nRUN --mount=type=cache,target=/x true\n", /--mount/],
-    ["FROM nosuch:1\n", /no image/],
-    ["FROM --platform=linux/riscv64 tiny\n", /riscv64/],
-    ["FROM tiny\nENV\n", /KEY=VALUE/],
-    ["FROM tiny\nUSER $NOTSET\n", /needs an argument/],
-    ["FROM tiny\nWORKDIR /etc/passwd/x\n", /not a folder/],
-  ])("says which line and why: %j", async (dockerfile, why) => {
-    await expect(build(dockerfile)).rejects.toThrow(why);
-  });
-
-  it("leaves no mount and no folder, also when it is aborted in the middle", async () => {
-    const controller = new AbortController();
-    const stuck = build("FROM tiny\nRUN echo started; sleep 1000\n", {}, { signal: controller.signal });
-    const failed = expect(stuck).rejects.toThrow();
-    await expect.poll(() => said).toContain("started");
-    controller.abort(new Error("stop"));
-    await failed;
-    expect(await readdir(join(test.dataDir, "builds"))).toEqual([]);
-    expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(`${test.dataDir}/builds`);
-  });
-
-  it("needs its Dockerfile and a tar", async () => {
-    const ports = buildPorts(neverAborted());
-    await expect(buildImage({ contextTar: Readable.from(writeTar([member("x", "y")])), tags: [] }, ports)).rejects.toThrow(
-      /no file "Dockerfile"/,
-    );
-    await expect(buildImage({ contextTar: Readable.from([Buffer.alloc(2000, "x")]), tags: [] }, ports)).rejects.toThrow(/no valid tar/);
-    await expect(
-      buildImage({ contextTar: Readable.from(writeTar([member("../Dockerfile", "FROM tiny")])), tags: [] }, ports),
-    ).rejects.toThrow(/climbs out/);
   });
 });

@@ -1,14 +1,19 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createReadStream, createWriteStream } from "node:fs";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { userLine } from "../../../src/node/registry/index.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
+import { createRegistryAccess } from "../../../src/shared/oci/index.ts";
 import { skopeo } from "../../support/docker-registry.ts";
 import { until } from "../../support/poll.ts";
 import { openTestRegistry, type TestRegistry } from "../../support/registry-server.ts";
+import { neverAborted } from "../../support/test-store.ts";
 import { writeTinyImageArchive } from "../../support/tiny-image.ts";
 
 const run = promisify(execFile);
@@ -76,6 +81,38 @@ test("podman pushes and pulls", async () => {
   await podman("rmi", "--all", "--force");
   await podman("pull", "--tls-verify=false", name);
   expect(await podman("images", "--format", "{{.Repository}}:{{.Tag}}")).toContain(name);
+});
+
+test("buildah pushes, pulls, builds on what it pulled, and writes what we load", async () => {
+  const places = ["--root", join(folder, "buildah"), "--runroot", join(folder, "buildah-run"), "--storage-driver", "vfs"];
+  const buildah = async (...args: string[]) => (await run("buildah", [...places, ...args])).stdout;
+  const name = `${host()}/buildah/tiny`;
+  const loaded = (await buildah("pull", "--quiet", `oci-archive:${archive}`)).trim();
+  await buildah("push", "--tls-verify=false", loaded, `docker://${name}:one`);
+  await buildah("rmi", "--all", "--force");
+  await writeFile(join(folder, "Dockerfile"), `FROM ${name}:one\nENV BUILT=1\nCOPY Dockerfile /built\n`);
+  await buildah("build", "--tls-verify=false", "--isolation", "chroot", "--tag", `${name}:two`, folder);
+  await buildah("push", "--tls-verify=false", `${name}:two`, `docker://${name}:two`);
+
+  const access = createRegistryAccess({ env: { HOME: folder }, clock: systemClock() });
+  try {
+    const reference = `${name}:two`;
+    const client = await access.clientFor(reference, null);
+    const pulled = await registry.store.pull({ reference, platform: null, client }, () => undefined, neverAborted());
+    expect([pulled.config.config.Env, pulled.layers.length]).toEqual([expect.arrayContaining(["BUILT=1"]), 2]);
+    for (const format of ["oci-archive", "docker-archive"]) {
+      await buildah("push", "--quiet", reference, `${format}:${folder}/${format}.tar:${name}:${format}`);
+      const [back] = await registry.store.load(createReadStream(join(folder, `${format}.tar`)), () => undefined, neverAborted());
+      expect([back?.references.includes(`${name}:${format}`), back?.chainIds]).toEqual([true, pulled.chainIds]);
+    }
+    const saved = join(folder, "saved.tar");
+    await pipeline(await registry.store.save([reference], neverAborted()), createWriteStream(saved));
+    await buildah("rmi", "--all", "--force");
+    const id = (await buildah("pull", "--quiet", `oci-archive:${saved}`)).trim();
+    expect(await buildah("inspect", "--type", "image", "--format", "{{.OCIv1.Config.Env}}", id)).toContain("BUILT=1");
+  } finally {
+    await access.close();
+  }
 });
 
 test("docker pushes and pulls", { timeout: 120_000 }, async () => {
