@@ -1,6 +1,7 @@
 """Trains a small neural network on handwritten digits (UCI, 1,797 images of 8x8 pixels) with NumPy.
 
-A checkpoint is written after every epoch; a run that finds one of an unfinished training goes on from it.
+A checkpoint is written (and acknowledged, see job.yaml) after every epoch; a run that finds one of an unfinished training goes on
+from it.
 Exit codes: 0 done, 3 the loss is not a number, 143 stopped by SIGTERM after saving.
 """
 
@@ -38,6 +39,7 @@ def main():
         accuracy = network.accuracy(*held_out)
         save(network, epoch, options.checkpoints)
         print(f"epoch {epoch:3d}/{options.epochs}  loss {loss:.4f}  held-out accuracy {accuracy:.2%}", flush=True)
+        acknowledge_checkpoint()
         if stop.requested:
             print(f"stopped after epoch {epoch}; run it again to go on from there", flush=True)
             return 143
@@ -173,6 +175,14 @@ def save(network, epoch, folder):
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, checkpoint_path(folder))
+
+
+def acknowledge_checkpoint():
+    """Tells Berth that the checkpoint is durable: only then is the job stopped, when it must make room for another."""
+    path = os.environ.get("BERTH_CHECKPOINT_ACK")
+    if path:
+        with open(path, "a"):
+            os.utime(path)
 
 
 def restore(network, options):

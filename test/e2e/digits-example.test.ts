@@ -60,6 +60,39 @@ test("a training that was cancelled goes on from its last checkpoint when it is 
   expect((await epochs(second))[0]?.epoch).toBe(done + 1);
 });
 
+test("a training that must leave its node saves and acknowledges a checkpoint, and goes on from it", async () => {
+  const submitted = await berth.cli(
+    "submit",
+    "examples/digits/job.yaml",
+    "-o",
+    "name",
+    "--set",
+    "args=[--epochs, '90']",
+    "--set",
+    "volumes={moved: /checkpoints}",
+  );
+  const id = submitted.stdout.trim().replace("job/", "");
+  await until("a few epochs", 60, async () => (await epochs(id)).length >= 3);
+  const [node] = await berth.nodes();
+  expect((await berth.cli("node", "drain", node?.name ?? "", "--evict")).code).toBe(0);
+  const waiting = await until("it to wait again", 60, async () => {
+    const job = await berth.job(id);
+    return job.state === "pending" ? job : null;
+  });
+  expect(waiting).toMatchObject({ preemptions: 1, retriesUsed: 0, checkpointAt: expect.any(Number) });
+  expect((await berth.cli("get", id)).stdout).toMatch(/Checkpoint: +\d{4}-\d\d-\d\d/);
+  expect((await berth.cli("events", id)).stdout).toContain("rank 0 has acknowledged its checkpoint");
+  const log = await berth.logLines(id);
+  await berth.cli("node", "uncordon", node?.name ?? "");
+  await until("it to go on", 60, async () => (await berth.logLines(id)).some((line) => line.startsWith("going on after epoch")));
+  const saved = Number(/stopped after epoch (\d+)/.exec(log.join("\n"))?.[1]);
+  expect((await berth.logLines(id))[0] === "no GPU was asked for: training on the CPU").toBe(true);
+  await until("its next epoch", 60, async () => (await epochs(id)).length >= 1);
+  expect((await epochs(id))[0]?.epoch).toBe(saved + 1);
+  await berth.cli("cancel", id);
+  await berth.waitFor(id, "cancelled");
+});
+
 test("a loss that is not a number ends the job with exit code 3", async () => {
   const id = await berth.submit({
     name: "diverging",

@@ -20,6 +20,10 @@ export interface FakeEngine extends Engine {
   beforeRun: (request: ContainerRequest, progress: (message: string) => void, signal: AbortSignal) => Promise<void>;
   /** What `stop` does before the container ends. */
   beforeStop: (id: string) => Promise<void>;
+  /** What the program does at a signal. */
+  onSignal: (id: string, signal: string) => Promise<void>;
+  /** When each container's program last acknowledged a checkpoint. */
+  readonly checkpoints: Map<string, number>;
   /** Removes the logs. */
   dispose(): Promise<void>;
   /** Containers as they would be after the agent's death: same containers, no listeners. */
@@ -46,6 +50,8 @@ function engineOver(containers: Map<string, Container>, folder: string): FakeEng
     leases: new Map(),
     beforeRun: async () => {},
     beforeStop: async () => {},
+    onSignal: async () => {},
+    checkpoints: new Map(),
     exit(id, exit) {
       if (containers.get(id)?.state !== "running") throw new Error(`${id} does not run`);
       const full: ContainerExit = { exitCode: 0, cause: "exited", finishedAt: Date.now(), usage: null, ...exit };
@@ -87,6 +93,12 @@ function engineOver(containers: Map<string, Container>, folder: string): FakeEng
       await engine.beforeStop(id);
       if (containers.get(id)?.state === "running") engine.exit(id, { cause: "signal", exitCode: 143 });
     },
+    async signal(id, signal) {
+      engine.calls.push(`signal ${id} ${signal}`);
+      await engine.onSignal(id, signal);
+      return containers.get(id)?.state === "running";
+    },
+    checkpointAt: async (id) => engine.checkpoints.get(id) ?? null,
     async renewLease(id, deadlineMs) {
       engine.leases.set(id, deadlineMs);
     },

@@ -4,6 +4,7 @@ import {
   gpuCountText,
   type Job,
   type JobEvent,
+  lastCheckpoint,
   type MountRequest,
   type ReplicaStatus,
   type ResourceRequest,
@@ -54,8 +55,15 @@ function summary({ job, now, colour }: JobDescription): Field[] {
     ["Started", job.startedAt === null ? null : timestamp(job.startedAt)],
     ["Finished", job.finishedAt === null ? null : timestamp(job.finishedAt)],
     ["Runtime", runtimeOf(job, now)],
+    ["Checkpoint", checkpointText(job, now)],
     ["Attempt", job.epoch === 0 ? null : `${job.epoch} (${job.retriesUsed} of ${job.spec.retries} retries used)`],
   ];
+}
+
+/** The newest that it acknowledged, in this attempt or an earlier one. */
+function checkpointText({ attempt, checkpointAt: before }: Job, now: number): string | null {
+  const at = (attempt === null ? undefined : lastCheckpoint(attempt)) ?? before;
+  return at === undefined ? null : `${timestamp(at)} (${between(at, now)} ago)`;
 }
 
 function asked({ spec }: Job): Field[] {

@@ -22,6 +22,8 @@ export interface RunOptions {
   priority?: number;
   project?: string;
   retries?: number;
+  checkpointGrace?: string;
+  checkpointInterval?: string;
   network?: "bridge" | "host" | "none";
   label?: string[];
 }
@@ -54,10 +56,15 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
     project: options.project,
     timeLimit: options.time,
     retries: options.retries,
+    checkpoint: checkpointOf(options),
     mounts: options.volume?.map(parseVolume),
     network: options.network,
     labels: options.label ? Object.fromEntries(options.label.map(parseLabel)) : undefined,
   }) as JobSpecInput;
+}
+
+function checkpointOf({ checkpointGrace: grace, checkpointInterval: interval }: RunOptions): JobSpecInput["checkpoint"] {
+  return grace === undefined && interval === undefined ? undefined : present({ grace, interval });
 }
 
 /** "registry:5000/team/Trainer:v2" -> "trainer": a name for a job that was given none. */

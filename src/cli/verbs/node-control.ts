@@ -18,7 +18,18 @@ export function nodeVerb(io: CliIo): Command {
     );
   patching("cordon", "Place nothing new on the nodes.", { cordoned: true });
   patching("uncordon", "Place jobs on them again; ends a drain too.", { cordoned: false, draining: false });
-  patching("drain", "As cordon, for maintenance: what runs may finish.", { draining: true });
+  examples(
+    withHost(command.command("drain"))
+      .description("As cordon, for maintenance: what runs may finish.")
+      .argument("<node...>", "names")
+      .option("--evict", "what runs saves a checkpoint, stops and goes on elsewhere, in its old place in the queue")
+      .action(
+        action(io, (nodes: string[], { evict }: { evict?: boolean }, self: Command) =>
+          patchNodes(io, nodes, { draining: true, ...(evict === true ? { evict } : {}) }, self),
+        ),
+      ),
+    ["berth node drain gpu-07", "berth node drain gpu-07 --evict"],
+  );
   patching("release", "End the quarantine of the nodes and their GPUs.", { release: true });
   const writing = (name: string, description: string, example: string, read: (changes: readonly string[]) => NodePatch) =>
     examples(

@@ -35,6 +35,8 @@ export function runVerb(io: CliIo): Command {
     .option("--priority <n>", "higher goes first; -1000..1000", integer)
     .option("--project <name>", "who pays")
     .option("--retries <n>", "tries after a failure", naturalNumber)
+    .option("--checkpoint-grace <duration>", "it saves at SIGUSR1: time to do so before it must make room", duration)
+    .option("--checkpoint-interval <duration>", "ask for a checkpoint this often", duration)
     .addOption(new Option("--network <mode>", "network of the container").choices(["bridge", "host", "none"]))
     .option("-l, --label <name=value>", "label (repeatable)", collect)
     .option("-d, --detach", "only queue it and print its id")

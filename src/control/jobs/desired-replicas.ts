@@ -29,6 +29,7 @@ export function desiredFor(node: Pick<NodeRecord, "id" | "state">, jobs: readonl
           epoch: attempt.epoch,
           rank: assignment.rank,
           action: job.state === "stopping" ? "stop" : "run",
+          ...(job.state === "stopping" && attempt.stopReason === "preempted" ? { checkpointFirst: true } : {}),
           spec: replicaSpec(job, attempt, assignment),
         }),
       );
@@ -59,6 +60,7 @@ function replicaSpec(job: Job, attempt: Attempt, assignment: Assignment): Replic
     stopGraceSeconds: spec.stopGraceSeconds,
     mounts: spec.mounts,
     network: spec.network,
+    ...(spec.checkpoint === undefined ? {} : { checkpoint: spec.checkpoint }),
   };
 }
 
@@ -75,6 +77,7 @@ function rendezvousEnvironment(job: Job, attempt: Attempt, assignment: Assignmen
     BERTH_JOB_ID: job.id,
     BERTH_JOB_NAME: job.spec.name,
     BERTH_EPOCH: String(attempt.epoch),
+    BERTH_RESTART_COUNT: String(attempt.epoch - 1),
     ...arrayEnvironment(job),
   };
 }

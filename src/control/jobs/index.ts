@@ -6,6 +6,7 @@ export { retryArray } from "./arrays/retry-tasks.ts";
 export { checkProject } from "./check-project.ts";
 export { currentSnapshot } from "./current-snapshot.ts";
 export { desiredFor } from "./desired-replicas.ts";
+export { evictJobs } from "./evict-jobs.ts";
 export { followEvents } from "./follow-events.ts";
 export type { JobChange } from "./job-change.ts";
 export type { JobFilter, JobStore } from "./job-store.ts";

@@ -1,4 +1,4 @@
-import type { Job, NodeRecord } from "../../shared/domain/index.ts";
+import { type Job, lastCheckpoint, type NodeRecord } from "../../shared/domain/index.ts";
 import {
   type ActiveJob,
   type ClusterSnapshot,
@@ -53,6 +53,7 @@ function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
       : { endsAt: started + (spec.timeLimitSeconds + spec.stopGraceSeconds) * 1000 };
   const running = attempt?.startedAt == null ? {} : { startedAt: attempt.startedAt };
   const { priority, project, resources } = spec;
+  const checkpointAt = attempt === null ? undefined : lastCheckpoint(attempt);
   return {
     id,
     resources,
@@ -61,8 +62,9 @@ function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
     project,
     user,
     stopping: state === "stopping",
-    stopGraceMs: spec.stopGraceSeconds * 1000,
+    stopGraceMs: (spec.stopGraceSeconds + (spec.checkpoint?.graceSeconds ?? 0)) * 1000,
     ...running,
     ...ends,
+    ...(checkpointAt === undefined ? {} : { checkpointAt }),
   };
 }

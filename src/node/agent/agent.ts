@@ -113,6 +113,7 @@ async function noteStartTimes(context: StepContext): Promise<void> {
 async function syncOnce(wiring: Wiring, signal: AbortSignal): Promise<number> {
   const { parts, reconciler, shipper } = wiring;
   const identity = await parts.membership.ensure(signal);
+  await noteCheckpoints(wiring);
   const request = syncRequest(wiring, identity.nodeId, parts.facts.current());
   const began = parts.clock.monotonic();
   const answer = await parts.client.sync(request, signal).catch(async (error: unknown) => {
@@ -129,6 +130,14 @@ async function syncOnce(wiring: Wiring, signal: AbortSignal): Promise<number> {
   wiring.lastSuccessMs = now;
   reconciler.look();
   return answer.intervalSeconds * 1000;
+}
+
+/** What the jobs have said of their checkpoints since the last sync; the last word of an ended one counts too. */
+async function noteCheckpoints({ parts, table }: Wiring): Promise<void> {
+  for (const entry of table.entries()) {
+    if (entry.record.checkpoint == null) continue;
+    entry.checkpointAt = (await parts.engine.checkpointAt(entry.containerId)) ?? entry.checkpointAt;
+  }
 }
 
 function syncRequest(wiring: Wiring, nodeId: string, facts: NodeFacts): SyncRequest {
@@ -174,8 +183,9 @@ function takeLimits(table: ReplicaTable, desired: DesiredReplica[]): void {
   for (const wanted of desired) {
     const entry = table.get(containerIdOf(wanted));
     if (!entry) continue;
-    const { timeLimitSeconds, stopGraceSeconds } = wanted.spec;
-    entry.record = { ...entry.record, timeLimitSeconds, stopGraceSeconds };
+    const { timeLimitSeconds, stopGraceSeconds, checkpoint = null } = wanted.spec;
+    entry.record = { ...entry.record, timeLimitSeconds, stopGraceSeconds, checkpoint };
+    entry.checkpointFirst = wanted.checkpointFirst === true;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { DesiredReplica } from "../../shared/wire/index.ts";
-import type { ContainerRequest } from "../engine/index.ts";
+import { CHECKPOINT_FILE, type ContainerRequest } from "../engine/index.ts";
 import { labelsOf } from "./replica-key.ts";
 import { shareEnvironment } from "./share-environment.ts";
 
@@ -14,7 +14,11 @@ export function containerRequest(desired: DesiredReplica, id: string, leaseDeadl
     image: spec.image,
     command: spec.command,
     args: spec.args,
-    env: { ...spec.env, ...shareEnvironment(spec.gpuShare, spec.env) },
+    env: {
+      ...spec.env,
+      ...shareEnvironment(spec.gpuShare, spec.env),
+      ...(spec.checkpoint === undefined ? {} : { BERTH_CHECKPOINT_ACK: CHECKPOINT_FILE }),
+    },
     workdir: spec.workdir,
     user: null,
     hostname: hostnameOf(spec.jobName, desired.rank),
@@ -28,6 +32,7 @@ export function containerRequest(desired: DesiredReplica, id: string, leaseDeadl
     labels: labelsOf(desired),
     leaseDeadlineMs,
     stopSignal: null,
+    checkpoints: spec.checkpoint !== undefined,
   };
 }
 

@@ -16,6 +16,8 @@ export interface LocalReplica {
   graceSeconds: number;
   /** When its time limit strikes; null without limit or before it runs. */
   timeLimitAtMs: number | null;
+  /** When it is to be asked for a checkpoint while it runs; null for never. */
+  checkpointDueMs: number | null;
   /** What the lease guard now enforces; null when unknown (adopted, not renewed yet). */
   leaseDeadlineMs: number | null;
   /** After a failed step: not before this. */
@@ -36,6 +38,7 @@ export type Step =
   | { verb: "abort-start"; containerId: string }
   | { verb: "decline-replica"; desired: DesiredReplica }
   | { verb: "renew-lease"; containerId: string; deadlineMs: number }
+  | { verb: "request-checkpoint"; containerId: string }
   | { verb: "stop-replica"; containerId: string; graceSeconds: number }
   | { verb: "enforce-time-limit"; containerId: string; graceSeconds: number }
   | { verb: "remove-replica"; containerId: string };
@@ -56,7 +59,7 @@ export function inferSteps(view: NodeView): Step[] {
 /** The next boot-time instant at which `inferSteps` may answer differently although nothing happened; null for never. */
 export function nextInstant(view: NodeView): number | null {
   const instants = view.replicas.flatMap((replica) => [
-    ...(replica.phase === "running" && replica.timeLimitAtMs !== null ? [replica.timeLimitAtMs] : []),
+    ...(replica.phase === "running" ? [replica.timeLimitAtMs, replica.checkpointDueMs].filter((instant) => instant !== null) : []),
     replica.retryAtMs,
   ]);
   const future = instants.filter((instant) => instant > view.nowMs);
@@ -79,7 +82,9 @@ function lifecycleStep(view: NodeView, replica: LocalReplica, wish: Wish): Step[
   if (replica.phase === "starting") return [];
   if (wish !== "run") return [{ verb: "stop-replica", containerId, graceSeconds }];
   const late = replica.timeLimitAtMs !== null && view.nowMs >= replica.timeLimitAtMs;
-  return late ? [{ verb: "enforce-time-limit", containerId, graceSeconds }] : [];
+  if (late) return [{ verb: "enforce-time-limit", containerId, graceSeconds }];
+  const due = replica.checkpointDueMs !== null && view.nowMs >= replica.checkpointDueMs;
+  return due ? [{ verb: "request-checkpoint", containerId }] : [];
 }
 
 /**

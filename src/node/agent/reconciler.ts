@@ -9,6 +9,7 @@ import { declineReplica } from "./steps/decline-replica.ts";
 import { enforceTimeLimit } from "./steps/enforce-time-limit.ts";
 import { removeReplica } from "./steps/remove-replica.ts";
 import { renewLease } from "./steps/renew-lease.ts";
+import { requestCheckpoint } from "./steps/request-checkpoint.ts";
 import { startReplica } from "./steps/start-replica.ts";
 import { stopReplica } from "./steps/stop-replica.ts";
 
@@ -76,6 +77,8 @@ async function execute(context: StepContext, step: Step): Promise<void> {
       return abortStart(entryOf(context, step.containerId));
     case "renew-lease":
       return renewLease(context, entryOf(context, step.containerId), step.deadlineMs);
+    case "request-checkpoint":
+      return requestCheckpoint(context, entryOf(context, step.containerId));
     case "stop-replica":
       return stopReplica(context, entryOf(context, step.containerId), step.graceSeconds, "stopped");
     case "enforce-time-limit":
@@ -92,7 +95,7 @@ function entryOf(context: StepContext, containerId: string): ReplicaEntry {
 }
 
 function succeeded(context: StepContext, step: Step, onChange: () => void, look: () => void): void {
-  if (step.verb === "renew-lease" || step.verb === "abort-start") return;
+  if (step.verb === "renew-lease" || step.verb === "abort-start" || step.verb === "request-checkpoint") return;
   const entry = "containerId" in step ? context.table.get(step.containerId) : undefined;
   if (entry) entry.failures = 0;
   context.log.debug({ step: step.verb }, "step done");

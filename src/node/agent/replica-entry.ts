@@ -14,13 +14,19 @@ export interface ReplicaEntry {
   /** What it is doing or what failed last, for people. */
   message: string | null;
   leaseDeadlineMs: number | null;
+  /** When a checkpoint was last asked for while it runs (boot-time milliseconds), by this agent. */
+  checkpointAskedMs: number | null;
+  /** Its newest acknowledged checkpoint, wall clock. */
+  checkpointAt: number | null;
+  /** Its stop may wait for a checkpoint. */
+  checkpointFirst: boolean;
   failures: number;
   retryAtMs: number;
   /** Whether the whole log reached the control plane: its exit is told only then. */
   logs: "open" | "shipped" | "given-up";
 }
 
-type KeptOfSpec = Pick<ReplicaRecord, "gpuUuids" | "gpuShare" | "project" | "timeLimitSeconds" | "stopGraceSeconds">;
+type KeptOfSpec = Pick<ReplicaRecord, "gpuUuids" | "gpuShare" | "project" | "timeLimitSeconds" | "stopGraceSeconds" | "checkpoint">;
 
 export function newRecord(key: ReplicaKey, spec: KeptOfSpec): ReplicaRecord {
   return {
@@ -33,6 +39,8 @@ export function newRecord(key: ReplicaKey, spec: KeptOfSpec): ReplicaRecord {
     ...(spec.project === undefined ? {} : { project: spec.project }),
     timeLimitSeconds: spec.timeLimitSeconds,
     stopGraceSeconds: spec.stopGraceSeconds,
+    checkpoint: spec.checkpoint ?? null,
+    checkpointAsked: null,
     runningSinceMs: null,
     ending: null,
     startFailure: null,
@@ -49,6 +57,9 @@ export function newEntry(containerId: string, record: ReplicaRecord): ReplicaEnt
     startAbort: null,
     message: null,
     leaseDeadlineMs: null,
+    checkpointAskedMs: null,
+    checkpointAt: null,
+    checkpointFirst: false,
     failures: 0,
     retryAtMs: 0,
     logs: "open",

@@ -1,6 +1,6 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ErrorCode, GpuShare } from "../../shared/domain/index.ts";
+import type { CheckpointSpec, ErrorCode, GpuShare } from "../../shared/domain/index.ts";
 import { readJson, removeDurably, writeJsonDurably } from "./durable-json.ts";
 import type { ReplicaKey } from "./replica-key.ts";
 
@@ -21,6 +21,10 @@ export interface ReplicaRecord extends ReplicaKey {
   runningSinceMs: number | null;
   /** Set before the first signal, so an agent that dies in between keeps the cause. `at`: wall clock. */
   ending: { cause: "stopped" | "time-limit"; at: number } | null;
+  /** How it is asked for checkpoints; null (absent in records of older agents) when it writes none. */
+  checkpoint?: CheckpointSpec | null;
+  /** A checkpoint was asked for before its stop: when (boot-time milliseconds), and the newest one until then. */
+  checkpointAsked?: { atMs: number; seen: number | null } | null;
   startFailure: { code: ErrorCode; message: string; at: number } | null;
 }
 

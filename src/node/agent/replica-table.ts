@@ -91,9 +91,22 @@ function localReplica(entry: ReplicaEntry, container: Container | null): LocalRe
     aborting: entry.startAbort?.signal.aborted ?? false,
     graceSeconds: record.stopGraceSeconds,
     timeLimitAtMs: limited ? (record.runningSinceMs ?? 0) + (record.timeLimitSeconds ?? 0) * 1000 : null,
+    checkpointDueMs: checkpointDue(entry),
     leaseDeadlineMs: entry.leaseDeadlineMs,
     retryAtMs: entry.retryAtMs,
   };
+}
+
+/** Every interval, and once a grace before the time limit (as Slurm's --signal); null when none is due ever. */
+function checkpointDue({ record, checkpointAskedMs }: ReplicaEntry): number | null {
+  const { checkpoint, runningSinceMs, timeLimitSeconds } = record;
+  if (checkpoint == null || runningSinceMs === null) return null;
+  const { graceSeconds, intervalSeconds } = checkpoint;
+  const asked = checkpointAskedMs ?? runningSinceMs;
+  const regular = intervalSeconds === null ? Number.POSITIVE_INFINITY : asked + intervalSeconds * 1000;
+  const last = timeLimitSeconds === null ? Number.POSITIVE_INFINITY : runningSinceMs + (timeLimitSeconds - graceSeconds) * 1000;
+  const due = Math.min(regular, last > asked ? last : Number.POSITIVE_INFINITY);
+  return Number.isFinite(due) ? due : null;
 }
 
 /** A container whose record was lost holds all of its GPUs: how much of them it was given, nobody knows. */

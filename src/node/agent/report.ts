@@ -17,7 +17,7 @@ export function reportOf(entry: ReplicaEntry, container: Container | null): Repl
   const startedAt = container?.startedAt ?? null;
   const shipping = phase === "exited" && container !== null && entry.logs === "open";
   if (phase === "running" || shipping) return report(entry, "running", { startedAt });
-  return report(entry, "exited", { ...endOf(entry.record, container?.exit ?? null), startedAt, ...messageOfEnd(entry) });
+  return report(entry, "exited", { ...endOf(entry, container?.exit ?? null), startedAt, ...messageOfEnd(entry) });
 }
 
 type Details = Partial<Pick<ReplicaReport, "message" | "cause" | "exitCode" | "startedAt" | "finishedAt" | "usage">>;
@@ -36,14 +36,31 @@ function report(entry: ReplicaEntry, state: ReplicaReport["state"], details: Det
     finishedAt: details.finishedAt ?? null,
     usage: details.usage ?? null,
     message: message === null ? null : message.slice(0, MESSAGE_CHARACTERS),
+    ...(entry.checkpointAt === null ? {} : { checkpointAt: entry.checkpointAt }),
   };
 }
 
-function endOf(record: ReplicaRecord, exit: ContainerExit | null): Details {
-  if (exit) return { cause: causeOf(record.ending, exit), exitCode: exit.exitCode, finishedAt: exit.finishedAt, usage: exit.usage };
+function endOf(entry: ReplicaEntry, exit: ContainerExit | null): Details {
+  const { record } = entry;
+  if (exit)
+    return {
+      cause: causeOf(record.ending ?? gaveWay(entry), exit),
+      exitCode: exit.exitCode,
+      finishedAt: exit.finishedAt,
+      usage: exit.usage,
+    };
   if (record.startFailure) return { cause: "start-failed", finishedAt: record.startFailure.at };
   if (record.ending) return { cause: record.ending.cause, finishedAt: record.ending.at };
   return { cause: "lost" };
+}
+
+/**
+ * It ended by itself when it was asked for a checkpoint and has acknowledged one: it made room as asked. Without one it had
+ * simply come to its end meanwhile.
+ */
+function gaveWay({ record: { checkpointAsked }, checkpointAt }: ReplicaEntry): ReplicaRecord["ending"] {
+  const acknowledged = checkpointAsked != null && checkpointAt !== null && checkpointAt !== checkpointAsked.seen;
+  return acknowledged ? { cause: "stopped", at: checkpointAt } : null;
 }
 
 function messageOfEnd(entry: ReplicaEntry): Details {

@@ -1,5 +1,6 @@
 import { BerthError } from "../../shared/domain/index.ts";
 import { assembleCore } from "./assemble-core.ts";
+import { readCheckpointTime } from "./checkpoint-file.ts";
 import { toContainer } from "./container-table.ts";
 import type { EngineCore, EngineOptions } from "./engine-core.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
@@ -11,7 +12,7 @@ import { remove } from "./remove.ts";
 import { renewLease } from "./renew-lease.ts";
 import { toResourceUsage } from "./resource-usage.ts";
 import { run } from "./run.ts";
-import { stop } from "./stop.ts";
+import { signalFirstProcess, stop } from "./stop.ts";
 import { slotsInUse } from "./sweep.ts";
 import type { Engine } from "./types.ts";
 import { watch } from "./watch.ts";
@@ -58,6 +59,11 @@ export function createEngine(options: EngineOptions): NodeEngine {
     },
     onChange: listeners.add,
     stop: (id, graceSeconds) => stop(core(), id, graceSeconds),
+    signal: async (id, signal) => {
+      const record = core().table.get(id);
+      return record !== null && signalFirstProcess(core(), record, signal);
+    },
+    checkpointAt: (id) => readCheckpointTime(containerPaths(paths, id).checkpoint),
     renewLease: (id, deadlineMs) => locks.run(id, () => renewLease(core(), id, deadlineMs)),
     remove: (id) => locks.run(id, () => remove(core(), id)),
     readLog: (id, offset) => readLog(containerPaths(paths, id).log, offset),

@@ -1,3 +1,4 @@
+export { CHECKPOINT_FILE } from "./checkpoint-file.ts";
 export { createEngine, type NodeEngine } from "./create-engine.ts";
 export type { EngineOptions } from "./engine-core.ts";
 export { createRunStep, type Step, type StepRunner } from "./run-step.ts";

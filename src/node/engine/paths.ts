@@ -8,6 +8,7 @@ import { join } from "node:path";
  *     container.json                   the record: phase, request, exit (durable)
  *     bundle/{config.json,injection-plan.json}   conmon's sockets appear here too
  *     upper/ work/ rootfs/             the overlay, by the images room
+ *     checkpoint/done                  touched by the job, if it writes checkpoints
  *     etc/{hosts,hostname,resolv.conf} shown inside the container
  *     monitor/{conmon.pid,container.pid,conmon.log,persist/}
  *     log                              k8s-file lines
@@ -64,6 +65,7 @@ export interface ContainerPaths {
   monitor: string;
   log: string;
   etc: string;
+  checkpoint: string;
 }
 
 export function containerPaths(paths: EnginePaths, id: string): ContainerPaths {
@@ -78,5 +80,6 @@ export function containerPaths(paths: EnginePaths, id: string): ContainerPaths {
     monitor: join(dir, "monitor"),
     log: join(dir, "log"),
     etc: join(dir, "etc"),
+    checkpoint: join(dir, "checkpoint"),
   };
 }

@@ -2,8 +2,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { BerthError, isBerthError } from "../../shared/domain/index.ts";
 import type { Image } from "../images/index.ts";
 import { identifyProcess } from "../platform/index.ts";
-import { resolveCwd } from "../runtime/index.ts";
+import { type MountInput, resolveCwd } from "../runtime/index.ts";
 import { checkRequest } from "./check-request.ts";
+import { makeCheckpointFolder } from "./checkpoint-file.ts";
 import { type ContainerRecord, storedRequest } from "./container-record.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { cgroupOf, monitored } from "./monitored.ts";
@@ -80,14 +81,19 @@ async function prepare(
 ): Promise<PreparedContainer> {
   const files = containerPaths(core.paths, request.id);
   await mkdir(files.bundle, { recursive: true, mode: 0o700 });
-  const [rootfs, joined] = await settleAll([
+  const [rootfs, joined, own] = await settleAll([
     gpusAndRootfs(core, request, image),
     joinAndName(core, held, request),
+    ownMounts(request, files.checkpoint),
     mkdir(files.monitor, { mode: 0o700 }),
     lease(core, request),
     writeRecord(core.paths, held.record),
   ]);
-  return { request, image, mounts, ...rootfs, ...joined };
+  return { request, image, mounts: [...mounts, ...own], ...rootfs, ...joined };
+}
+
+async function ownMounts({ checkpoints }: ContainerRequest, folder: string): Promise<MountInput[]> {
+  return checkpoints === true ? [await makeCheckpointFolder(folder)] : [];
 }
 
 /** One after the other: the GPU driver brings a layer of its own to the mount. */

@@ -14,15 +14,15 @@ export async function stop(core: EngineCore, id: string, graceSeconds: number): 
   const record = core.table.get(id);
   if (record === null) throw new BerthError("container_not_found", `no container ${id}`);
   if (record.phase === "exited" || record.phase === "removing") return;
-  if (graceSeconds > 0 && ask(core, record) && (await endsWithin(core, id, graceSeconds * 1000))) return;
+  if (graceSeconds > 0 && signalFirstProcess(core, record, record.stopSignal) && (await endsWithin(core, id, graceSeconds * 1000))) return;
   await core.cgroups.kill(cgroupOf(core.paths, id), KILL_WAIT_MS);
   if (await endsWithin(core, id, KILL_WAIT_MS)) return;
   throw new BerthError("container_stuck", `container ${id} did not end: a process hangs in the kernel`);
 }
 
 /** False when there is nobody to ask. */
-function ask(core: EngineCore, { process, stopSignal }: ContainerRecord): boolean {
-  return process !== null && core.options.native.signalProcess(process.pid, process.startTimeTicks, signalNumber(stopSignal));
+export function signalFirstProcess(core: EngineCore, { process }: ContainerRecord, signal: string): boolean {
+  return process !== null && core.options.native.signalProcess(process.pid, process.startTimeTicks, signalNumber(signal));
 }
 
 async function endsWithin(core: EngineCore, id: string, milliseconds: number): Promise<boolean> {

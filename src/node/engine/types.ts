@@ -25,6 +25,8 @@ export interface ContainerRequest {
   /** Boot-time milliseconds after which the lease guard kills the container; null for none (builds). */
   leaseDeadlineMs: number | null;
   stopSignal: string | null;
+  /** It gets a file at CHECKPOINT_FILE's place to touch; absent: it does not. */
+  checkpoints?: boolean;
 }
 
 export type ContainerState = "created" | "running" | "exited";
@@ -61,6 +63,10 @@ export interface Engine {
   onChange(listener: (container: Container) => void): () => void;
   /** SIGTERM (or the image's STOPSIGNAL), grace, SIGKILL to the whole cgroup. Resolves when it has exited. */
   stop(id: string, graceSeconds: number): Promise<void>;
+  /** Sends a signal ("SIGUSR1") to the first process; false when there is none any more. */
+  signal(id: string, signal: string): Promise<boolean>;
+  /** When the container last said that a checkpoint of it is durable, milliseconds since the Unix epoch; null before. */
+  checkpointAt(id: string): Promise<number | null>;
   /** Moves the lease deadline (boot-time milliseconds). */
   renewLease(id: string, deadlineMs: number): Promise<void>;
   /** Removes an exited container: mount, cgroup, network, files. Missing is fine. */

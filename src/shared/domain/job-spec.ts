@@ -36,6 +36,17 @@ export interface JobSpec {
   minReplicas?: number;
   /** Runs once for each index; absent for a job of its own. */
   array?: ArraySpec;
+  /** How it is asked to save its state; absent when it cannot. */
+  checkpoint?: CheckpointSpec;
+}
+
+/** A signal to the job's first process; it touches the file $BERTH_CHECKPOINT_ACK when its checkpoint is durable. */
+export interface CheckpointSpec {
+  signal: string;
+  /** Seconds it may take before SIGTERM follows, when it must make room. */
+  graceSeconds: number;
+  /** Seconds between two requests while it runs; null asks only before it must stop. */
+  intervalSeconds: number | null;
 }
 
 export interface ArraySpec {

@@ -62,6 +62,8 @@ export interface ReplicaStatus {
   usage: ResourceUsage | null;
   /** Absent unless the machine is to blame for its end. */
   hardware?: HardwareVerdict;
+  /** Its newest acknowledged checkpoint, milliseconds since the Unix epoch; absent without any. */
+  checkpointAt?: number;
 }
 
 /** One run of a job. A report with another epoch than the row's is refused. */
@@ -129,6 +131,8 @@ export interface Job {
   preemptions?: number;
   /** Milliseconds its earlier attempts ran in all; absent without any. */
   serviceMs?: number;
+  /** The newest checkpoint of its earlier attempts; absent without any. */
+  checkpointAt?: number;
   attempt: Attempt | null;
   /** Hardware that failed it: its next attempts keep away while another place could run it. Absent without any. */
   avoid?: AvoidedHardware[];
@@ -146,6 +150,15 @@ export interface Job {
 /** What people call it: "81", and a task of array 81 "81_3", as in Slurm. */
 export function nameOfJobId({ id, task }: Pick<Job, "id" | "task">): string {
   return task === undefined ? id : `${task.arrayId}_${task.index}`;
+}
+
+/**
+ * What the attempt has saved: of a gang the oldest of its replicas' newest checkpoints, without those that never write one
+ * (often rank 0 alone does). Undefined without any.
+ */
+export function lastCheckpoint(attempt: Attempt): number | undefined {
+  const times = attempt.replicas.flatMap(({ checkpointAt }) => checkpointAt ?? []);
+  return times.length === 0 ? undefined : Math.min(...times);
 }
 
 const TERMINAL_STATES = ["succeeded", "failed", "cancelled"] as const satisfies JobState[];

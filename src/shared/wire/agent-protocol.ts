@@ -113,6 +113,8 @@ export const ReplicaReportSchema = Type.Object({
   startedAt: nullable(Milliseconds),
   finishedAt: nullable(Milliseconds),
   usage: nullable(UsageSchema),
+  /** Wall clock of its newest acknowledged checkpoint; absent without any. */
+  checkpointAt: Type.Optional(Milliseconds),
 });
 export type ReplicaReport = Static<typeof ReplicaReportSchema>;
 
@@ -172,6 +174,8 @@ export const ReplicaSpecSchema = Type.Object({
   stopGraceSeconds: Type.Number(),
   mounts: Type.Array(AgentMountSchema),
   network: Type.Union([Type.Literal("bridge"), Type.Literal("host"), Type.Literal("none")]),
+  /** Absent when it writes none. */
+  checkpoint: Type.Optional(Type.Object({ signal: Type.String(), graceSeconds: Type.Number(), intervalSeconds: nullable(Type.Number()) })),
 });
 export type ReplicaSpec = Static<typeof ReplicaSpecSchema>;
 
@@ -182,6 +186,8 @@ export const DesiredReplicaSchema = Type.Object({
   rank: Type.Integer({ minimum: 0 }),
   /** "stop": SIGTERM, grace, SIGKILL, then report `exited`. */
   action: Type.Union([Type.Literal("run"), Type.Literal("stop")]),
+  /** With "stop": its checkpoint is asked for first, and waited for within its grace. */
+  checkpointFirst: Type.Optional(Type.Boolean()),
   spec: ReplicaSpecSchema,
 });
 export type DesiredReplica = Static<typeof DesiredReplicaSchema>;

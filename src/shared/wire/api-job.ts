@@ -58,6 +58,12 @@ const ResolvedSpecSchema = Type.Object(
     array: Type.Optional(
       Type.Object({ indexes: Type.String(), limit: nullable(Type.Integer()) }, { description: "runs once for each index" }),
     ),
+    checkpoint: Type.Optional(
+      Type.Object(
+        { signal: Type.String(), graceSeconds: Type.Number(), intervalSeconds: nullable(Type.Number()) },
+        { description: "how it is asked to save its state" },
+      ),
+    ),
     minReplicas: Type.Optional(Type.Integer({ description: "an elastic job starts with replicas, or as few as these" })),
     placement: Type.Optional(
       Type.Object({
@@ -90,6 +96,7 @@ const ReplicaStatusSchema = Type.Object({
   startedAt: nullable(Milliseconds),
   finishedAt: nullable(Milliseconds),
   usage: nullable(UsageSchema),
+  checkpointAt: Type.Optional(Type.Number({ description: "its newest acknowledged checkpoint, milliseconds since the Unix epoch" })),
   hardware: Type.Optional(
     Type.Object({ gpuUuid: nullable(Type.String()), why: Type.String() }, { description: "the machine is to blame for its end" }),
   ),
@@ -127,6 +134,7 @@ export const JobSchema = Type.Object(
     retriesUsed: Type.Integer(),
     preemptions: Type.Optional(Type.Integer({ description: "times it had to make room for another job" })),
     serviceMs: Type.Optional(Type.Number({ description: "milliseconds its earlier attempts ran in all" })),
+    checkpointAt: Type.Optional(Type.Number({ description: "the newest checkpoint of its earlier attempts" })),
     attempt: nullable(AttemptSchema),
     avoid: Type.Optional(
       Type.Array(Type.Object({ nodeId: Type.String(), gpuUuid: nullable(Type.String()), why: Type.String(), at: Milliseconds }), {

@@ -34,6 +34,9 @@ export const NodePatchSchema = Type.Object(
     ),
     addTaints: Type.Optional(Type.Array(TaintSchema, { maxItems: 32 })),
     removeTaints: Type.Optional(Type.Array(LabelKey, { maxItems: 32, description: "keys" })),
+    evict: Type.Optional(
+      Type.Boolean({ description: "with draining: what runs here makes room now, after a checkpoint, and keeps its place in the queue" }),
+    ),
     release: Type.Optional(
       Type.Boolean({ description: "ends the quarantine of the node and its GPUs, and forgets what they are charged with" }),
     ),

@@ -21,6 +21,7 @@ const Versions = (example: string) =>
     maxLength: 100,
     description: `${example}; several conditions by commas; a bare version is >=`,
   });
+const CHECKPOINT_SIGNALS = ["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT"] as const;
 const Argument = Type.String({ maxLength: LIMITS.argumentBytes });
 
 export const ResourcesSchema = Type.Object(
@@ -129,6 +130,25 @@ export const JobSpecSchema = Type.Object(
       Type.Union([Type.String({ maxLength: LIMITS.argumentBytes }), Type.Integer({ minimum: 0 })], {
         description: "one task for each index: 0-99, 1,5,10-20, 0-99:2; %10 after it runs at most 10 at a time",
       }),
+    ),
+    checkpoint: Type.Optional(
+      Type.Object(
+        {
+          signal: Type.Optional(
+            Type.Union(
+              CHECKPOINT_SIGNALS.map((signal) => Type.Literal(signal)),
+              { default: "SIGUSR1" },
+            ),
+          ),
+          grace: Type.Optional(Duration),
+          interval: Type.Optional(Duration),
+        },
+        {
+          ...closed,
+          description:
+            "a signal asks for a checkpoint: grace (default 5m) before the job must make room, and every interval; it touches $BERTH_CHECKPOINT_ACK when done",
+        },
+      ),
     ),
     priority: Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000, default: 0 })),
     project: Type.Optional(Label),

@@ -16,6 +16,7 @@ import { gpuWishes, resolvePlacement, resolveReplicas } from "./resolve-placemen
 const DEFAULT_CPU_MILLIS = 1000;
 const DEFAULT_MEMORY_BYTES = 1024 ** 3;
 const DEFAULT_STOP_GRACE_SECONDS = 30;
+const DEFAULT_CHECKPOINT_GRACE_SECONDS = 300;
 
 /**
  * Reads the units and fills in the defaults of a spec that already fits `JobSpecSchema`.
@@ -44,8 +45,18 @@ export function resolveJobSpec(input: JobSpecInput): JobSpec {
     labels: { ...input.labels },
     ...elastic,
     ...resolveArray(input.array),
+    ...resolveCheckpoint(input.checkpoint),
     ...resolvePlacement(input, (disk) => bytes("/resources/disk", disk, 1)),
   };
+}
+
+function resolveCheckpoint(asked: JobSpecInput["checkpoint"]): Pick<JobSpec, "checkpoint"> {
+  if (asked === undefined) return {};
+  const { signal = "SIGUSR1", grace, interval } = asked;
+  const graceSeconds =
+    grace === undefined ? DEFAULT_CHECKPOINT_GRACE_SECONDS : duration("/checkpoint/grace", grace, 1, LIMITS.stopGraceSeconds);
+  const intervalSeconds = interval === undefined ? null : duration("/checkpoint/interval", interval, 1, LIMITS.durationSeconds);
+  return { checkpoint: { signal, graceSeconds, intervalSeconds } };
 }
 
 function resolveResources(input: JobSpecInput): ResourceRequest {

@@ -18,6 +18,7 @@ function local(key: { jobId?: string; epoch?: number; rank?: number }, change: P
     aborting: false,
     graceSeconds: 30,
     timeLimitAtMs: null,
+    checkpointDueMs: null,
     leaseDeadlineMs: NOW + 60_000,
     retryAtMs: 0,
     ...change,

@@ -27,7 +27,7 @@ test("a single replica meets itself on the loopback address", async () => {
   });
   expect(replica?.spec.env).toEqual({
     ...{ SEED: "1", RANK: "0", WORLD_SIZE: "1", LOCAL_RANK: "0", MASTER_ADDR: "127.0.0.1", MASTER_PORT: expect.stringMatching(/^2\d{4}$/) },
-    ...{ BERTH_JOB_ID: "1", BERTH_JOB_NAME: "solo", BERTH_EPOCH: "1" },
+    ...{ BERTH_JOB_ID: "1", BERTH_JOB_NAME: "solo", BERTH_EPOCH: "1", BERTH_RESTART_COUNT: "0" },
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { applyChange, createMemoryStores, createScheduleLoop, desiredFor } from "../../../src/control/jobs/index.ts";
+import { applyChange, createMemoryStores, createScheduleLoop, desiredFor, evictJobs } from "../../../src/control/jobs/index.ts";
+import { snapshotOf } from "../../../src/control/jobs/snapshot-of.ts";
 import { decide } from "../../../src/control/scheduler/index.ts";
 import { type Job, type JobSpec, systemClock } from "../../../src/shared/domain/index.ts";
 import { factsOf, specOf } from "../../support/control-samples.ts";
@@ -173,4 +174,58 @@ test("what projects hold is counted as they use it", async () => {
   const usages = await stores.projects.usages();
   expect(usages.get("guest")?.value).toBeCloseTo(1, 1);
   expect(usages.get("owner")?.value).toBe(0);
+});
+
+describe("a job that acknowledges checkpoints", () => {
+  const spec = { checkpoint: { signal: "SIGUSR1", graceSeconds: 300, intervalSeconds: null } };
+  const told = (job: Job, checkpointAt: number) => ({
+    ...{ jobId: job.id, epoch: job.epoch, rank: 0, state: "running" as const, message: null, cause: null },
+    ...{ exitCode: null, startedAt: T, finishedAt: null, usage: null, checkpointAt },
+  });
+
+  test("is a cheap victim, is asked first when it must stop, and still knows its checkpoint when it waits again", async () => {
+    const { stores, submit, pass, report, get } = await smallCluster();
+    const guest = await submit("guest", spec);
+    await pass();
+    await report(guest, "running");
+    const saved = async (at: number) =>
+      applyChange(stores.jobs, guest, { type: "replica-report", nodeId: "a", report: told(await get(guest), at) }, T + 20 * MINUTE);
+    await saved(T + 5 * MINUTE);
+    const later = await saved(T + 4 * MINUTE);
+    expect(later.attempt?.replicas[0]?.checkpointAt).toBe(T + 5 * MINUTE);
+    expect(snapshotOf([], { pending: [], active: [later] }).active[0]).toMatchObject({
+      checkpointAt: T + 5 * MINUTE,
+      stopGraceMs: 330_000,
+    });
+    expect((await saved(T + 999 * MINUTE)).attempt?.replicas[0]?.checkpointAt).toBe(T + 20 * MINUTE);
+    await submit("owner");
+    await pass(11);
+    const [stopping] = desiredFor({ id: "a", state: "ready" }, [await get(guest)]);
+    expect(stopping).toMatchObject({ action: "stop", checkpointFirst: true, spec: { checkpoint: spec.checkpoint } });
+    await report(guest, "exited", 143);
+    const waiting = await get(guest);
+    expect(waiting).toMatchObject({ state: "pending", attempt: null, checkpointAt: T + 20 * MINUTE });
+  });
+
+  test("is not asked when its user cancels it, and counts its restarts", async () => {
+    const { stores, submit, pass, report, get } = await smallCluster();
+    const job = await submit("guest", { ...spec, retries: 1 });
+    await pass();
+    await report(job, "exited", 1);
+    await pass();
+    const [second] = desiredFor({ id: "a", state: "ready" }, [await get(job)]);
+    expect(second?.spec.env).toMatchObject({ BERTH_EPOCH: "2", BERTH_RESTART_COUNT: "1" });
+    await applyChange(stores.jobs, job, { type: "cancel-requested", by: "ada" }, T);
+    expect(desiredFor({ id: "a", state: "ready" }, [await get(job)])[0]).not.toHaveProperty("checkpointFirst");
+  });
+
+  test("makes room when its node is emptied for maintenance", async () => {
+    const { stores, submit, pass, report, get } = await smallCluster();
+    const job = await submit("guest", spec);
+    await pass();
+    await report(job, "running");
+    expect((await evictJobs(stores.jobs, "a", "node a is drained", T)).map(({ id }) => id)).toEqual([job]);
+    expect(await get(job)).toMatchObject({ state: "stopping", attempt: { stopReason: "preempted" } });
+    expect(await evictJobs(stores.jobs, "a", "node a is drained", T)).toEqual([]);
+  });
 });

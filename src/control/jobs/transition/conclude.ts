@@ -1,4 +1,4 @@
-import type { Attempt, Job, Outcome, ReplicaStatus } from "../../../shared/domain/index.ts";
+import { type Attempt, type Job, lastCheckpoint, type Outcome, type ReplicaStatus } from "../../../shared/domain/index.ts";
 import { type HistoryLine, nextRow, type Transition } from "../job-change.ts";
 import { describeEnd } from "./describe-end.ts";
 import { avoidedAfter } from "./hardware-fault.ts";
@@ -28,7 +28,15 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
   const avoid = avoidedAfter(job, attempt, now);
   const blamed = avoid.length === 0 ? {} : { avoid };
   const end = (state: "succeeded" | "failed" | "cancelled", outcome: Outcome): Transition => ({
-    job: nextRow(job, { state, attempt, outcome, startedAt: attempt.startedAt, finishedAt: endOf(attempt, now), ...blamed }),
+    job: nextRow(job, {
+      state,
+      attempt,
+      outcome,
+      startedAt: attempt.startedAt,
+      finishedAt: endOf(attempt, now),
+      ...savedBy(attempt),
+      ...blamed,
+    }),
     history: [...history, { type: state, message: outcome.message }],
   });
 
@@ -44,11 +52,11 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
   const hardware = attempt.replicas.find((replica) => replica.hardware !== undefined);
   if (wasInterrupted(attempt) || hardware !== undefined) {
     const interruptions = job.epoch - job.retriesUsed - (job.preemptions ?? 0);
-    if (interruptions < MOST_INTERRUPTIONS) return requeue(job, 0, `queued again, not charged: ${text}`, history, now, blamed);
+    if (interruptions < MOST_INTERRUPTIONS) return requeue(job, attempt, 0, `queued again, not charged: ${text}`, history, now, blamed);
     return end("failed", { ...failed, message: `lost its place ${interruptions} times; the last time it ${text}` });
   }
   if (decisive !== undefined && mayRetry(job, decisive)) {
-    return requeue(job, 1, `retry ${job.retriesUsed + 1} of ${job.spec.retries}: ${text}`, history, now);
+    return requeue(job, attempt, 1, `retry ${job.retriesUsed + 1} of ${job.spec.retries}: ${text}`, history, now);
   }
   return end("failed", failed);
 }
@@ -60,6 +68,7 @@ function giveWay(job: Job, attempt: Attempt, history: HistoryLine[], now: number
     attempt: null,
     startedAt: null,
     preemptions: (job.preemptions ?? 0) + 1,
+    ...savedBy(attempt),
     serviceMs: (job.serviceMs ?? 0) + (attempt.startedAt === null ? 0 : Math.max(0, endOf(attempt, now) - attempt.startedAt)),
     pendingReason: "made room for another job; waiting for the scheduler",
   };
@@ -83,7 +92,15 @@ function mayRetry(job: Job, decisive: ReplicaStatus): boolean {
 }
 
 /** The last attempt is kept in the history only: the row of a pending job holds nothing. */
-function requeue(job: Job, charge: 0 | 1, why: string, history: HistoryLine[], now: number, blamed: Pick<Job, "avoid"> = {}): Transition {
+function requeue(
+  job: Job,
+  attempt: Attempt,
+  charge: 0 | 1,
+  why: string,
+  history: HistoryLine[],
+  now: number,
+  blamed: Pick<Job, "avoid"> = {},
+): Transition {
   const retriesUsed = job.retriesUsed + charge;
   const pending = {
     state: "pending" as const,
@@ -91,10 +108,16 @@ function requeue(job: Job, charge: 0 | 1, why: string, history: HistoryLine[], n
     startedAt: null,
     queuedAt: now,
     retriesUsed,
+    ...savedBy(attempt),
     ...blamed,
     pendingReason: "waiting for the scheduler",
   };
   return { job: nextRow(job, pending), history: [...history, { type: charge === 0 ? "requeued" : "retrying", message: why }] };
+}
+
+function savedBy(attempt: Attempt): Pick<Job, "checkpointAt"> {
+  const checkpointAt = lastCheckpoint(attempt);
+  return checkpointAt === undefined ? {} : { checkpointAt };
 }
 
 function endOf(attempt: Attempt, now: number): number {

@@ -30,7 +30,7 @@ export function report(job: Job, nodeId: string, told: ReplicaReport, now: numbe
   const replicas = attempt.replicas.map((replica) => (replica.rank === told.rank ? after : replica));
   const failed = after.state === "exited" && !succeeded(after);
   const stopReason = attempt.stopReason ?? (failed ? "replica-failed" : null);
-  return settle(job, { ...attempt, replicas, stopReason }, endLine(job, after, nodeId), now);
+  return settle(job, { ...attempt, replicas, stopReason }, [...checkpointLine(job, before, after), ...endLine(job, after, nodeId)], now);
 }
 
 function currentAttempt(job: Job, told: ReplicaReport): Attempt {
@@ -58,7 +58,21 @@ function merge(before: ReplicaStatus, told: ReplicaReport, now: number): Replica
     startedAt: told.startedAt ?? before.startedAt,
     finishedAt: ended ? (told.finishedAt ?? now) : null,
     usage: ended ? told.usage : null,
+    ...checkpointOf(before, told, now),
   };
+}
+
+/** Clocks differ: a checkpoint of the future would make the job look as if it had nothing to lose for ever. */
+function checkpointOf(before: ReplicaStatus, told: ReplicaReport, now: number): Pick<ReplicaStatus, "checkpointAt"> {
+  const times = [before.checkpointAt, told.checkpointAt === undefined ? undefined : Math.min(told.checkpointAt, now)];
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? {} : { checkpointAt: Math.max(...known) };
+}
+
+/** Only the one that others wait for: those along the way would bury the job's own story. */
+function checkpointLine(job: Job, before: ReplicaStatus, after: ReplicaStatus): HistoryLine[] {
+  if (job.state !== "stopping" || after.checkpointAt === before.checkpointAt) return [];
+  return [{ type: "checkpoint", message: `rank ${after.rank} has acknowledged its checkpoint` }];
 }
 
 function endLine(job: Job, replica: ReplicaStatus, nodeId: string): HistoryLine[] {

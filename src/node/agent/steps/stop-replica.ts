@@ -1,9 +1,11 @@
 import type { ReplicaEntry } from "../replica-entry.ts";
 import type { StepContext } from "./context.ts";
+import { awaitCheckpoint } from "./request-checkpoint.ts";
 
 /**
- * SIGTERM, grace, SIGKILL. Why is on disk before the first signal, so that an agent that dies in between
- * (and the next one, which stops it again) still tells the true cause.
+ * A checkpoint, when the control plane wants it first; then SIGTERM, grace, SIGKILL. Why is on disk before SIGTERM, so that an
+ * agent that dies in between (and the next one, which stops it again) still tells the true cause. What ends by itself while its
+ * checkpoint is waited for has its own cause, see report.ts.
  */
 export async function stopReplica(
   context: StepContext,
@@ -13,6 +15,8 @@ export async function stopReplica(
 ): Promise<void> {
   entry.activity = "stop";
   try {
+    if (cause === "stopped") await awaitCheckpoint(context, entry);
+    if (context.engine.get(entry.containerId)?.state === "exited") return;
     if (entry.record.ending === null) await context.table.update(entry, { ending: { cause, at: context.clock.now() } });
     entry.message = cause === "time-limit" ? `time limit of ${entry.record.timeLimitSeconds} s reached` : "stopping";
     await context.engine.stop(entry.containerId, graceSeconds);
