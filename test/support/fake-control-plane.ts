@@ -2,12 +2,13 @@ import { randomUUID } from "node:crypto";
 import { PassThrough } from "node:stream";
 import Fastify, { type FastifyInstance } from "fastify";
 import { BerthError } from "../../src/shared/domain/index.ts";
-import type { DesiredReplica, ReplicaReport, SyncRequest } from "../../src/shared/wire/index.ts";
+import type { DesiredReplica, DiagnosticRequest, ReplicaReport, SyncRequest } from "../../src/shared/wire/index.ts";
 
 /** The control plane's half of agent-protocol.ts, in memory, over a real socket. Restartable on the same port. */
 export interface FakeControlPlane {
   readonly url: string;
   desired: DesiredReplica[];
+  diagnose: DiagnosticRequest[];
   leaseSeconds: number;
   intervalSeconds: number;
   readonly syncs: SyncRequest[];
@@ -40,6 +41,7 @@ export async function createFakeControlPlane(): Promise<FakeControlPlane> {
       return `http://127.0.0.1:${port}`;
     },
     desired: [],
+    diagnose: [],
     leaseSeconds: 60,
     intervalSeconds: 0.2,
     syncs: [],
@@ -94,8 +96,8 @@ function serve(plane: FakeControlPlane, streams: Set<PassThrough>): FastifyInsta
   app.post<{ Body: SyncRequest }>("/agent/v1/sync", async (request) => {
     await plane.beforeSync();
     plane.syncs.push(request.body);
-    const { leaseSeconds, intervalSeconds, desired } = plane;
-    return { echo: request.body.sentAt, leaseSeconds, intervalSeconds, desired };
+    const { leaseSeconds, intervalSeconds, desired, diagnose } = plane;
+    return { echo: request.body.sentAt, leaseSeconds, intervalSeconds, desired, diagnose };
   });
   app.get("/agent/v1/wake", (_request, reply) => {
     const stream = new PassThrough();

@@ -16,6 +16,8 @@ export interface TestAgent {
   readonly dataDir: string;
   /** What unpacking waits for. */
   unpack: ImageStore["unpack"];
+  /** What its diagnostics say. */
+  diagnose: (gpuUuid: string | null, signal: AbortSignal) => Promise<string | null>;
   start(engine: FakeEngine): void;
   /** As after SIGTERM. */
   stop(): Promise<void>;
@@ -50,6 +52,7 @@ export async function createTestAgent(url: string, options: { token?: string | n
   const agent: TestAgent = {
     dataDir,
     unpack: async () => {},
+    diagnose: async () => null,
     start(engine) {
       const abort = new AbortController();
       running = { abort, done: run(agent, engine, url, token, abort.signal) };
@@ -107,6 +110,7 @@ async function run(agent: TestAgent, engine: FakeEngine, url: string, token: str
       address: "127.0.0.1",
       clock,
       random: Math.random,
+      diagnose: (gpuUuid, aborted) => agent.diagnose(gpuUuid, aborted),
       log,
     },
     signal,

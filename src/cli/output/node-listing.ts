@@ -1,4 +1,4 @@
-import { formatBytes, type Gpu, gpuCountText, migPart, WHOLE_GPU_MILLIS } from "../../shared/domain/index.ts";
+import { formatBytes, type Gpu, gpuCountText, migPart, quarantineText, WHOLE_GPU_MILLIS } from "../../shared/domain/index.ts";
 import type { NodeView } from "../client/api-client.ts";
 import type { Listing } from "./formats.ts";
 import { migText } from "./gpu-listing.ts";
@@ -130,5 +130,5 @@ export function gpuListing(node: NodeView): Listing<Gpu> {
 
 function quarantined({ controls }: NodeView, gpu: Gpu) {
   const found = controls?.quarantines.find(({ gpuUuid }) => gpuUuid === gpu.uuid || gpuUuid === null);
-  return found === undefined ? null : { text: `quarantined: ${found.reason}`, style: "red" as const };
+  return found === undefined ? null : { text: quarantineText(found), style: "red" as const };
 }

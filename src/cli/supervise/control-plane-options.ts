@@ -1,10 +1,12 @@
 import { type Command, Option } from "commander";
-import { positiveInteger } from "../submit/option-values.ts";
+import { parseDurationSeconds } from "../../shared/domain/index.ts";
+import { duration, positiveInteger } from "../submit/option-values.ts";
 
 /** What an operator may say of the scheduling, to `berth up` and `berth control-plane` alike. */
 export interface ControlPlaneOptions {
   queueing?: "fair" | "service";
   maxArrayTasks?: number;
+  diagnoseAfter?: string;
 }
 
 export function withControlPlaneOptions(command: Command): Command {
@@ -15,19 +17,25 @@ export function withControlPlaneOptions(command: Command): Command {
         "service",
       ]),
     )
-    .option("--max-array-tasks <n>", "most tasks that one array may have (default: 100000)", positiveInteger);
+    .option("--max-array-tasks <n>", "most tasks that one array may have (default: 100000)", positiveInteger)
+    .option("--diagnose-after <duration>", "look at a quarantined GPU after this long (default: 10m); 0 never", duration);
 }
 
 /** The options as `berth up` hands them to its control plane. */
-export function controlPlaneArguments({ queueing, maxArrayTasks }: ControlPlaneOptions): string[] {
+export function controlPlaneArguments({ queueing, maxArrayTasks, diagnoseAfter }: ControlPlaneOptions): string[] {
   const all: [string, string | number | undefined][] = [
     ["--queueing", queueing],
     ["--max-array-tasks", maxArrayTasks],
+    ["--diagnose-after", diagnoseAfter],
   ];
   return all.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
 }
 
 /** The options as the control plane takes them. */
-export function schedulingOptions({ queueing, maxArrayTasks }: ControlPlaneOptions) {
-  return { ...(queueing === undefined ? {} : { queueing }), ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }) };
+export function schedulingOptions({ queueing, maxArrayTasks, diagnoseAfter }: ControlPlaneOptions) {
+  return {
+    ...(queueing === undefined ? {} : { queueing }),
+    ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
+    ...(diagnoseAfter === undefined ? {} : { diagnoseAfterSeconds: parseDurationSeconds(diagnoseAfter) }),
+  };
 }

@@ -25,6 +25,7 @@ interface Options {
   cdiDir?: string;
   label?: string[];
   trustPolicy?: string;
+  diagnostic?: string;
   metricsListen?: string;
   registryListen?: string;
   runtime: "auto" | "crun" | "runc";
@@ -58,6 +59,7 @@ export function agentVerb(io: CliIo): Command {
     .addOption(allowGpuDeviceOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
     .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
+    .option("--diagnostic <program>", "your own check of a quarantined GPU (BERTH_GPU_UUIDS): 0 gives it back")
     .option("--trust-policy <file>", "which images may be pulled and run (default: trust.json in the data dir; docs/images.md)")
     .option("--metrics-listen <host:port>", "serve metrics here")
     .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here (docs/registry.md)")
@@ -99,6 +101,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     ...(options.trustPolicy === undefined ? {} : { trustPolicy: resolve(options.trustPolicy) }),
     metricsListen: options.metricsListen ?? null,
     registryListen: options.registryListen ?? null,
+    ...(options.diagnostic === undefined ? {} : { diagnostic: resolve(options.diagnostic) }),
     runtime: options.runtime,
     logLevel: options.logLevel,
   };

@@ -33,6 +33,7 @@ interface Options extends ControlPlaneOptions, TlsOptions {
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
   cdiDir?: string;
+  diagnostic?: string;
   label?: string[];
   trustPolicy?: string;
   detach?: boolean;
@@ -58,6 +59,7 @@ export function upVerb(io: CliIo): Command {
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
+    .option("--diagnostic <program>", "your own check of a quarantined GPU (BERTH_GPU_UUIDS): 0 gives it back")
     .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
     .option("-d, --detach", "go to the background when everything is ready")
     .addOption(new Option("--report-to-parent").hideHelp())
@@ -154,6 +156,7 @@ function agentArguments(options: Options): string[] {
     ["--simulate-gpus", options.simulateGpus],
     ["--driver-root", options.driverRoot],
     ["--cdi-dir", options.cdiDir],
+    ["--diagnostic", options.diagnostic === undefined ? undefined : resolve(options.diagnostic)],
     ["--trust-policy", options.trustPolicy === undefined ? undefined : resolve(options.trustPolicy)],
     ["--metrics-listen", options.metricsListen],
     ["--registry-listen", options.registryListen],

@@ -19,12 +19,21 @@ import { createWakeStreams, type WakeStreams } from "./streams/wake-streams.ts";
 import { shownCertificate } from "./tls/client-certificate.ts";
 import { type CaFiles, type ClusterCa, createClusterCa } from "./tls/cluster-ca.ts";
 
+/** What an operator may say of the scheduling. */
+export interface SchedulingPolicy {
+  /** Default: fair. */
+  queueing?: "fair" | "service";
+  /** Default: LIMITS.arrayTasks. */
+  maxArrayTasks?: number;
+  /** Default: DEFAULTS.diagnoseAfter. */
+  diagnoseAfterSeconds?: number;
+}
+
 export interface WingOptions {
   dataDir: string;
   leaseSeconds?: number;
   joinTokenFile?: string;
-  queueing?: "fair" | "service";
-  maxArrayTasks?: number;
+  policy: SchedulingPolicy;
   /** Clients reach it by TLS. */
   secure: boolean;
   caFiles: CaFiles | null;
@@ -47,7 +56,8 @@ export interface Wing {
 }
 
 export async function composeWing(options: WingOptions): Promise<Wing> {
-  const { dataDir, leaseSeconds, joinTokenFile, queueing, maxArrayTasks, logger, stopping } = options;
+  const { dataDir, leaseSeconds, joinTokenFile, policy, logger, stopping } = options;
+  const { queueing, maxArrayTasks, diagnoseAfterSeconds } = policy;
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -92,6 +102,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     clock,
     wakeScheduler: (reason) => void hints.wakeScheduler(reason),
     nudgeNode: (nodeId) => void hints.nudgeNode(nodeId),
+    ...(diagnoseAfterSeconds === undefined ? {} : { diagnoseAfterSeconds }),
     ...lease,
   });
   const logs = createLogStore({ root: join(dataDir, "logs"), logger, onStored: (bytes) => metrics.logBytes.inc(bytes) });

@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { errorText, systemClock } from "../../shared/domain/index.ts";
 import { createLogger, type Logger } from "../../shared/observe/index.ts";
 import { createQueues, type Queues } from "../queue/index.ts";
-import { composeWing, type Wing } from "./compose.ts";
+import { composeWing, type SchedulingPolicy, type Wing } from "./compose.ts";
 import { listenLocal, listenTcp, parseListen } from "./listeners.ts";
 import { parseRedisAddress, reachRedis } from "./reach-redis.ts";
 import type { CaFiles } from "./tls/cluster-ca.ts";
 import { listenSecure } from "./tls/listen-secure.ts";
 import { isLoopback } from "./tls/server-names.ts";
 
-export interface ControlPlaneOptions {
+export interface ControlPlaneOptions extends SchedulingPolicy {
   /** /var/lib/berth */
   dataDir: string;
   /** /run/berth: api.sock appears here. */
@@ -33,10 +33,6 @@ export interface ControlPlaneOptions {
   caFiles?: CaFiles;
   /** How long the certificates of nodes are valid, milliseconds. */
   nodeCertificateMs?: number;
-  /** Default: fair. */
-  queueing?: "fair" | "service";
-  /** Default: LIMITS.arrayTasks. */
-  maxArrayTasks?: number;
   /** The Redis is our own child: its settings must be right. */
   embedded: boolean;
   logger?: Logger;
@@ -58,8 +54,6 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const logger = options.logger ?? createLogger({ name: "control-plane" });
   const redis = parseRedisAddress(options.redis);
   const listen = parseListen(options.listen);
-  const { queueing, maxArrayTasks } = options;
-  const policy = { ...(queueing === undefined ? {} : { queueing }), ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }) };
   const failed = new AbortController();
   const stopping = AbortSignal.any([signal, failed.signal]);
   const lease = options.leaseSeconds === undefined ? {} : { leaseSeconds: options.leaseSeconds };
@@ -67,7 +61,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   const secure = servesTls(options.tls ?? "auto", listen.host);
   const lifetime = options.nodeCertificateMs === undefined ? {} : { nodeCertificateMs: options.nodeCertificateMs };
   const certified = { secure, caFiles: options.caFiles ?? null, ...lifetime };
-  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...certified, ...lease, ...preset, ...policy });
+  const wing = await composeWing({ dataDir: options.dataDir, logger, stopping, ...certified, ...lease, ...preset, policy: options });
   let localServer: Server | null = null;
   let secureServer: Server | null = null;
   let queues: Queues | null = null;

@@ -10,4 +10,6 @@ export const DEFAULTS = {
   pass: 2,
   /** Between an agent's syncs when nothing happens. */
   sync: 3,
+  /** Before a quarantined GPU is looked at for the first time. */
+  diagnoseAfter: 600,
 } as const;

@@ -9,6 +9,7 @@ export function patchControls(controls: NodeControls, patch: NodePatch): NodeCon
   const set = Object.entries(labels).filter((entry): entry is [string, string] => entry[1] !== null);
   const kept = Object.entries(controls.labels).filter(([key]) => !Object.hasOwn(labels, key));
   const charges = patch.release === true || controls.charges === undefined ? {} : { charges: controls.charges };
+  const releases = patch.release === true || controls.releases === undefined ? {} : { releases: controls.releases };
   const gone = new Set([...removeTaints, ...addTaints.map(({ key }) => key)]);
   return {
     cordoned: patch.cordoned ?? (patch.draining === false ? false : controls.cordoned),
@@ -17,5 +18,6 @@ export function patchControls(controls: NodeControls, patch: NodePatch): NodeCon
     taints: [...controls.taints.filter(({ key }) => !gone.has(key)), ...addTaints.filter(({ key }) => !removeTaints.includes(key))],
     quarantines: patch.release === true ? [] : controls.quarantines,
     ...charges,
+    ...releases,
   };
 }

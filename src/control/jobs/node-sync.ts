@@ -1,12 +1,14 @@
-import { BerthError, type Clock, type Job } from "../../shared/domain/index.ts";
+import { BerthError, type Clock, type Job, type NodeRecord } from "../../shared/domain/index.ts";
 import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type SyncRequest, type SyncResponse } from "../../shared/wire/index.ts";
 import { applyReports, type ChangedJob, endedSomething, tryChange } from "./apply-reports.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { desiredFor } from "./desired-replicas.ts";
+import { applyDiagnostic, dueDiagnostics } from "./diagnostics.ts";
 import { chargeNodes } from "./failure-ledger.ts";
 import { nodesOf } from "./job-indexes.ts";
 import type { JobStore } from "./job-store.ts";
 import { absenceKey, absences, concludable, isAbandoned, type NodeMemory, remember, replicaKey } from "./missing-replicas.ts";
+import { NO_CONTROLS } from "./node-controls.ts";
 import type { NodeStore } from "./node-store.ts";
 
 export interface NodeSyncOptions {
@@ -20,6 +22,8 @@ export interface NodeSyncOptions {
   leaseSeconds?: number;
   graceSeconds?: number;
   intervalSeconds?: number;
+  /** Seconds before what is in quarantine is looked at; 0 never looks: an operator releases it. */
+  diagnoseAfterSeconds?: number;
 }
 
 /** The whole of POST /agent/v1/sync behind authentication: keep one for each process. */
@@ -33,6 +37,7 @@ export interface NodeSync {
 
 export function createNodeSync(options: NodeSyncOptions): NodeSync {
   const { store, nodes, clock, leaseSeconds = DEFAULTS.lease, graceSeconds = DEFAULTS.grace, intervalSeconds = DEFAULTS.sync } = options;
+  const { diagnoseAfterSeconds = DEFAULTS.diagnoseAfter } = options;
   const lostMs = (leaseSeconds + graceSeconds) * 1000;
   const memories = new Map<string, NodeMemory>();
 
@@ -54,6 +59,17 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
     return (await Promise.all(changes)).filter((change) => change !== null);
   };
 
+  const takeDiagnostics = async ({ nodeId, diagnostics = [] }: SyncRequest, recorded: NodeRecord): Promise<NodeRecord> => {
+    if (diagnostics.length === 0) return recorded;
+    const now = clock.now();
+    const { controls = NO_CONTROLS } = await nodes.control(nodeId, (before) =>
+      diagnostics.reduce((controls, result) => applyDiagnostic(controls, result, now), before),
+    );
+    if (controls.quarantines.length < (recorded.controls?.quarantines.length ?? 0))
+      options.wakeScheduler(`a quarantine on ${nodeId} is over`);
+    return { ...recorded, controls };
+  };
+
   const tellOthers = (request: SyncRequest, changed: readonly ChangedJob[]) => {
     const ended = changed.filter(endedSomething);
     for (const { before } of ended) for (const nodeId of nodesOf(before)) if (nodeId !== request.nodeId) options.nudgeNode(nodeId);
@@ -67,7 +83,8 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
         `agent protocol ${request.protocol} is not ${AGENT_PROTOCOL_VERSION}; install the same version of Berth`,
       );
     }
-    const node = await nodes.recordSync(request, clock.now());
+    const recorded = await nodes.recordSync(request, clock.now());
+    const node = await takeDiagnostics(request, recorded);
     const changed = await applyReports(store, request, clock.now());
     changed.push(...(await concludeAbsences(request, await store.onNode(node.id))));
     await chargeNodes(nodes, changed);
@@ -82,7 +99,8 @@ export function createNodeSync(options: NodeSyncOptions): NodeSync {
     memories.set(node.id, remember(request.incarnation, known, absent, clock.monotonic()));
     if (known?.incarnation !== request.incarnation || node.state === "lost") options.wakeScheduler(`${node.id} has come or returned`);
     tellOthers(request, changed);
-    return { echo: request.sentAt, leaseSeconds, intervalSeconds, desired };
+    const due = diagnoseAfterSeconds > 0 ? dueDiagnostics(node.controls, clock.now(), diagnoseAfterSeconds * 1000) : [];
+    return { echo: request.sentAt, leaseSeconds, intervalSeconds, desired, ...(due.length === 0 ? {} : { diagnose: due }) };
   };
 
   return { sync };

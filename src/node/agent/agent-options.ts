@@ -39,6 +39,8 @@ export interface AgentOptions {
   trustPolicy?: string;
   /** Labels of this node that jobs choose by; none by default. */
   labels?: Readonly<Record<string, string>>;
+  /** Absolute path of the operator's own check of a quarantined GPU; absent: there is none. */
+  diagnostic?: string;
   /** host:port of the image registry; null serves none. */
   registryListen: string | null;
   runtime: "auto" | "crun" | "runc";

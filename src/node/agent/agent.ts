@@ -4,6 +4,7 @@ import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type ReplicaReport, type S
 import type { Container, Engine } from "../engine/index.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
+import { createDiagnostician, type Diagnostician } from "./diagnostics/diagnostician.ts";
 import type { EnsureImage } from "./ensure-image.ts";
 import { createLogShipper, type LogShipper } from "./log-shipper.ts";
 import type { Membership } from "./membership.ts";
@@ -36,6 +37,8 @@ export interface AgentParts {
   address: string;
   clock: Clock;
   random: () => number;
+  /** Why the GPU (null: the node) must stay in quarantine; null when nothing speaks against it. */
+  diagnose(gpuUuid: string | null, signal: AbortSignal): Promise<string | null>;
   log: Logger;
 }
 
@@ -47,6 +50,7 @@ interface Wiring {
   reconciler: Reconciler;
   shipper: LogShipper;
   loop: SyncLoop;
+  diagnostician: Diagnostician;
   noticeSickGpus: ReturnType<typeof createSickGpuNotice>;
   lastSuccessMs: number | null;
 }
@@ -95,6 +99,15 @@ async function wire(parts: AgentParts, signal: AbortSignal): Promise<Wiring> {
         parts.log[failures === 1 ? "warn" : "debug"]({ err: error, failures }, "sync failed, will be tried again"),
       onRecovery: (failures) => parts.log.info({ failures }, "syncing again"),
     }),
+    diagnostician: createDiagnostician(
+      {
+        diagnose: parts.diagnose,
+        inUse: (uuid) => table.gpuHolders().some(({ gpuUuids }) => (uuid === null ? gpuUuids.length > 0 : gpuUuids.includes(uuid))),
+        onResult: () => wiring.loop.poke("change"),
+        log: parts.log,
+      },
+      signal,
+    ),
     noticeSickGpus: createSickGpuNotice(parts.log),
     lastSuccessMs: null,
   };
@@ -120,6 +133,8 @@ async function syncOnce(wiring: Wiring, signal: AbortSignal): Promise<number> {
     if (isBerthError(error, "unauthorized")) await parts.membership.rejoin(signal);
     throw error;
   });
+  wiring.diagnostician.delivered(request.diagnostics ?? []);
+  wiring.diagnostician.ask(answer.diagnose ?? []);
   const now = parts.clock.monotonic();
   parts.metrics.synced((now - began) / 1000);
   const desired = answer.desired.filter((replica) => isNameable(parts.log, replica));
@@ -142,6 +157,7 @@ async function noteCheckpoints({ parts, table }: Wiring): Promise<void> {
 
 function syncRequest(wiring: Wiring, nodeId: string, facts: NodeFacts): SyncRequest {
   const { parts, table } = wiring;
+  const diagnostics = wiring.diagnostician.results();
   return {
     protocol: AGENT_PROTOCOL_VERSION,
     nodeId,
@@ -151,6 +167,7 @@ function syncRequest(wiring: Wiring, nodeId: string, facts: NodeFacts): SyncRequ
     address: parts.address,
     facts,
     replicas: table.reports().map((report) => withPeakGpuMemory(report, parts.peakGpuMemory(containerIdOf(report)))),
+    ...(diagnostics.length === 0 ? {} : { diagnostics }),
   };
 }
 

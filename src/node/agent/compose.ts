@@ -20,6 +20,7 @@ import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { composeMembership } from "./compose-membership.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
+import { runDiagnostic } from "./diagnostics/run-diagnostic.ts";
 import { createEnsureImage } from "./ensure-image.ts";
 import { createGpuMemoryPeaks } from "./gpu-memory-peaks.ts";
 import type { Ground } from "./ground.ts";
@@ -150,6 +151,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     address,
     clock,
     random: Math.random,
+    diagnose: (gpuUuid, signal) => runDiagnostic({ gpuHost: gpu.host, clock, program: options.diagnostic ?? null }, gpuUuid, signal),
     log,
   };
   return { agent, facts, metrics, client, membership };

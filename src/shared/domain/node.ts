@@ -69,6 +69,21 @@ export interface Quarantine {
   gpuUuid: string | null;
   reason: string;
   since: number;
+  /** Its newest diagnostic, which failed; absent before the first. */
+  diagnostic?: { failures: number; at: number; failure: string };
+}
+
+/** A quarantine that a diagnostic ended. */
+export interface Release {
+  gpuUuid: string | null;
+  at: number;
+  /** So many of its quarantines were ended so within a week of one another. */
+  times: number;
+}
+
+/** "quarantined: 3 failures of 2 jobs, ...; its diagnostic failed: ..." */
+export function quarantineText({ reason, diagnostic }: Quarantine): string {
+  return `quarantined: ${reason}${diagnostic === undefined ? "" : `; its diagnostic failed: ${diagnostic.failure}`}`;
 }
 
 /** What operators (and the failure ledger) said about a node; kept beside its record, so no sync overwrites it. */
@@ -83,6 +98,8 @@ export interface NodeControls {
   quarantines: Quarantine[];
   /** Failures of the last day that were blamed on the node or its GPUs; absent without any. */
   charges?: { gpuUuid: string | null; why: string; at: number; jobId: string }[];
+  /** Quarantines that a diagnostic ended; absent without any. */
+  releases?: Release[];
 }
 
 export type NodeState = "ready" | "suspect" | "lost";

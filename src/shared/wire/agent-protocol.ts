@@ -118,6 +118,22 @@ export const ReplicaReportSchema = Type.Object({
 });
 export type ReplicaReport = Static<typeof ReplicaReportSchema>;
 
+const quarantineKey = {
+  /** Null: the whole node. */
+  gpuUuid: nullable(Id),
+  /** When the quarantine began, by the control plane's clock: tells it from another of the same GPU. */
+  since: Milliseconds,
+  attempt: Type.Integer({ minimum: 1 }),
+};
+
+/** A quarantined GPU (or node) is to be looked at. Asked in every answer until a result has come. */
+export const DiagnosticRequestSchema = Type.Object(quarantineKey);
+export type DiagnosticRequest = Static<typeof DiagnosticRequestSchema>;
+
+/** `failure` null: nothing speaks against it any more. */
+export const DiagnosticResultSchema = Type.Object({ ...quarantineKey, failure: nullable(Type.String({ maxLength: 2048 })) });
+export type DiagnosticResult = Static<typeof DiagnosticResultSchema>;
+
 export const JoinRequestSchema = Type.Object({
   token: Type.String({ minLength: 1, maxLength: 512 }),
   name: Type.String({ pattern: "^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$" }),
@@ -143,6 +159,7 @@ export const SyncRequestSchema = Type.Object({
   address: Type.String(),
   facts: NodeFactsSchema,
   replicas: Type.Array(ReplicaReportSchema),
+  diagnostics: Type.Optional(Type.Array(DiagnosticResultSchema, { maxItems: 65 })),
 });
 export type SyncRequest = Static<typeof SyncRequestSchema>;
 
@@ -199,6 +216,7 @@ export const SyncResponseSchema = Type.Object({
   /** Seconds until the next sync when nothing happens. */
   intervalSeconds: Type.Number(),
   desired: Type.Array(DesiredReplicaSchema),
+  diagnose: Type.Optional(Type.Array(DiagnosticRequestSchema)),
 });
 export type SyncResponse = Static<typeof SyncResponseSchema>;
 

@@ -12,9 +12,25 @@ const NodeControlsSchema = Type.Object(
     draining: Type.Boolean({ description: "cordoned for maintenance; what runs may finish" }),
     labels: Type.Record(Type.String(), Type.String()),
     taints: Type.Array(TaintSchema),
-    quarantines: Type.Array(Type.Object({ gpuUuid: nullable(Type.String()), reason: Type.String(), since: Milliseconds }), {
-      description: "GPUs, or the whole node (null), that failed jobs too often",
-    }),
+    quarantines: Type.Array(
+      Type.Object({
+        gpuUuid: nullable(Type.String()),
+        reason: Type.String(),
+        since: Milliseconds,
+        diagnostic: Type.Optional(
+          Type.Object(
+            { failures: Type.Integer(), at: Milliseconds, failure: Type.String() },
+            { description: "the newest diagnostic, which failed" },
+          ),
+        ),
+      }),
+      { description: "GPUs, or the whole node (null), that failed jobs too often" },
+    ),
+    releases: Type.Optional(
+      Type.Array(Type.Object({ gpuUuid: nullable(Type.String()), at: Milliseconds, times: Type.Integer() }), {
+        description: "quarantines that a diagnostic ended",
+      }),
+    ),
     charges: Type.Optional(
       Type.Array(Type.Object({ gpuUuid: nullable(Type.String()), why: Type.String(), at: Milliseconds, jobId: Type.String() }), {
         description: "failures of the last day that were blamed on it",

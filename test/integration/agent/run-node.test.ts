@@ -340,3 +340,28 @@ describe("a job that writes checkpoints", () => {
     expect(engine.get(ID)?.state).toBe("running");
   });
 });
+
+test("a diagnostic that the control plane asks for runs when the GPU is in nobody's use, and its result is told", async () => {
+  const asked: (string | null)[] = [];
+  agent.diagnose = async (gpuUuid) => {
+    asked.push(gpuUuid);
+    return gpuUuid === HEALTHY_GPU ? null : "it is ill";
+  };
+  plane.desired = [desiredReplica({ spec: { gpuUuids: [HEALTHY_GPU] } })];
+  agent.start(engine);
+  await reportIs("running");
+  plane.diagnose = [
+    { gpuUuid: HEALTHY_GPU, since: 1, attempt: 1 },
+    { gpuUuid: ILL_GPU, since: 2, attempt: 3 },
+  ];
+  const results = () => plane.syncs.flatMap(({ diagnostics }) => diagnostics ?? []);
+  await until("the result of the idle one", 10, () => results().length > 0);
+  plane.diagnose = plane.diagnose.slice(0, 1);
+  expect(new Set(asked)).toEqual(new Set([ILL_GPU]));
+  engine.exit(ID, {});
+  await reportIs("exited");
+  plane.desired = [];
+  await until("the other", 10, () => results().some(({ gpuUuid }) => gpuUuid === HEALTHY_GPU));
+  expect(results()).toContainEqual({ gpuUuid: HEALTHY_GPU, since: 1, attempt: 1, failure: null });
+  expect(results()).toContainEqual({ gpuUuid: ILL_GPU, since: 2, attempt: 3, failure: "it is ill" });
+});

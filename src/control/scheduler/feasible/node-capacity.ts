@@ -1,4 +1,11 @@
-import { ACROSS_PROJECTS, type Gpu, type NodeControls, type NodeRecord, SHARING_LABEL } from "../../../shared/domain/index.ts";
+import {
+  ACROSS_PROJECTS,
+  type Gpu,
+  type NodeControls,
+  type NodeRecord,
+  quarantineText,
+  SHARING_LABEL,
+} from "../../../shared/domain/index.ts";
 import type { MigUnit, NodeCapacity } from "../snapshot.ts";
 
 /** As image platforms name them. */
@@ -34,7 +41,7 @@ function closedBy(controls: NodeControls | undefined): string | null {
   if (controls.draining) return "draining";
   if (controls.cordoned) return "cordoned";
   const whole = controls.quarantines.find((quarantine) => quarantine.gpuUuid === null);
-  return whole === undefined ? null : `quarantined: ${whole.reason}`;
+  return whole === undefined ? null : quarantineText(whole);
 }
 
 function labelled({ facts, controls }: NodeRecord, label: string): string | undefined {
@@ -61,5 +68,5 @@ function withoutMig(gpu: Gpu): Gpu {
 
 function withQuarantine<Unit extends Gpu>(gpu: Unit, controls: NodeControls | undefined): Unit {
   const quarantine = controls?.quarantines.find(({ gpuUuid }) => gpuUuid === gpu.uuid);
-  return quarantine === undefined || !gpu.healthy ? gpu : { ...gpu, healthy: false, problem: `quarantined: ${quarantine.reason}` };
+  return quarantine === undefined || !gpu.healthy ? gpu : { ...gpu, healthy: false, problem: quarantineText(quarantine) };
 }
