@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ArchiveFormat, Image } from "../../../src/node/images/index.ts";
+import { describeFiles } from "../../support/describe-files.ts";
 import { skopeo } from "../../support/docker-registry.ts";
 import { addLayered, layersOf } from "../../support/layered-image.ts";
 import { openTestPodman, type TestPodman } from "../../support/podman.ts";
@@ -72,17 +73,10 @@ async function saved(references: string[], format: ArchiveFormat): Promise<strin
   return path;
 }
 
-/** One line for each file: all that a program can tell of it. */
-async function describeTree(root: string): Promise<string> {
-  const script =
-    "cd \"$0\" && find . -mindepth 1 -type d -printf '%p %m %U %G %T@\\n' | sort && find . ! -type d -printf '%p %y %m %U %G %T@ %n %l\\n' | sort && find . -type f -exec sha256sum {} + | sort -k2 && getfattr -R -d -m 'user|security' --absolute-names . | sed '/^#/d'";
-  return (await run("/bin/sh", ["-c", script, root])).stdout;
-}
-
 async function unpackedHere(image: Image): Promise<string> {
   await test.store.unpack(image, quiet, signal);
   const { rootfs } = await test.snapshots.mount(test.containerDir(image.digest.slice(7, 19)), image.chainIds);
-  return describeTree(rootfs);
+  return describeFiles(rootfs);
 }
 
 const load = (path: string) => test.store.load(createReadStream(path), quiet, signal);
@@ -112,7 +106,7 @@ describe.each(["oci-archive", "docker-archive"] as const)("an %s of Berth", (for
     expect(inspected[0]).toMatchObject({ Config: { Env: ["A=b"], Cmd: ["/bin/tool"], WorkingDir: "/data" } });
     expect(inspected[0]?.RootFS.Layers).toEqual(app.config.rootfs.diff_ids);
     const root = (await podman("image", "mount", "registry.example/app:2")).trim();
-    expect(await describeTree(root)).toBe(await unpackedHere(app));
+    expect(await describeFiles(root)).toBe(await unpackedHere(app));
   });
 
   it("is copied by skopeo to a layout whose tree, unpacked by umoci, is ours", async () => {
@@ -121,7 +115,7 @@ describe.each(["oci-archive", "docker-archive"] as const)("an %s of Berth", (for
     const layout = join(folder, "layout");
     await skopeo("copy", "-q", `${format}:${path}`, `oci:${layout}:app`);
     await run("umoci", ["unpack", "--image", `${layout}:app`, join(folder, "bundle")]);
-    expect(await describeTree(join(folder, "bundle", "rootfs"))).toBe(await unpackedHere(app));
+    expect(await describeFiles(join(folder, "bundle", "rootfs"))).toBe(await unpackedHere(app));
   });
 
   it("made by skopeo is loaded here, compressed or not, to the same files", async () => {
@@ -148,6 +142,6 @@ describe.each(["oci-archive", "docker-archive"] as const)("an %s of Berth", (for
     expect(image?.references).toEqual(["registry.example/podman:1"]);
     expect(image?.config.config.Cmd?.join(" ")).toContain("/tool");
     const root = (await podman("image", "mount", "registry.example/podman:1")).trim();
-    expect(await describeTree(root)).toBe(await unpackedHere(image as Image));
+    expect(await describeFiles(root)).toBe(await unpackedHere(image as Image));
   });
 });

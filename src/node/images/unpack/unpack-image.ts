@@ -10,7 +10,7 @@ import { exists } from "../content/probe-path.ts";
 import { asStorageError, errnoOf } from "../content/storage-error.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image, Progress } from "../types.ts";
-import { unpackLayer } from "./unpack-layer.ts";
+import { layerLimits, unpackLayer } from "./unpack-layer.ts";
 
 interface UnpackPorts {
   paths: StorePaths;
@@ -68,7 +68,8 @@ async function unpackOne(ports: UnpackPorts, image: UnpackableImage, index: numb
   try {
     const layer = image.layers[index] as Image["layers"][number];
     const tar = decompressed(source(layer.digest));
-    const unpacked = await unpackLayer({ tar, root, inherit: lower.inherit, signal: new AbortController().signal });
+    const limits = layerLimits(layer.size);
+    const unpacked = await unpackLayer({ tar, root, inherit: lower.inherit, signal: new AbortController().signal, limits });
     const expected = image.config.rootfs.diff_ids[index];
     if (unpacked.diffId !== expected) {
       throw new BerthError("digest_mismatch", `layer ${layer.digest} unpacks to ${unpacked.diffId}, the image config says ${expected}`);
