@@ -69,8 +69,10 @@ export interface PendingJob {
   /** Absent is the project "default" and nobody's. */
   project?: string;
   user?: string;
-  /** Milliseconds an attempt may run; absent without a limit. */
+  /** Milliseconds until an attempt has surely ended, the grace of its stop included; absent without a limit. */
   timeLimitMs?: number;
+  /** The part of it that is grace. */
+  stopGraceMs?: number;
   /** Chance to end per GPU-second still to give, see time/service-history.ts; the "service" policy orders by it. */
   serviceIndex?: number;
   /** True when an attempt of it has run before. */

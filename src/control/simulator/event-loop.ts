@@ -3,6 +3,7 @@ import {
   type ClusterSnapshot,
   createServiceHistory,
   decide,
+  givePromises,
   type NodeCapacity,
   type PendingJob,
   type Placement,
@@ -142,7 +143,7 @@ function schedule<Job>(
     for (const placement of plan.placements) start(live.get(placement.jobId), placement, now);
     for (const { jobId } of plan.preemptions) stop(live.get(jobId));
     // Only a guarantee takes back, and so is promised anything.
-    if (policy.projects !== undefined) givePromises(live, plan);
+    if (policy.projects !== undefined) keepPromises(live, plan);
     if (plan.preemptions.length === 0) return;
   }
 }
@@ -168,10 +169,11 @@ function stop<Job>(run: Run<Job> | undefined): void {
   run.preemptions += 1;
 }
 
-function givePromises<Job>(live: ReadonlyMap<string, Run<Job>>, { promises }: Plan): void {
-  for (const { pending } of live.values()) delete pending.promise;
-  for (const { jobId, ...promise } of promises) {
-    const run = live.get(jobId);
-    if (run !== undefined) run.pending.promise = promise;
-  }
+function keepPromises<Job>(live: ReadonlyMap<string, Run<Job>>, plan: Plan): void {
+  const runs = [...live.values()];
+  const given = givePromises(
+    runs.map(({ pending }) => pending),
+    plan,
+  );
+  for (const [place, run] of runs.entries()) run.pending = given[place] ?? run.pending;
 }

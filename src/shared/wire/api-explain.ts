@@ -6,7 +6,9 @@ const PlacesSchema = Type.Array(AssignmentSchema);
 
 const ChangeSchema = Type.Object({
   field: Type.String({ description: "resources.gpus, replicas, rules.nodeSelector, ..." }),
-  value: nullable(Type.Number({ description: "null: without it" })),
+  value: Type.Union([Type.Number(), Type.String(), Type.Null()], {
+    description: "null: without it; a timeLimit in milliseconds; a text for a GPU model, or key=value of a nodeSelector",
+  }),
   words: Type.String({ description: "as a person would write it: --gpus 3" }),
 });
 

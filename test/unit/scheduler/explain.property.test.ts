@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
+  type ActiveJob,
   type ClusterSnapshot,
   changedJob,
   decide,
@@ -61,12 +62,19 @@ const jobsArbitrary = fc
       sameLabel: fc.constantFrom(null, "rack"),
       nodeSelector: fc.constantFrom({}, { rack: "r1" }, { rack: "r9" }),
       maxPerNode: fc.constantFrom(null, 1),
+      minReplicas: fc.constantFrom(undefined, 2),
+      timeLimitMinutes: fc.constantFrom(undefined, 5, 200, 5000),
     }),
     { minLength: 1, maxLength: 8 },
   )
   .map((jobs) =>
     jobs.map(
-      ({ replicas, priority, waitedSeconds, sameLabel, nodeSelector, maxPerNode, ...asked }, place): PendingJob => ({
+      (
+        { replicas, priority, waitedSeconds, sameLabel, nodeSelector, maxPerNode, minReplicas, timeLimitMinutes, ...asked },
+        place,
+      ): PendingJob => ({
+        ...(minReplicas === undefined || minReplicas > replicas ? {} : { minReplicas }),
+        ...(timeLimitMinutes === undefined ? {} : { timeLimitMs: timeLimitMinutes * 60_000 + 30_000, stopGraceMs: 30_000 }),
         ...{ id: String(place + 1), priority, replicas, queuedAt: NOW - waitedSeconds * 1000 },
         resources: resourcesOf(asked),
         rules: { ...NO_RULES, sameLabel, nodeSelector, maxPerNode },
@@ -74,10 +82,37 @@ const jobsArbitrary = fc
     ),
   );
 
+/** On each node at most one, on its first GPUs; windows open or still to come. */
+const busyArbitrary = fc.record({
+  running: fc.array(fc.record({ gpus: fc.integer({ min: 1, max: 8 }), endsInMinutes: fc.constantFrom(undefined, 3, 90, 1000) }), {
+    maxLength: 5,
+  }),
+  windows: fc.array(fc.record({ node: fc.nat(4), fromMinutes: fc.constantFrom(-5, 20, 400), lasts: fc.constantFrom(60, 3000) }), {
+    maxLength: 2,
+  }),
+});
+
+function withBusy(nodes: NodeCapacity[], { running, windows }: typeof busyArbitrary extends fc.Arbitrary<infer Value> ? Value : never) {
+  const active = running.flatMap(({ gpus, endsInMinutes }, place): ActiveJob[] => {
+    const node = nodes[place];
+    if (node === undefined || node.gpus.length === 0) return [];
+    const gpuUuids = node.gpus.slice(0, gpus).map(({ uuid }) => uuid);
+    const ends = endsInMinutes === undefined ? {} : { endsAt: NOW + endsInMinutes * 60_000 };
+    const assignments = [{ rank: 0, nodeId: node.id, nodeAddress: node.address, gpuUuids }];
+    return [
+      { id: String(100 + place), resources: resourcesOf({ gpus: gpuUuids.length, cpuMillis: 0, memoryBytes: 0 }), assignments, ...ends },
+    ];
+  });
+  const reservations = windows.map(({ node, fromMinutes, lasts }, place) => ({
+    ...{ name: `w${place}`, nodes: [`n${node}`], from: NOW + fromMinutes * 60_000, to: NOW + (fromMinutes + lasts) * 60_000, projects: [] },
+  }));
+  return { active, reservations };
+}
+
 test("what the explanation says is what the scheduler does, and each change it names starts the job", () => {
   fc.assert(
-    fc.property(nodesArbitrary, jobsArbitrary, (nodes, pending) => {
-      const snapshot: ClusterSnapshot = { nodes, pending, active: [] };
+    fc.property(nodesArbitrary, jobsArbitrary, busyArbitrary, (nodes, pending, busy) => {
+      const snapshot: ClusterSnapshot = { nodes, pending, ...withBusy(nodes, busy) };
       const plan = decide(snapshot, NOW);
       for (const job of pending) {
         const explanation = explainJob(decide, snapshot, NOW, job.id);
@@ -128,4 +163,60 @@ test("a node is named with what it lacks, alike ones are counted together", () =
   const explanation = explainJob(decide, { nodes, pending: [job], active }, NOW, "90");
   expect(explanation?.proof).toBe("5 nodes: 2 driver 535.104 < 550, 1 busy until 14:20 UTC (job 81), 1 draining, 1 have 3 of 4 GPUs free");
   expect(explanation?.changes.map(({ words }) => words)).toEqual(["--gpus 3", "without conditions on driver, CUDA or compute capability"]);
+});
+
+describe("the cheapest changes", () => {
+  const gpus = (node: string, count: number, model = "NVIDIA H100 80GB HBM3") =>
+    Array.from({ length: count }, (_, index) => gpuOf(node, index, { model }));
+  const node = (id: string, changes: Partial<NodeCapacity> = {}): NodeCapacity => ({
+    ...{ id, name: id, address: "10.0.0.1", state: "ready", lastSeenAt: NOW, cpuMillis: 64_000, memoryBytes: 256 * GIB, gpus: gpus(id, 4) },
+    ...changes,
+  });
+  const job = (id: string, changes: Partial<PendingJob> = {}): PendingJob => ({
+    ...{ id, priority: 0, queuedAt: NOW - Number(id), replicas: 1, resources: resourcesOf({ gpus: 4 }) },
+    ...changes,
+  });
+  const holding = (id: string, nodeId: string, count: number, endsAt: number): ActiveJob => ({
+    ...{ id, endsAt, resources: resourcesOf({ gpus: count }) },
+    assignments: [{ rank: 0, nodeId, nodeAddress: "10.0.0.1", gpuUuids: gpus(nodeId, count).map(({ uuid }) => uuid) }],
+  });
+  const changes = (snapshot: ClusterSnapshot, id: string) => {
+    const explanation = explainJob(decide, snapshot, NOW, id);
+    return explanation?.changes.map(({ words }) => words);
+  };
+  const HOURS = 3_600_000;
+
+  test("a time limit lets a job in before the reservation of the job ahead, the longest that does", () => {
+    const active = [holding("90", "a", 2, NOW + 3 * HOURS)];
+    const ahead = job("9", { priority: 1 });
+    const nodes = [node("a")];
+    const small = (more: Partial<PendingJob>) => job("1", { resources: resourcesOf({ gpus: 2 }), stopGraceMs: 30_000, ...more });
+    expect(changes({ nodes, active, pending: [ahead, small({})] }, "1")).toEqual(["--time 2h"]);
+    expect(changes({ nodes, active, pending: [ahead, small({ timeLimitMs: 10 * HOURS })] }, "1")).toEqual(["--time 2h"]);
+  });
+
+  test("a time limit lets a job in before a maintenance window", () => {
+    const reservations = [{ name: "disks", nodes: ["a"], from: NOW + HOURS + 30_000, to: NOW + 9 * HOURS, projects: [] }];
+    const pending = [job("1", { timeLimitMs: 8 * HOURS, stopGraceMs: 30_000 })];
+    expect(changes({ nodes: [node("a")], active: [], pending, reservations }, "1")).toEqual(["--time 1h"]);
+  });
+
+  test("an elastic job may begin with less, and keeps its most", () => {
+    const active = [holding("90", "a", 4, NOW + HOURS)];
+    const pending = [job("1", { replicas: 3, minReplicas: 2 })];
+    expect(changes({ nodes: [node("a"), node("b")], active, pending }, "1")).toContain("replicas: {min: 1, max: 3}");
+  });
+
+  test("another GPU model and another pool are named where they would do", () => {
+    const pool = (name: string) => ({ labels: { "berth.pool": name } });
+    const nodes = [node("a", pool("big")), node("b", { ...pool("small"), gpus: gpus("b", 4, "Tesla T4") })];
+    const active = [holding("90", "a", 4, NOW + HOURS)];
+    const rules = { ...NO_RULES, nodeSelector: { "berth.pool": "big" } };
+    expect(changes({ nodes, active, pending: [job("1", { rules })] }, "1")?.slice(0, 2)).toEqual([
+      "nodeSelector berth.pool=small",
+      "without nodeSelector",
+    ]);
+    const model = job("1", { resources: resourcesOf({ gpus: 4, gpuModel: "h100" }) });
+    expect(changes({ nodes, active, pending: [model] }, "1")?.slice(0, 2)).toEqual(['--gpu-model "Tesla T4"', "without gpuModel h100"]);
+  });
 });

@@ -4,6 +4,7 @@ import {
   type ActiveJob,
   type ClusterSnapshot,
   decide,
+  givePromises,
   NO_LIMITS,
   type PendingJob,
   type Plan,
@@ -21,10 +22,6 @@ const team = (name: string, guaranteedGpus = 0): ProjectShare => ({
   limits: NO_LIMITS,
   usage: 0,
 });
-function withPromise({ promise: _old, ...job }: PendingJob, plan: Plan): PendingJob {
-  const { jobId: _id, ...promise } = plan.promises.find(({ jobId }) => jobId === job.id) ?? { jobId: null };
-  return "until" in promise ? { ...job, promise } : job;
-}
 const stopped = (snapshot: ClusterSnapshot) => decide(snapshot, NOW).preemptions.map(({ jobId }) => jobId);
 
 describe("guaranteed work reclaims borrowed GPUs", () => {
@@ -148,8 +145,8 @@ describe("over random clusters", () => {
       .filter(({ id }) => !ended.has(id))
       .map((job) => (stopping.some(({ id }) => id === job.id) ? { ...job, stopping: true } : job));
     const placed = new Set(started.map(({ id }) => id));
-    const waiting = pending.filter(({ id }) => !placed.has(id)).map((job) => withPromise(job, plan));
-    return { ...rest, active: [...left, ...started], pending: waiting };
+    const waiting = pending.filter(({ id }) => !placed.has(id));
+    return { ...rest, active: [...left, ...started], pending: givePromises(waiting, plan) };
   }
 
   test("what is stopped lets a job of the project that takes back start in the next pass, so nothing is stopped for a borrower", () => {

@@ -7,7 +7,10 @@ import {
 } from "../../../shared/domain/index.ts";
 import type { PendingJob } from "../snapshot.ts";
 
-/** A change of one field; null takes the wish away. */
+/**
+ * A change of one field; null takes the wish away. `timeLimit` is in milliseconds without grace; text is a GPU model, or
+ * "key=value" of a nodeSelector.
+ */
 export interface JobWish {
   field:
     | "resources.gpus"
@@ -18,33 +21,42 @@ export interface JobWish {
     | "resources.gpuMemory"
     | "resources.gpuConditions"
     | "replicas"
+    | "minReplicas"
+    | "timeLimit"
     | "avoid"
     | `rules.${keyof PlacementRules}`;
-  value: number | null;
+  value: number | string | null;
 }
 
 /** The job as it would be with the change. */
 export function changedJob(job: PendingJob, { field, value }: JobWish): PendingJob {
+  const amount = typeof value === "number" ? value : null;
   const { minReplicas: _min, avoid: _avoid, ...fixed } = job;
   const { gpuConditions: _conditions, ...unconditional } = job.resources;
   const { gpuMemoryMaxBytes: _most, ...unbounded } = job.resources;
   switch (field) {
     case "replicas":
-      return { ...fixed, ...(job.avoid === undefined ? {} : { avoid: job.avoid }), replicas: value ?? 1 };
+      return { ...fixed, ...(job.avoid === undefined ? {} : { avoid: job.avoid }), replicas: amount ?? 1 };
+    case "minReplicas":
+      return { ...job, minReplicas: amount ?? 1 };
+    case "timeLimit":
+      return { ...job, timeLimitMs: (amount ?? 0) + (job.stopGraceMs ?? 0) };
     case "avoid":
       return { ...fixed, ...(job.minReplicas === undefined ? {} : { minReplicas: job.minReplicas }) };
     case "resources.gpuMemory":
       return { ...job, resources: { ...unbounded, ...shareOf(job, { memoryBytes: null }), gpuMemoryBytes: null } };
     case "resources.gpuShare":
-      return { ...job, resources: { ...job.resources, ...shareOf(job, { millis: value ?? WHOLE_GPU_MILLIS }) } };
+      return { ...job, resources: { ...job.resources, ...shareOf(job, { millis: amount ?? WHOLE_GPU_MILLIS }) } };
     case "resources.gpuConditions":
       return { ...job, resources: unconditional };
     case "resources.gpuModel":
-      return { ...job, resources: { ...job.resources, gpuModel: null } };
+      return { ...job, resources: { ...job.resources, gpuModel: typeof value === "string" ? value : null } };
     case "resources.gpus":
     case "resources.cpuMillis":
     case "resources.memoryBytes":
-      return { ...job, resources: { ...job.resources, [field.slice("resources.".length)]: value ?? 0 } };
+      return { ...job, resources: { ...job.resources, [field.slice("resources.".length)]: amount ?? 0 } };
+    case "rules.nodeSelector":
+      return { ...job, rules: { ...(job.rules ?? NO_RULES), nodeSelector: selectorWith(job, value) } };
     default: {
       const rule = field.slice("rules.".length) as keyof PlacementRules;
       return { ...job, rules: { ...(job.rules ?? NO_RULES), [rule]: NO_RULES[rule] } };
@@ -54,4 +66,10 @@ export function changedJob(job: PendingJob, { field, value }: JobWish): PendingJ
 
 function shareOf({ resources: { gpuShare } }: PendingJob, change: Partial<GpuShareRequest>): Pick<ResourceRequest, "gpuShare"> {
   return gpuShare === undefined ? {} : { gpuShare: { ...gpuShare, ...change } };
+}
+
+function selectorWith({ rules }: PendingJob, value: JobWish["value"]): PlacementRules["nodeSelector"] {
+  if (typeof value !== "string") return {};
+  const equals = value.indexOf("=");
+  return { ...rules?.nodeSelector, [value.slice(0, equals)]: value.slice(equals + 1) };
 }

@@ -1,3 +1,4 @@
+import { givePromises } from "../preempt/promises.ts";
 import type { ActiveJob, ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
 import { listed } from "./words.ts";
 
@@ -21,7 +22,7 @@ export interface StartOutlook {
 const MOST_PASSES = 48;
 const FEWEST_PASSES = 6;
 const ROWS_LOOKED_AT = 100_000;
-/** A job that is told to stop holds its place so long, in the forecast. */
+/** A job that is told to stop holds its place so long, in the forecast, where its grace is unknown. */
 const STOPPING_MS = 30_000;
 const JOBS_NAMED = 3;
 
@@ -60,16 +61,20 @@ function play(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: str
     if (plan.placements.some((one) => one.jobId === jobId)) return time;
     const started = startedBy(plan, pending, time);
     for (const job of started.jobs) for (const [id, end] of entryOf(job.id, endOfStarted(job, time, quantile))) ends.set(id, end);
-    for (const { jobId: id } of plan.preemptions) ends.set(id, Math.min(ends.get(id) ?? Number.POSITIVE_INFINITY, time + STOPPING_MS));
+    const asked = new Set(plan.preemptions.map((one) => one.jobId));
+    for (const job of active)
+      if (asked.has(job.id)) ends.set(job.id, Math.min(ends.get(job.id) ?? Number.POSITIVE_INFINITY, stopped(job, time)));
     const next = nextPass(ends, passes - pass);
     if (next === null) return noEnds([...active, ...started.active]);
-    const stopping = new Set(plan.preemptions.map((one) => one.jobId));
     active = [...active, ...started.active]
       .filter(({ id }) => (ends.get(id) ?? Number.POSITIVE_INFINITY) > next)
-      .map((job) => (stopping.has(job.id) ? { ...job, stopping: true } : job));
+      .map((job) => (asked.has(job.id) ? { ...job, stopping: true } : job));
     for (const [id, end] of ends) if (end <= next) ends.delete(id);
     const gone = new Set(started.jobs.map(({ id }) => id));
-    pending = pending.filter(({ id }) => !gone.has(id));
+    pending = givePromises(
+      pending.filter(({ id }) => !gone.has(id)),
+      plan,
+    );
     time = next;
     plan = decide({ ...snapshot, pending, active }, time);
   }
@@ -85,8 +90,14 @@ function entryOf(id: string, end: number | null): [string, number][] {
   return end === null ? [] : [[id, end]];
 }
 
+function stopped({ stopGraceMs = STOPPING_MS }: ActiveJob, time: number): number {
+  return time + Math.max(1000, stopGraceMs);
+}
+
 /** A job that is late ends any moment. */
-function endOf({ endsAt, remainingMs }: ActiveJob, now: number, quantile: Quantile): number | null {
+function endOf(job: ActiveJob, now: number, quantile: Quantile): number | null {
+  const { endsAt, remainingMs } = job;
+  if (job.stopping === true) return stopped(job, now);
   const likely = remainingMs === undefined ? Number.POSITIVE_INFINITY : now + remainingMs[quantile];
   const end = Math.min(likely, endsAt ?? Number.POSITIVE_INFINITY);
   return end === Number.POSITIVE_INFINITY ? null : Math.max(now + 1000, end);

@@ -61,7 +61,7 @@ export function explainJob(decide: Decide, asked: ClusterSnapshot, now: number, 
     roomForReplicas: room.replicas,
     blocked,
     ...estimateStart(decide, asked, now, jobId, plan),
-    changes: placement === null ? startingChanges(decide, snapshot, now, job, entries) : [],
+    changes: placement === null ? startingChanges(decide, asked, now, job, entries) : [],
   };
 }
 

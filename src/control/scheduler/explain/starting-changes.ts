@@ -1,6 +1,7 @@
-import { gpuCountText, WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
+import { formatDuration, gpuCountText, WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { mayJoin } from "../feasible/gpu-units.ts";
+import { labelOf } from "../feasible/node-blocker.ts";
 import { fittingGpus } from "../feasible/replica-fit.ts";
 import { requestOf } from "../feasible/request.ts";
 import { usableMillis } from "../feasible/shared-gpu.ts";
@@ -22,7 +23,9 @@ interface Candidate extends StartingChange {
 type Decide = (snapshot: ClusterSnapshot, now: number) => Plan;
 
 /** Every trial decides over the whole cluster again. */
-const MOST_TRIALS = 40;
+const MOST_TRIALS = 48;
+const MOST_OTHERS = 4;
+const TIME_LIMITS_MINUTES = [10, 30, 60, 2 * 60, 4 * 60, 8 * 60, 12 * 60, 24 * 60, 48 * 60, 72 * 60, 168 * 60];
 
 /**
  * The single changes of the job that start it now, cheapest first; each was tried on the snapshot. Halving finds the least
@@ -44,8 +47,9 @@ export function startingChanges(
   };
   const found = [
     ...fewer(job.resources.gpus, (gpus) => ({ field: "resources.gpus", value: gpus }), "--gpus", starts),
-    ...fewer(job.minReplicas ?? job.replicas, (replicas) => ({ field: "replicas", value: replicas }), "--replicas", starts),
-    ...[...smallerShare(job, entries), ...smaller(job, entries), ...relaxed(job)].filter(starts),
+    ...fewerReplicas(job, starts),
+    ...shorter(job, starts),
+    ...[...smallerShare(job, entries), ...smaller(job, entries), ...otherHardware(job, snapshot), ...relaxed(job)].filter(starts),
   ];
   return found.sort((left, right) => left.cost - right.cost).map(({ field, value, words }) => ({ field, value, words }));
 }
@@ -73,6 +77,59 @@ function smallerShare(job: PendingJob, entries: readonly FreeNode[]): Candidate[
   if (most === 0 || most >= gpuShare.millis) return [];
   const words = `--gpus ${gpuCountText(most / WHOLE_GPU_MILLIS)}`;
   return [{ field: "resources.gpuShare", value: most, words, cost: 1 - most / gpuShare.millis }];
+}
+
+/** Of an elastic job the least it starts with; it still takes more where there is room. */
+function fewerReplicas({ replicas, minReplicas }: PendingJob, starts: (wish: JobWish) => boolean): Candidate[] {
+  if (minReplicas === undefined) return fewer(replicas, (value) => ({ field: "replicas", value }), "--replicas", starts);
+  const found = fewer(minReplicas, (value) => ({ field: "minReplicas", value }), "", starts);
+  return found.map((change) => ({ ...change, words: `replicas: {min: ${change.value}, max: ${replicas}}` }));
+}
+
+/** The longest time limit, of those a person would choose, with which it ends before somebody else's reservation begins. */
+function shorter({ timeLimitMs, stopGraceMs = 0 }: PendingJob, starts: (wish: JobWish) => boolean): Candidate[] {
+  const limit = timeLimitMs === undefined ? Number.POSITIVE_INFINITY : timeLimitMs - stopGraceMs;
+  const wishes = TIME_LIMITS_MINUTES.map((minutes) => minutes * 60_000).filter((value) => value < limit);
+  const works = (value: number | undefined) => value !== undefined && starts({ field: "timeLimit", value });
+  if (!works(wishes[0])) return [];
+  let [least, fails] = [0, wishes.length];
+  while (fails - least > 1) {
+    const middle = (least + fails) >> 1;
+    if (works(wishes[middle])) least = middle;
+    else fails = middle;
+  }
+  const value = wishes[least] ?? 0;
+  // A limit where there was none gives up nothing if the job is short: only its user knows.
+  return [
+    {
+      field: "timeLimit",
+      value,
+      words: `--time ${formatDuration(value / 1000)}`,
+      cost: limit === Number.POSITIVE_INFINITY ? 0.15 : 1 - value / limit,
+    },
+  ];
+}
+
+/** Other GPU models than the one asked for, and other values of the labels it selects by (berth.pool), as the nodes have them. */
+function otherHardware({ resources, rules }: PendingJob, { nodes }: ClusterSnapshot): Candidate[] {
+  const { gpuModel } = resources;
+  const models = new Set(gpuModel === null ? [] : nodes.flatMap((node) => node.gpus.map(({ model }) => model)));
+  const others = [...models].filter((model) => !model.toLowerCase().includes(gpuModel?.toLowerCase() ?? "")).sort();
+  const selected = Object.entries(rules?.nodeSelector ?? {}).flatMap(([key, value]) => {
+    const values = new Set(nodes.flatMap((node) => labelOf(node, key) ?? []));
+    return [...values]
+      .filter((other) => other !== value)
+      .map((other) => `${key}=${other}`)
+      .sort();
+  });
+  return [
+    ...others
+      .slice(0, MOST_OTHERS)
+      .map((model) => ({ field: "resources.gpuModel" as const, value: model, words: `--gpu-model "${model}"`, cost: 0.25 })),
+    ...selected
+      .slice(0, MOST_OTHERS)
+      .map((pair) => ({ field: "rules.nodeSelector" as const, value: pair, words: `nodeSelector ${pair}`, cost: 0.25 })),
+  ];
 }
 
 /** As much CPU or memory as the nodes with the GPUs still have. */

@@ -3,7 +3,7 @@ import { type Cycle, promiseRoom } from "../cycle.ts";
 import { count, listed } from "../explain/words.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
 import { placeGang } from "../place/place-gang.ts";
-import type { ActiveJob, ClusterSnapshot, PendingJob, Placement, Preemption } from "../snapshot.ts";
+import type { ActiveJob, ClusterSnapshot, PendingJob, Placement, Plan, Preemption } from "../snapshot.ts";
 
 /** Beyond the longest grace: a node that falls silent meanwhile is known to be lost, and its jobs gone, long before. */
 const MARGIN_MS = 5 * 60_000;
@@ -53,6 +53,18 @@ function promisedJobs(pending: readonly PendingJob[]): { job: PendingJob; promis
   return pending
     .flatMap((job) => (job.promise === undefined ? [] : [{ job, promise: job.promise }]))
     .sort((one, other) => one.promise.madeAt - other.promise.madeAt || (one.job.id < other.job.id ? -1 : 1));
+}
+
+/** The jobs with what the plan promises them, and with nothing else: as the next snapshot must have them. */
+export function givePromises(pending: readonly PendingJob[], { promises }: Pick<Plan, "promises">): PendingJob[] {
+  const given = new Map(promises.map(({ jobId, ...promise }) => [jobId, promise]));
+  return pending.map((job) => {
+    const promise = given.get(job.id);
+    if (promise !== undefined) return { ...job, promise };
+    if (job.promise === undefined) return job;
+    const { promise: _over, ...rest } = job;
+    return rest;
+  });
 }
 
 /** "room is being made on a and b: waits until jobs 4 and 5 have stopped". */
