@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../shared/domain/index.ts";
 import { createMetrics, type Logger, type Metrics, recordPending } from "../../shared/observe/index.ts";
 import { createLeader, createNodeSync, createScheduleLoop, type Leader, type ScheduleLoop, type Stores } from "../jobs/index.ts";
-import { type ClusterSnapshot, decide } from "../scheduler/index.ts";
+import { type ClusterSnapshot, createIncrementalDecide, decide, type Plan } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createApp } from "./app.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
@@ -137,10 +137,11 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
   return { app, loop, leader, deferred, hints, wake, logs, local, ca };
 }
 
-function timedDecide(metrics: Metrics, clock: Clock): typeof decide {
+function timedDecide(metrics: Metrics, clock: Clock): (snapshot: ClusterSnapshot, now: number) => Plan {
+  const decideAgain = createIncrementalDecide();
   return (snapshot: ClusterSnapshot, now: number) => {
     const started = clock.monotonic();
-    const plan = decide(snapshot, now);
+    const plan = decideAgain(snapshot, now);
     metrics.schedulerCycle.observe((clock.monotonic() - started) / 1000);
     recordPending(metrics, plan.reasons);
     return plan;

@@ -1,9 +1,10 @@
+import { BerthError } from "../../shared/domain/index.ts";
 import { type Metrics, recordJobChange } from "../../shared/observe/index.ts";
 import type { JobStore } from "../jobs/index.ts";
 
 /** The store, counting what it writes: whoever changes a row, the metrics see it. */
 export function observedJobs(jobs: JobStore, metrics: Metrics): JobStore {
-  const counting: Pick<JobStore, "submit" | "commit"> = {
+  const counting: Pick<JobStore, "submit" | "commit" | "commitAll"> = {
     submit: async (request, now) => {
       const result = await jobs.submit(request, now);
       if (!result.replayed) recordJobChange(metrics, null, result.job);
@@ -14,8 +15,15 @@ export function observedJobs(jobs: JobStore, metrics: Metrics): JobStore {
       recordJobChange(metrics, previous, job);
       return job;
     },
+    commitAll: async (changes, ...rest) => {
+      const results = await jobs.commitAll(changes, ...rest);
+      results.forEach((result, place) => {
+        if (!(result instanceof BerthError)) recordJobChange(metrics, changes[place]?.previous ?? null, result);
+      });
+      return results;
+    },
   };
   return new Proxy(jobs, {
-    get: (target, name) => (name === "submit" || name === "commit" ? counting[name] : Reflect.get(target, name)),
+    get: (target, name) => (name === "submit" || name === "commit" || name === "commitAll" ? counting[name] : Reflect.get(target, name)),
   });
 }

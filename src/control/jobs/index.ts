@@ -12,6 +12,7 @@ export type { JobChange } from "./job-change.ts";
 export type { JobFilter, JobStore } from "./job-store.ts";
 export type { Leader } from "./leader.ts";
 export { createLeader } from "./leader.ts";
+export { createLiveQueue } from "./live-queue.ts";
 export { createMemoryStores } from "./memory/memory-stores.ts";
 export { patchControls } from "./node-controls.ts";
 export type { NodeStore, TokenStore } from "./node-store.ts";

@@ -12,6 +12,11 @@ export function isQueued(job: Job): boolean {
   return job.state === "pending" && job.array === undefined;
 }
 
+/** What a scheduling pass looks at. */
+export function isScheduled(job: Job): boolean {
+  return job.array === undefined && (job.state === "pending" || isActive(job.state));
+}
+
 /** Sorts pending jobs as the scheduler orders them: priority (highest first), then age. Ties: by id, see `queueMember`. */
 export function queueScore(job: Job): number {
   return (HIGHEST_PRIORITY - job.spec.priority) * MILLISECONDS + Math.min(job.queuedAt, MILLISECONDS - 1);

@@ -1,4 +1,4 @@
-import type { Job, JobEvent, JobSpec, JobState } from "../../shared/domain/index.ts";
+import type { BerthError, Job, JobEvent, JobSpec, JobState } from "../../shared/domain/index.ts";
 import type { Transition } from "./job-change.ts";
 import type { Fence } from "./leader-store.ts";
 
@@ -44,6 +44,27 @@ export interface QueueView {
   active: Job[];
 }
 
+export interface RowChange {
+  previous: Job;
+  transition: Transition;
+}
+
+/** The version that the reader has of a row, undefined when none: what it has need not be read again. */
+export type KnownRows = (id: string) => number | undefined;
+
+export interface QueueChanges {
+  cursor: string;
+  revision: PlacementRevision;
+  /** True when `jobs` are all that are queued or active, and the reader forgets what it had. */
+  anew: boolean;
+  /** Rows that changed, whatever state they are in now. */
+  jobs: Job[];
+  /** Ids that have no row any more. */
+  gone: string[];
+  /** How many are queued. */
+  queued: number;
+}
+
 /**
  * The job rows: the truth. Every change is one atomic, durable compare-and-set; when a promise resolves, the change
  * survives the loss of every process. All methods throw BerthError redis_unavailable (503) when the store is not reachable.
@@ -71,7 +92,17 @@ export interface JobStore {
    */
   commit(previous: Job, transition: Transition, now: number, revision?: PlacementRevision, fence?: Fence): Promise<Job>;
 
+  /**
+   * As `commit` for many rows at once, each by itself: a row that has changed is refused and the others are written. All are
+   * synced to disk together. `revision` is that of the plan; its own placements do not count against it.
+   * @returns in their places, the rows as written or the refusals: conflict, job_not_found
+   */
+  commitAll(changes: readonly RowChange[], now: number, revision?: PlacementRevision, fence?: Fence): Promise<(Job | BerthError)[]>;
+
   queue(limit: number): Promise<QueueView>;
+
+  /** The queued and active rows that changed since `cursor`; every one for null, or when nobody knows any more what has changed. */
+  changes(cursor: string | null, known: KnownRows): Promise<QueueChanges>;
 
   /** Jobs with an attempt that has an assignment on the node. */
   onNode(nodeId: string): Promise<Job[]>;

@@ -1,4 +1,4 @@
-import { type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
+import { BerthError, type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
 import {
   type ClusterSnapshot,
   type PendingReason,
@@ -13,19 +13,19 @@ import { commitPromises } from "./commit-promises.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { fencedStore } from "./fenced-store.ts";
 import { nodesOf } from "./job-indexes.ts";
-import type { JobStore, QueueView } from "./job-store.ts";
+import type { JobStore, RowChange } from "./job-store.ts";
 import type { Leader } from "./leader.ts";
+import { createLiveQueue, type LiveView } from "./live-queue.ts";
 import type { NodeStore } from "./node-store.ts";
 import type { ProjectStore } from "./project-store.ts";
 import { createQueueStanding } from "./queue-standing.ts";
 import type { ReservationStore } from "./reservation-store.ts";
 import { createServiceTracker } from "./service-tracker.ts";
-import { snapshotOf } from "./snapshot-of.ts";
+import { createSnapshotMemory } from "./snapshot-memory.ts";
 import { applyEvent } from "./transition.ts";
 import { createNodeWatch } from "./watch-nodes.ts";
+import { watchedStore } from "./watched-store.ts";
 
-/** Pending jobs a pass looks at: the head of the queue in order. */
-const PENDING_A_PASS = 5000;
 /** Reasons written a pass; the rest follow in the next ones. */
 const REASONS_A_PASS = 500;
 
@@ -93,6 +93,11 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   const standing = options.projects === undefined ? undefined : createQueueStanding(options.projects);
   const service = options.queueing === "service" ? createServiceTracker(options.store) : undefined;
   const watch = createNodeWatch(options.store, options.nodes, clock, patience);
+  const live = createLiveQueue(options.store, clock);
+  const memory = createSnapshotMemory();
+  const watched = watchedStore(options.store, live);
+  let lastFence: number | undefined;
+  let refusedBefore: ReadonlySet<string> = new Set();
   let interrupt = new AbortController();
   let woken = false;
 
@@ -105,20 +110,32 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     // Read once: what this pass decides is committed as the leader it was when it began, or not at all.
     const fence = options.leader?.fence();
     if (fence === null) return { placed: [], lost: [], reasonsWritten: 0 };
-    const store = fence === undefined ? options.store : fencedStore(options.store, fence);
+    // Another has led meanwhile: nothing that is remembered counts.
+    if (fence !== lastFence) live.reload();
+    lastFence = fence;
+    const store = fence === undefined ? watched : fencedStore(watched, fence);
     const { nodes, lost, touched } = await watch.look();
     const now = clock.now();
     const tended = await tendArrays({ jobs: store, arrays: options.arrays, now, fence });
-    const view = await store.queue(PENDING_A_PASS);
+    const view = await live.look();
     const projects = (await standing?.look(nodes, view.active, now)) ?? [];
-    const rows = snapshotOf(nodes, view, projects, await options.reservations?.list());
+    const reservations = (await options.reservations?.list()) ?? [];
+    const rows: ClusterSnapshot = {
+      ...memory.view(nodes, view.pending, view.active),
+      ...(projects.length === 0 ? {} : { projects }),
+      ...(reservations.length === 0 ? {} : { reservations }),
+    };
     const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
     const plan = options.decide(snapshot, now);
-    const { placed, overtaken } = await commitPlacements(store, view, plan.placements, now, log);
-    const promised = overtaken ? { pending: view.pending, refused: new Set() } : await commitPromises(store, view.pending, plan, now);
-    const preemptions = overtaken ? [] : plan.preemptions.filter(({ forJobId }) => !promised.refused.has(forJobId));
+    const { placed, refused } = await commitPlacements(store, view, plan.placements, now, log);
+    // Twice the same row: whatever was to tell of its change has not.
+    if ([...refused].some((row) => refusedBefore.has(row))) live.reload();
+    refusedBefore = refused;
+    const overtaken = refused.size > 0;
+    const withdrawn = overtaken ? new Set() : await commitPromises(store, view, plan, now);
+    const preemptions = overtaken ? [] : plan.preemptions.filter(({ forJobId }) => !withdrawn.has(forJobId));
     const stopped = await commitPreemptions(store, view, preemptions, now, log);
-    const reasonsWritten = await writeReasons(store, promised.pending, plan.reasons, now);
+    const reasonsWritten = await writeReasons(store, view, plan.reasons, now);
     // An array whose tasks have begun has rows to make for those behind them.
     if (overtaken || placed.some(({ task }) => task !== undefined)) wake();
     const nudged = new Set([...placed, ...stopped, ...touched, ...tended.stopped].flatMap(nodesOf));
@@ -145,37 +162,41 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   return { run, wake, pass };
 }
 
-/** Row by row, each under the revision of the snapshot; stops when somebody else has placed in between. */
-async function commitPlacements(store: JobStore, view: QueueView, placements: readonly Placement[], now: number, log: LoopLog | undefined) {
-  const rows = new Map(view.pending.map((job) => [job.id, job]));
+/**
+ * All under the revision of the snapshot: none is written when somebody else has placed in between. What was cancelled or
+ * has changed meanwhile is refused by itself; the rest of the plan holds, for it only needs less.
+ * @returns the rows placed, and "id version" of those refused: the next pass starts from what is true then
+ */
+async function commitPlacements(store: JobStore, view: LiveView, placements: readonly Placement[], now: number, log: LoopLog | undefined) {
+  const changes = placements.flatMap(({ jobId, assignments }): RowChange[] => {
+    const previous = view.get(jobId);
+    return previous === undefined ? [] : [{ previous, transition: applyEvent(previous, { type: "placed", assignments }, now) }];
+  });
   const placed: Job[] = [];
-  for (const { jobId, assignments } of placements) {
-    const job = rows.get(jobId);
-    if (job === undefined) continue;
-    try {
-      placed.push(await store.commit(job, applyEvent(job, { type: "placed", assignments }, now), now, view.revision + placed.length));
-    } catch (error) {
-      if (!isBerthError(error, "conflict")) throw error;
-      // Cancelled in the meantime, or the plan is outdated: the next pass starts from what is true then.
-      log?.info({ jobId, reason: error.message }, "placement refused");
-      return { placed, overtaken: true };
+  const refused = new Set<string>();
+  for (const [place, result] of (await store.commitAll(changes, now, view.revision)).entries()) {
+    const previous = changes[place]?.previous;
+    if (!(result instanceof BerthError)) placed.push(result);
+    else if (previous !== undefined) {
+      if (result.code !== "conflict" && result.code !== "job_not_found") throw result;
+      refused.add(`${previous.id} ${previous.version}`);
+      log?.info({ jobId: previous.id, reason: result.message }, "placement refused");
     }
   }
-  return { placed, overtaken: false };
+  return { placed, refused };
 }
 
 /** Only the attempt the plan saw is stopped: what has ended or changed in between is left alone. */
 async function commitPreemptions(
   store: JobStore,
-  view: QueueView,
+  view: LiveView,
   preemptions: readonly Preemption[],
   now: number,
   log: LoopLog | undefined,
 ) {
-  const rows = new Map(view.active.map((job) => [job.id, job]));
   const stopped: Job[] = [];
   for (const { jobId, reason } of preemptions) {
-    const job = rows.get(jobId);
+    const job = view.get(jobId);
     if (job?.attempt == null) continue;
     const transition = applyEvent(job, { type: "preempted", epoch: job.attempt.epoch, why: reason }, now);
     if (transition.job === job) continue;
@@ -189,22 +210,15 @@ async function commitPreemptions(
   return stopped;
 }
 
-async function writeReasons(store: JobStore, pending: readonly Job[], reasons: readonly PendingReason[], now: number): Promise<number> {
-  const rows = new Map(pending.map((job) => [job.id, job]));
-  const changed = reasons.flatMap(({ jobId, reason }) => {
-    const job = rows.get(jobId);
-    return job === undefined || job.pendingReason === reason ? [] : [{ job, reason }];
-  });
-  const written = await Promise.all(
-    changed.slice(0, REASONS_A_PASS).map(async ({ job, reason }) => {
-      try {
-        await store.commit(job, applyEvent(job, { type: "pending-reason", reason }, now), now);
-        return 1;
-      } catch (error) {
-        if (isBerthError(error, "conflict")) return 0;
-        throw error;
-      }
-    }),
-  );
-  return written.reduce<number>((sum, one) => sum + one, 0);
+async function writeReasons(store: JobStore, view: LiveView, reasons: readonly PendingReason[], now: number): Promise<number> {
+  const changes: RowChange[] = [];
+  for (const { jobId, reason } of reasons) {
+    if (changes.length === REASONS_A_PASS) break;
+    const previous = view.get(jobId);
+    if (previous === undefined || previous.pendingReason === reason) continue;
+    const transition = applyEvent(previous, { type: "pending-reason", reason }, now);
+    if (transition.job !== previous) changes.push({ previous, transition });
+  }
+  const results = await store.commitAll(changes, now);
+  return results.filter((result) => !(result instanceof BerthError)).length;
 }

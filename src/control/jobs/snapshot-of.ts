@@ -7,12 +7,11 @@ import {
   type ProjectShare,
   type ReservedWindow,
 } from "../scheduler/index.ts";
-import type { QueueView } from "./job-store.ts";
 
 /** The scheduler's view of the nodes and rows. */
 export function snapshotOf(
   nodes: readonly NodeRecord[],
-  view: Pick<QueueView, "pending" | "active">,
+  view: { pending: readonly Job[]; active: readonly Job[] },
   projects: readonly ProjectShare[] = [],
   reservations: readonly ReservedWindow[] = [],
 ): ClusterSnapshot {
@@ -46,7 +45,7 @@ export function pendingJob({
   };
 }
 
-function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
+export function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
   const started = attempt?.startedAt ?? attempt?.assignedAt;
   const ends =
     spec.timeLimitSeconds === null || started === undefined

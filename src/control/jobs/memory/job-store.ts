@@ -1,7 +1,7 @@
 import { BerthError, isActive, type Job, type JobEvent, type JobState } from "../../../shared/domain/index.ts";
 import { claimConflict, claimsOf, type GpuClaim, type GpuOwner, gpuOf } from "../gpu-claims.ts";
 import type { HistoryLine, Transition } from "../job-change.ts";
-import { isQueued, JOB_STATES, matchesFilter, nodesOf, queueScore } from "../job-indexes.ts";
+import { isQueued, isScheduled, JOB_STATES, matchesFilter, nodesOf, queueScore } from "../job-indexes.ts";
 import type { JobFilter, JobPage, JobStore, PlacementRevision, SubmitRequest } from "../job-store.ts";
 import { parseCursor } from "../page-cursor.ts";
 import { fingerprint, newJob, noTasks, submittedLine } from "../submission.ts";
@@ -45,6 +45,26 @@ export function createMemoryJobStore(fence: { last: number } = { last: 0 }, memo
     commit: async (previous, transition, now, revision, given) => {
       if (given !== undefined && given !== fence.last) throw new BerthError("conflict", "another control plane schedules now");
       return commit(memory, previous, transition, now, revision);
+    },
+    commitAll: async (changes, now, revision, given) => {
+      let placed = 0;
+      return changes.map(({ previous, transition }) => {
+        try {
+          if (given !== undefined && given !== fence.last) throw new BerthError("conflict", "another control plane schedules now");
+          const before = memory.placements;
+          const job = commit(memory, previous, transition, now, revision === undefined ? undefined : revision + placed);
+          placed += memory.placements - before;
+          return job;
+        } catch (error) {
+          if (error instanceof BerthError) return error;
+          throw error;
+        }
+      });
+    },
+    changes: async () => {
+      const rows = all().filter(isScheduled);
+      const queued = rows.filter(isQueued).length;
+      return { cursor: "", revision: memory.placements, anew: true, jobs: rows, gone: [], queued };
     },
     queue: async (limit) => {
       const pending = all()

@@ -6,7 +6,7 @@ import { queueScore } from "../job-indexes.ts";
 import type { Fence } from "../leader-store.ts";
 import { newTask, taskStartedLine } from "../submission.ts";
 import { encodeRow, type JobRows } from "./job-rows.ts";
-import { KEYS, MOST_HISTORY } from "./keys.ts";
+import { KEYS, MOST_CHANGES, MOST_HISTORY } from "./keys.ts";
 import { redisCall, runScript, script } from "./redis-call.ts";
 import { refusal } from "./refusal.ts";
 import { arrayStepLua } from "./scripts/array-step.lua.ts";
@@ -61,6 +61,7 @@ async function writeStep(
       ...[id, previous.version, array.state, array.version, encodeRow(array), JSON.stringify(history), MOST_HISTORY, now],
       ...[KEYS.changedChannel, isTerminal(array.state) ? "" : "1", JSON.stringify(again.map(String)), JSON.stringify(tasks)],
       ...[KEYS.jobPrefix, queueScore({ ...array, queuedAt: now }), taskStartedLine(array, 0).type, fence ?? ""],
+      ...[KEYS.changes, MOST_CHANGES],
     ],
   )) as [number, ...string[]];
   if (code !== 1) throw refusal(code, id);

@@ -37,7 +37,12 @@ export function createJobRows(redis: Redis): JobRows {
     });
     const counts = await readCounts(redis, rows);
     await learnArraySpecs(redis, specs, rows);
-    return rows.map(({ row, spec }) => withCounts({ ...row, spec: specOf(specs, row.task?.arrayId ?? row.id, spec) }, counts.get(row.id)));
+    const jobs = rows.map(({ row, spec }) =>
+      withCounts({ ...row, spec: specOf(specs, row.task?.arrayId ?? row.id, spec) }, counts.get(row.id)),
+    );
+    // After the batch: some of its rows rely on specs that were in memory when it was asked for.
+    forgetOldest(specs);
+    return jobs;
   };
   return {
     read: async (ids) => {
@@ -90,13 +95,18 @@ async function pipelined(
   });
 }
 
-/** Least recently read goes first. */
+/** Moves to the end: what was least recently read is forgotten first. */
 function specOf(specs: Map<string, JobSpec>, id: string, json: string | null): JobSpec {
   const spec = json === null ? specs.get(id) : (JSON.parse(json) as JobSpec);
   if (spec === undefined) throw new BerthError("internal", `the row of job ${id} has no spec`);
   specs.delete(id);
   specs.set(id, spec);
-  const oldest = specs.keys().next().value;
-  if (specs.size > SPECS_KEPT && oldest !== undefined) specs.delete(oldest);
   return spec;
+}
+
+function forgetOldest(specs: Map<string, JobSpec>): void {
+  for (const id of specs.keys()) {
+    if (specs.size <= SPECS_KEPT) return;
+    specs.delete(id);
+  }
 }

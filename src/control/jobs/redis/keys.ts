@@ -34,6 +34,7 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:projects                     hash    project -> its settings (JSON)
  *   {berth}:project-usage                hash    project -> value, at (JSON)
  *   {berth}:reservations                 hash    reservation -> its window (JSON)
+ *   {berth}:changes                      stream  job, version: what changed, for the schedule loop; bounded
  *   {berth}:job-changed                  channel id of every job that changes
  */
 const PREFIX = "{berth}:";
@@ -68,8 +69,11 @@ export const KEYS = {
   projects: `${PREFIX}projects`,
   projectUsage: `${PREFIX}project-usage`,
   reservations: `${PREFIX}reservations`,
+  changes: `${PREFIX}changes`,
   changedChannel: `${PREFIX}job-changed`,
 } as const;
 
 /** Lines of one job's history that are kept. */
+/** Entries of the change log: who is further behind reads everything again. */
+export const MOST_CHANGES = 100_000;
 export const MOST_HISTORY = 4000;

@@ -44,3 +44,40 @@ export function runScript(
     }
   });
 }
+
+/** What one call of a script takes. All calls of a batch have as many of each. */
+export interface ScriptCall {
+  keys: readonly string[];
+  args: readonly (string | number)[];
+}
+
+/**
+ * The script for many calls in one: each is carried out or refused by itself, all together are written and synced to disk
+ * once. `earlier` is a number that lives through the batch and starts at 0, for what its calls must tell each other.
+ */
+export function batchScript(body: string): Script {
+  return script(`
+local earlier = 0
+local function once(KEYS, ARGV)
+${body}
+end
+local keys, args, replies = tonumber(ARGV[1]), tonumber(ARGV[2]), {}
+for call = 0, #KEYS / keys - 1 do
+  local given = {}
+  for index = 1, args do given[index] = ARGV[2 + call * args + index] end
+  local owned = {}
+  for index = 1, keys do owned[index] = KEYS[call * keys + index] end
+  replies[call + 1] = once(owned, given)
+end
+return replies
+`);
+}
+
+/** The reply of each call, in order. */
+export async function runBatch(redis: Redis, batch: Script, calls: readonly ScriptCall[]): Promise<unknown[]> {
+  const [first] = calls;
+  if (first === undefined) return [];
+  const sizes = [first.keys.length, first.args.length];
+  const keys = calls.flatMap((call) => call.keys);
+  return (await runScript(redis, batch, keys, [...sizes, ...calls.flatMap((call) => call.args)])) as unknown[];
+}

@@ -9,6 +9,7 @@
  *       7 most history lines kept  8 now  9 channel  10 "1" while it has not ended  11 ended tasks that wait again, JSON array of
  *       indexes  12 tasks that start, JSON array of [index, row JSON, message]  13 job key prefix  14 queue score
  *       15 history type of a new task  16 fence of the leader that decided it, "" when anybody may
+ *       17 key of the change log  18 entries it keeps
  * Returns  {1, ids of the new tasks...}; {-1} no such array; {-2} it, or a task that waits again, has changed; {-5} another leads now
  */
 export const arrayStepLua = `
@@ -52,6 +53,7 @@ for _, task in ipairs(cjson.decode(ARGV[12])) do
   redis.call('SADD', KEYS[8], id)
   redis.call('HINCRBY', KEYS[6], 'pending', 1)
   redis.call('XADD', job .. ':events', '*', 'epoch', '0', 'at', ARGV[8], 'type', ARGV[15], 'message', task[3])
+  redis.call('XADD', ARGV[17], 'MAXLEN', '~', ARGV[18], '*', 'job', id, 'version', '1')
   table.insert(reply, id)
 end
 redis.call('PUBLISH', ARGV[9], ARGV[1])

@@ -4,6 +4,7 @@
  * KEYS  1 job-id  2 idempotency (or "")  3 jobs:all  4 jobs:state:pending  5 jobs:project  6 jobs:user  7 jobs:name  8 jobs:queue  9 arrays
  * ARGV  1 job key prefix  2 spec JSON  3 row JSON (without id and spec)  4 queue score, "" for an array  5 now  6 fingerprint
  *       7 idempotency TTL, seconds  8 history type  9 history message  10 channel
+ *       11 key of the change log  12 entries it keeps
  * Returns  {id, 0} accepted; {id, 1} the job that the key already made; {id, -1} the key was used for another spec
  */
 export const submitLua = `
@@ -29,6 +30,7 @@ if KEYS[2] ~= '' then
   redis.call('HSET', KEYS[2], 'id', id, 'fingerprint', ARGV[6])
   redis.call('EXPIRE', KEYS[2], ARGV[7])
 end
+redis.call('XADD', ARGV[11], 'MAXLEN', '~', ARGV[12], '*', 'job', id, 'version', '1')
 redis.call('PUBLISH', ARGV[10], id)
 return {id, 0}
 `;

@@ -8,9 +8,10 @@
  * ARGV  1 id  2 state  3 epoch  4 version (as read)  5 new state  6 new epoch  7 new version  8 row JSON
  *       9 queue score, "" when not pending  10 queue member  11 claims (gpu-claims.ts), JSON array  12 nodes, JSON array
  *       13 history, JSON array of {type, message}  14 most history lines kept  15 now  16 key prefix of the node sets
- *       17 channel  18 placement revision, "" when it does not matter  19 "1" when this is a placement
+ *       17 channel  18 placement revision when this batch began, "" when it does not matter  19 "1" when this is a placement
  *       20 fence of the leader that decided it, "" when anybody may  21 index of the task, "" for a job that is none
  *       22 "1" when it has ended  23 exit code, "" for none
+ *       24 key of the change log  25 entries it keeps
  * Returns  {1}; {-1} no such job; {-2} the row has changed; {-3, gpu, why, owner or ''} a GPU cannot be the job's;
  *          {-4} placements were made since the revision; {-5} another leads now
  */
@@ -19,7 +20,8 @@ local row = redis.call('HMGET', KEYS[1], 'state', 'epoch', 'version', 'claims', 
 if not row[1] then return {-1} end
 if row[1] ~= ARGV[2] or row[2] ~= ARGV[3] or row[3] ~= ARGV[4] then return {-2} end
 if ARGV[20] ~= '' and (redis.call('GET', KEYS[8]) or '0') ~= ARGV[20] then return {-5} end
-if ARGV[18] ~= '' and (redis.call('GET', KEYS[7]) or '0') ~= ARGV[18] then return {-4} end
+-- earlier: the batch's own placements, of the same plan.
+if ARGV[18] ~= '' and tonumber(redis.call('GET', KEYS[7]) or '0') - earlier ~= tonumber(ARGV[18]) then return {-4} end
 
 local function isShared(owner) return string.sub(owner, 1, 1) == '{' end
 
@@ -72,7 +74,10 @@ if ARGV[9] == '' then
 else
   redis.call('ZADD', KEYS[5], ARGV[9], ARGV[10])
 end
-if ARGV[19] == '1' then redis.call('INCR', KEYS[7]) end
+if ARGV[19] == '1' then
+  redis.call('INCR', KEYS[7])
+  earlier = earlier + 1
+end
 if ARGV[21] ~= '' and ARGV[2] ~= ARGV[5] then
   redis.call('HINCRBY', KEYS[9], ARGV[2], -1)
   redis.call('HINCRBY', KEYS[9], ARGV[5], 1)
@@ -82,6 +87,7 @@ end
 for _, line in ipairs(cjson.decode(ARGV[13])) do
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[14], '*', 'epoch', ARGV[6], 'at', ARGV[15], 'type', line.type, 'message', line.message)
 end
+redis.call('XADD', ARGV[24], 'MAXLEN', '~', ARGV[25], '*', 'job', ARGV[1], 'version', ARGV[7])
 redis.call('PUBLISH', ARGV[17], ARGV[1])
 return {1}
 `;
