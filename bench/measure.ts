@@ -20,12 +20,17 @@ export interface Samples {
 
 /**
  * Runs each contender once a round, in turn, so that a busy moment of the machine hits all of them alike.
- * The first round warms caches and is thrown away. Returns milliseconds.
+ * The first round warms caches and is thrown away. `prepare` runs before each, not timed. Returns milliseconds.
  */
-export async function interleaved(rounds: number, contenders: Record<string, () => Promise<void>>): Promise<Record<string, Samples>> {
+export async function interleaved(
+  rounds: number,
+  contenders: Record<string, () => Promise<void>>,
+  prepare: (name: string) => Promise<void> = async () => undefined,
+): Promise<Record<string, Samples>> {
   const times: Record<string, number[]> = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     for (const [name, run] of Object.entries(contenders)) {
+      await prepare(name);
       const started = performance.now();
       await run();
       if (round > 0) times[name]?.push(performance.now() - started);

@@ -8,11 +8,10 @@ import { fileURLToPath } from "node:url";
 import { Pool } from "undici";
 import { startDockerRegistry } from "../../test/support/docker-registry.ts";
 import { sha256 } from "../../test/support/registry-server.ts";
-import { interleaved, row } from "../measure.ts";
+import { interleaved, row, type Samples } from "../measure.ts";
 import { report } from "../report.ts";
 
 // Our registry beside docker-registry: the same client, the same content, in turn. Each server is a process of its own.
-// Run after a build: node --import tsx bench/images/registry.ts
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 7);
@@ -22,26 +21,45 @@ const LAYER_BYTES = 32 * 1024 * 1024;
 const GETS = 4_000;
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 
+type Measured = Record<string, Samples>;
+
 interface Served {
   pool: Pool;
   stop(): Promise<void>;
 }
 
-const layers = Array.from({ length: LAYERS }, () => randomBytes(LAYER_BYTES));
 const config = Buffer.from('{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[]}}');
-const digests = layers.map(sha256);
 
-const servers: Record<string, Served> = { berth: await serveOurs(), "docker-registry": await serveDockers() };
-try {
-  for (const { pool } of Object.values(servers)) await fill(pool);
-  const pulls = await interleaved(ROUNDS, contenders(pullAll));
-  const gets = await interleaved(ROUNDS, contenders(getManifests));
-  const heads = await interleaved(ROUNDS, contenders(headBlobs));
-  const peer = (samples: typeof pulls, per: number) => ({
+/** Blobs, manifests and HEAD requests of ours and of docker-registry. */
+export async function measureRegistry(): Promise<void> {
+  const layers = Array.from({ length: LAYERS }, () => randomBytes(LAYER_BYTES));
+  const digests = layers.map(sha256);
+  const servers: Record<string, Served> = { berth: await serveOurs(), "docker-registry": await serveDockers() };
+  const contenders = (work: (pool: Pool) => Promise<void>): Record<string, () => Promise<void>> =>
+    Object.fromEntries(Object.entries(servers).map(([name, { pool }]) => [name, () => work(pool)]));
+  try {
+    for (const { pool } of Object.values(servers)) await fill(pool, layers);
+    const pulls = await interleaved(
+      ROUNDS,
+      contenders((pool) => pullAll(pool, digests)),
+    );
+    const gets = await interleaved(ROUNDS, contenders(getManifests));
+    const heads = await interleaved(
+      ROUNDS,
+      contenders((pool) => headBlobs(pool, digests)),
+    );
+    publish(pulls, gets, heads);
+  } finally {
+    for (const server of Object.values(servers)) await server.stop();
+  }
+}
+
+function publish(pulls: Measured, gets: Measured, heads: Measured): void {
+  const peer = (samples: Measured, per: number) => ({
     name: "docker-registry",
     value: (samples["docker-registry"]?.median ?? Number.NaN) / per,
   });
-  const ours = (samples: typeof pulls, per: number) => (samples["berth"]?.median ?? Number.NaN) / per;
+  const ours = (samples: Measured, per: number) => (samples["berth"]?.median ?? Number.NaN) / per;
   const mebibytes = (LAYERS * LAYER_BYTES) / 2 ** 20;
   const rate = (value: number, per: number) => Math.round((per / value) * 1000);
   report(
@@ -57,12 +75,6 @@ try {
       "The client (undici) shares the machine's cores with the server, alike for both.",
     ],
   );
-} finally {
-  for (const server of Object.values(servers)) await server.stop();
-}
-
-function contenders(work: (pool: Pool) => Promise<void>): Record<string, () => Promise<void>> {
-  return Object.fromEntries(Object.entries(servers).map(([name, { pool }]) => [name, () => work(pool)]));
 }
 
 async function serveOurs(): Promise<Served> {
@@ -94,7 +106,7 @@ async function serveDockers(): Promise<Served> {
   };
 }
 
-async function fill(pool: Pool): Promise<void> {
+async function fill(pool: Pool, layers: readonly Buffer[]): Promise<void> {
   for (const blob of [...layers, config]) {
     const start = await pool.request({ method: "POST", path: "/v2/bench/app/blobs/uploads/" });
     await start.body.dump();
@@ -106,9 +118,9 @@ async function fill(pool: Pool): Promise<void> {
       201,
     );
   }
-  const described = layers.map((bytes, index) => ({
+  const described = layers.map((bytes) => ({
     mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
-    digest: digests[index],
+    digest: sha256(bytes),
     size: bytes.byteLength,
   }));
   const configuration = { mediaType: "application/vnd.oci.image.config.v1+json", digest: sha256(config), size: config.byteLength };
@@ -126,7 +138,7 @@ async function expectStatus(pool: Pool, options: Parameters<Pool["request"]>[0],
   await answer.body.dump();
 }
 
-async function pullAll(pool: Pool): Promise<void> {
+async function pullAll(pool: Pool, digests: readonly string[]): Promise<void> {
   await Promise.all(
     digests.map(async (digest) => {
       const { body } = await pool.request({ method: "GET", path: `/v2/bench/app/blobs/${digest}` });
@@ -141,7 +153,7 @@ function getManifests(pool: Pool): Promise<void> {
   return many(() => expectStatus(pool, { method: "GET", path: "/v2/bench/app/manifests/one", headers: { accept: MANIFEST } }, 200));
 }
 
-function headBlobs(pool: Pool): Promise<void> {
+function headBlobs(pool: Pool, digests: readonly string[]): Promise<void> {
   return many(() => expectStatus(pool, { method: "HEAD", path: `/v2/bench/app/blobs/${digests[0]}` }, 200));
 }
 

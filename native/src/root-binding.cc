@@ -75,7 +75,7 @@ class NativeRoot final : public Napi::ObjectWrap<NativeRoot> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "NativeRoot",
                        {InstanceMethod<&NativeRoot::mkdir>("mkdir"), InstanceMethod<&NativeRoot::createFile>("createFile"),
-                        InstanceMethod<&NativeRoot::openFile>("openFile"), InstanceMethod<&NativeRoot::symlink>("symlink"),
+                        InstanceMethod<&NativeRoot::writeFile>("writeFile"), InstanceMethod<&NativeRoot::openFile>("openFile"), InstanceMethod<&NativeRoot::symlink>("symlink"),
                         InstanceMethod<&NativeRoot::link>("link"), InstanceMethod<&NativeRoot::mknod>("mknod"),
                         InstanceMethod<&NativeRoot::remove>("remove"), InstanceMethod<&NativeRoot::setMetadata>("setMetadata"),
                         InstanceMethod<&NativeRoot::stat>("stat"), InstanceMethod<&NativeRoot::xattrs>("xattrs"),
@@ -106,6 +106,15 @@ class NativeRoot final : public Napi::ObjectWrap<NativeRoot> {
           return berth::createFile(*root, path, mode);
         },
         toJsNumber);
+  }
+
+  /// The content is copied: the caller's buffer may be used again at once.
+  Napi::Value writeFile(const Napi::CallbackInfo& info) {
+    if (!info[1].IsBuffer()) throw Napi::TypeError::New(info.Env(), "content must be a Buffer");
+    const auto content = info[1].As<Napi::Buffer<char>>();
+    return onWorker(info.Env(), [root = opened(info.Env()), path = textArgument(info[0], "path"),
+                                 bytes = std::string(content.Data(), content.Length()),
+                                 metadata = metadataArgument(info[2])] { berth::writeFile(*root, path, bytes, metadata); });
   }
 
   Napi::Value openFile(const Napi::CallbackInfo& info) {

@@ -24,7 +24,7 @@ static timespec toTimespec(std::int64_t nanoseconds) {
 /// Owner first: chown clears setuid, setgid and file capabilities. Times last: everything before changes them.
 void setMetadata(const Root& root, const std::string& path, const Metadata& metadata) {
   const UniqueFd entry = openEntry(root, path);
-  const std::string itself = descriptorPath(entry);
+  const std::string itself = descriptorPath(entry.get());
   struct stat status {};
   if (fstat(entry.get(), &status) != 0) throw systemFailure(errno, "fstat", root.describe(path));
   if (fchownat(entry.get(), "", metadata.uid, metadata.gid, AT_EMPTY_PATH) != 0) {
@@ -40,6 +40,19 @@ void setMetadata(const Root& root, const std::string& path, const Metadata& meta
   }
   const timespec times[2] = {toTimespec(metadata.mtimeNs), toTimespec(metadata.mtimeNs)};
   if (utimensat(entry.get(), "", times, AT_EMPTY_PATH) != 0) throw systemFailure(errno, "utimensat", root.describe(path));
+}
+
+/// In the order of setMetadata; an open file needs no way by /proc.
+void setFileMetadata(const Root& root, const std::string& path, const UniqueFd& file, const Metadata& metadata) {
+  if (fchown(file.get(), metadata.uid, metadata.gid) != 0) throw systemFailure(errno, "fchown", root.describe(path));
+  if (fchmod(file.get(), metadata.mode) != 0) throw systemFailure(errno, "fchmod", root.describe(path));
+  for (const auto& [name, value] : metadata.xattrs) {
+    if (fsetxattr(file.get(), name.c_str(), value.data(), value.size(), 0) != 0) {
+      throw systemFailure(errno, "fsetxattr", root.describe(path), name);
+    }
+  }
+  const timespec times[2] = {toTimespec(metadata.mtimeNs), toTimespec(metadata.mtimeNs)};
+  if (futimens(file.get(), times) != 0) throw systemFailure(errno, "futimens", root.describe(path));
 }
 
 std::optional<struct stat> statEntry(const Root& root, const std::string& path) {
@@ -68,7 +81,7 @@ static ssize_t readGrowing(std::string& buffer, Read read) {
 
 Xattrs readXattrs(const Root& root, const std::string& path) {
   const UniqueFd entry = openEntry(root, path);
-  const std::string itself = descriptorPath(entry);
+  const std::string itself = descriptorPath(entry.get());
   std::string names;
   const ssize_t length = readGrowing(names, [&](char* at, std::size_t size) { return listxattr(itself.c_str(), at, size); });
   if (length < 0 && errno != ENOTSUP) throw systemFailure(errno, "listxattr", root.describe(path));

@@ -17,7 +17,7 @@ std::string Root::describe(const std::string& entry) const {
   return path + (entry.empty() || entry[0] != '/' ? "/" : "") + entry;
 }
 
-std::string descriptorPath(const UniqueFd& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+std::string descriptorPath(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 Root openRootFolder(const std::string& path) {
   Root root{UniqueFd(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), path};

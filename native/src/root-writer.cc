@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <climits>
@@ -25,6 +26,16 @@ int createFile(const Root& root, const std::string& path, mode_t mode) {
   return fd;
 }
 
+void writeFile(const Root& root, const std::string& path, const std::string& content, const Metadata& metadata) {
+  const UniqueFd file(createFile(root, path, 0600));
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t written = write(file.get(), content.data() + done, content.size() - done);
+    if (written < 0 && errno != EINTR) throw systemFailure(errno, "write", root.describe(path));
+    if (written > 0) done += static_cast<std::size_t>(written);
+  }
+  setFileMetadata(root, path, file, metadata);
+}
+
 /// Looks at the type through O_PATH first: opening a FIFO would wait for a writer, opening a device would act on it.
 int openFile(const Root& root, const std::string& path, bool follow) {
   UniqueFd found;
@@ -39,7 +50,7 @@ int openFile(const Root& root, const std::string& path, bool follow) {
   if (S_ISDIR(status.st_mode)) throw systemFailure(EISDIR, "openat2", root.describe(path));
   if (S_ISLNK(status.st_mode)) throw systemFailure(ELOOP, "openat2", root.describe(path));
   if (!S_ISREG(status.st_mode)) throw systemFailure(ENXIO, "openat2", root.describe(path), "not a regular file");
-  const int fd = open(descriptorPath(found).c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = open(descriptorPath(found.get()).c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw systemFailure(errno, "open", root.describe(path));
   return fd;
 }

@@ -50,11 +50,13 @@ UniqueFd openEntry(const Root& root, const std::string& path);
 /// openat2 below `folder` with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | `resolve`. -1 and errno on failure.
 int openBelow(int folder, const std::string& path, std::uint64_t flags, std::uint64_t resolve = 0);
 /// "/proc/self/fd/N": reaches exactly what the descriptor holds, symbolic links themselves included.
-std::string descriptorPath(const UniqueFd& fd);
+std::string descriptorPath(int fd);
 
 // root-writer.cc: one call each, names as in NativeRoot.
 void makeFolder(const Root& root, const std::string& path, mode_t mode);
 int createFile(const Root& root, const std::string& path, mode_t mode);
+/// A new file with all that belongs to it. @throws EEXIST when there is something of that name.
+void writeFile(const Root& root, const std::string& path, const std::string& content, const Metadata& metadata);
 int openFile(const Root& root, const std::string& path, bool follow);
 void makeSymlink(const Root& root, const std::string& target, const std::string& path);
 void makeLink(const Root& root, const std::string& existing, const std::string& path);
@@ -67,6 +69,8 @@ void removeTree(const Root& root, const std::string& path);
 
 // root-metadata.cc
 void setMetadata(const Root& root, const std::string& path, const Metadata& metadata);
+/// The same for an open file; `path` is for errors only.
+void setFileMetadata(const Root& root, const std::string& path, const UniqueFd& file, const Metadata& metadata);
 std::optional<struct stat> statEntry(const Root& root, const std::string& path);
 Xattrs readXattrs(const Root& root, const std::string& path);
 

@@ -49,6 +49,8 @@ export interface NativeRoot {
   mkdir(path: string, mode: number): Promise<void>;
   /** O_WRONLY|O_CREAT|O_EXCL; the umask applies; the caller writes to and closes the descriptor. */
   createFile(path: string, mode: number): Promise<number>;
+  /** A new file with content and metadata in one call, for small ones. The buffer may be used again at once. EEXIST as `createFile`. */
+  writeFile(path: string, content: Buffer, metadata: EntryMetadata): Promise<void>;
   /** O_RDONLY, last component followed inside the root when `follow`. Regular files only: else EISDIR, ELOOP, ENXIO. */
   openFile(path: string, follow: boolean): Promise<number>;
   symlink(target: string, path: string): Promise<void>;

@@ -121,6 +121,7 @@ describe("unpacking a hostile layer", () => {
       await readTar(tarStream(entry), (header, body) => writer.add(header, header.path, body)).catch(() => undefined);
     racing = false;
     await racer;
+    await writer.idle();
     expect(await readdir(outside)).toEqual(["canary"]);
     expect(await fingerprint(outside)).toBe(before);
   });

@@ -128,6 +128,31 @@ describe("root writer", () => {
     await expectUntouched(outside);
   });
 
+  test("a file made with its content in one call has its owner, mode, time and attributes, and overwrites nothing", async () => {
+    const { root, outside } = await openTestRoot();
+    const metadata = { uid: 1000, gid: 70_000, mode: 0o4751, mtimeNs: -1_500_000_000n, xattrs: { "user.note": Buffer.from([0, 255]) } };
+    const content = Buffer.from("content");
+    const written = root.writeFile("file", content, metadata);
+    content.fill(0);
+    await written;
+    expect(await root.stat("file")).toMatchObject({
+      kind: "file",
+      uid: 1000,
+      gid: 70_000,
+      mode: 0o4751,
+      mtimeNs: -1_500_000_000n,
+      size: 7,
+    });
+    expect(await root.xattrs("file")).toEqual({ "user.note": Buffer.from([0, 255]) });
+    expect(await read(root, "file", false)).toBe("content");
+    await expect(root.writeFile("file", content, metadata)).rejects.toMatchObject({ code: "EEXIST" });
+    await root.symlink(join(outside, "canary"), "link");
+    await expect(root.writeFile("link", content, metadata)).rejects.toMatchObject({ code: "EEXIST" });
+    await root.symlink(outside, "folder");
+    await expect(root.writeFile("folder/new", content, metadata)).rejects.toMatchObject({ code: "ENOENT" });
+    await expectUntouched(outside);
+  });
+
   test("magic links of /proc are not followed", async () => {
     const { root, inside } = await openTestRoot();
     await root.mkdir("proc", 0o755);

@@ -19,5 +19,7 @@ export async function extractTree(tar: AsyncIterable<Uint8Array>, root: NativeRo
     await writer.finish();
   } catch (error) {
     throw asStorageError(error);
+  } finally {
+    await writer.idle();
   }
 }

@@ -10,6 +10,7 @@ import { exists } from "../content/probe-path.ts";
 import { asStorageError, errnoOf } from "../content/storage-error.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image, Progress } from "../types.ts";
+import type { InheritMetadata } from "./layer-writer.ts";
 import { layerLimits, unpackLayer } from "./unpack-layer.ts";
 
 interface UnpackPorts {
@@ -27,6 +28,9 @@ export type LayerSource = (digest: string) => AsyncIterable<Uint8Array>;
 
 export type Unpack = (image: UnpackableImage, progress: Progress, signal: AbortSignal, source?: LayerSource) => Promise<void>;
 
+/** One is decompressed while the other is written; a third would only wait for the disk and hold memory. */
+const LAYERS_AT_ONCE = 2;
+
 /** Unpacks the layers of images, each chain ID once however many ask at the same time. */
 export function createUnpacker(ports: UnpackPorts): Unpack {
   const running = new Map<string, Promise<void>>();
@@ -36,17 +40,37 @@ export function createUnpacker(ports: UnpackPorts): Unpack {
     return started;
   };
   return async (image, progress, signal, source = ports.blobs.stream) => {
-    for (const [index, chainId] of image.chainIds.entries()) {
-      if (await exists(ports.paths.layer(chainId))) continue;
-      signal.throwIfAborted();
+    const started: Promise<void>[] = [];
+    const queue = image.chainIds.entries();
+    const unpackAt = async (index: number, chainId: string): Promise<void> => {
+      // Taken before the first await: those below have begun, and may be waited for.
+      const below = started.slice(0, index);
+      if (await exists(ports.paths.layer(chainId))) return;
       progress({ step: "unpack", detail: image.references[0] ?? image.digest, current: index + 1, total: image.chainIds.length });
       // The work is not tied to the first caller's signal: others may wait for the same layer.
       await unlessAborted(
-        once(chainId, () => unpackOne(ports, image, index, source)),
+        once(chainId, () => unpackOne(ports, image, index, source, below)),
         signal,
       );
-    }
+    };
+    const stopped = new AbortController();
+    const worker = async (): Promise<void> => {
+      for (const [index, chainId] of queue) {
+        signal.throwIfAborted();
+        if (stopped.signal.aborted) return;
+        const work = unpackAt(index, chainId);
+        started[index] = work;
+        await work;
+      }
+    };
+    const workers = Array.from({ length: LAYERS_AT_ONCE }, () => worker().finally(() => stopped.abort()));
+    await settled(workers);
   };
+}
+
+/** Waits for all, so that nothing goes on behind a caller that was told of a failure. @throws the first failure */
+async function settled(works: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(works)) if (result.status === "rejected") throw result.reason;
 }
 
 async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
@@ -58,7 +82,14 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
   await Promise.race([work, aborted]).finally(() => done.abort());
 }
 
-async function unpackOne(ports: UnpackPorts, image: UnpackableImage, index: number, source: LayerSource): Promise<void> {
+/** `below` are the layers under it: what a folder without an entry of its own looks like there is known only then. */
+async function unpackOne(
+  ports: UnpackPorts,
+  image: UnpackableImage,
+  index: number,
+  source: LayerSource,
+  below: readonly Promise<void>[],
+): Promise<void> {
   const { paths, native, session } = ports;
   const chainId = image.chainIds[index] as string;
   const temporary = session.temporaryPath();
@@ -69,7 +100,11 @@ async function unpackOne(ports: UnpackPorts, image: UnpackableImage, index: numb
     const layer = image.layers[index] as Image["layers"][number];
     const tar = decompressed(source(layer.digest));
     const limits = layerLimits(layer.size);
-    const unpacked = await unpackLayer({ tar, root, inherit: lower.inherit, signal: new AbortController().signal, limits });
+    const inherit: InheritMetadata = async (path) => {
+      await Promise.all(below);
+      return lower.inherit(path);
+    };
+    const unpacked = await unpackLayer({ tar, root, inherit, signal: new AbortController().signal, limits });
     const expected = image.config.rootfs.diff_ids[index];
     if (unpacked.diffId !== expected) {
       throw new BerthError("digest_mismatch", `layer ${layer.digest} unpacks to ${unpacked.diffId}, the image config says ${expected}`);

@@ -56,14 +56,18 @@ export async function unpackLayer(options: {
       yield chunk;
     }
   }
-  await readTar(digested(), async (entry, body) => {
-    if (++entries > limits.entries) throw new BerthError("layer_invalid", `the layer has more than ${limits.entries} entries`);
-    const path = entryPath(entry.path);
-    const meaning = meaningOf(path);
-    if (meaning.kind === "entry") await writer.add(entry, path, body);
-    else if (meaning.kind === "whiteout") await writer.whiteout(meaning.path);
-    else if (meaning.kind === "opaque") await writer.opaque(meaning.path);
-  });
-  const { opaqueRoot } = await writer.finish();
-  return { diffId: digester.digest(), opaqueRoot };
+  try {
+    await readTar(digested(), async (entry, body) => {
+      if (++entries > limits.entries) throw new BerthError("layer_invalid", `the layer has more than ${limits.entries} entries`);
+      const path = entryPath(entry.path);
+      const meaning = meaningOf(path);
+      if (meaning.kind === "entry") await writer.add(entry, path, body);
+      else if (meaning.kind === "whiteout") await writer.whiteout(meaning.path);
+      else if (meaning.kind === "opaque") await writer.opaque(meaning.path);
+    });
+    const { opaqueRoot } = await writer.finish();
+    return { diffId: digester.digest(), opaqueRoot };
+  } finally {
+    await writer.idle();
+  }
 }

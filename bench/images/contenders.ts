@@ -1,0 +1,120 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Berth } from "../../test/support/berth.ts";
+import { until } from "../../test/support/poll.ts";
+
+const run = promisify(execFile);
+
+/** An engine with an image store of its own; every reference names a registry. */
+export interface Contender {
+  pull(reference: string): Promise<void>;
+  push(reference: string): Promise<void>;
+  tag(source: string, target: string): Promise<void>;
+  save(reference: string, file: string): Promise<void>;
+  load(file: string): Promise<void>;
+  /** Removes every image and all that only they used. */
+  clear(): Promise<void>;
+  /** Where everything it stores lies. */
+  folder: string;
+  /** The process that does the work; null where each command does its own. */
+  pid: number | null;
+  stop(): Promise<void>;
+}
+
+export async function startBerth(): Promise<Contender> {
+  const berth = await Berth.start();
+  const cli = async (...command: string[]) => {
+    const { code, stdout, stderr } = await berth.cli(...command);
+    if (code !== 0) throw new Error(`berth ${command.join(" ")}: ${stderr}`);
+    return stdout;
+  };
+  const names = async () =>
+    (JSON.parse(await cli("images", "ls", "-o", "json")) as { references: string[] }[]).flatMap((image) => image.references);
+  return {
+    pull: async (reference) => void (await cli("pull", "--quiet", reference)),
+    push: async (reference) => void (await cli("push", "--quiet", reference)),
+    tag: async (source, target) => void (await cli("images", "tag", source, target)),
+    save: async (reference, file) => void (await cli("images", "save", "--output", file, reference)),
+    load: async (file) => void (await cli("images", "load", "--input", file)),
+    async clear() {
+      for (const name of await names()) await cli("images", "rm", name);
+      await cli("images", "prune");
+    },
+    folder: berth.dataDir,
+    pid: berth.childPid("agent"),
+    stop: () => berth.dispose(),
+  };
+}
+
+/** dockerd with folders of its own; pulls from the loopback are plain HTTP to it. */
+export async function startDocker(): Promise<Contender> {
+  const folder = await mkdtemp("/tmp/bench-docker-");
+  const socket = `unix://${folder}/docker.sock`;
+  const places = ["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec"), "--pidfile", join(folder, "pid"), "-H", socket];
+  const daemon = spawn("/usr/sbin/dockerd", [...places, "--bridge", "none", "--iptables=false", "--ip-masq=false"], { stdio: "ignore" });
+  const docker = async (...command: string[]) =>
+    (await run("/usr/bin/docker", ["--config", folder, "-H", socket, ...command], { maxBuffer: 2 ** 26 })).stdout;
+  await until("dockerd to answer", 60, () => docker("version"));
+  return {
+    pull: async (reference) => void (await docker("pull", "--quiet", reference)),
+    push: async (reference) => void (await docker("push", "--quiet", reference)),
+    tag: async (source, target) => void (await docker("tag", source, target)),
+    save: async (reference, file) => void (await docker("save", "--output", file, reference)),
+    load: async (file) => void (await docker("load", "--quiet", "--input", file)),
+    clear: async () => void (await docker("image", "prune", "--all", "--force")),
+    folder,
+    pid: daemon.pid ?? null,
+    stop: () => stopDaemon(daemon, folder),
+  };
+}
+
+/** podman with a store of its own, on overlayfs as ours. */
+export async function startPodman(): Promise<Contender> {
+  const folder = await mkdtemp("/tmp/bench-podman-");
+  const places = [
+    "--root",
+    join(folder, "root"),
+    "--runroot",
+    join(folder, "run"),
+    "--tmpdir",
+    join(folder, "tmp"),
+    "--storage-driver",
+    "overlay",
+  ];
+  const podman = async (...command: string[]) => (await run("podman", [...places, ...command], { maxBuffer: 2 ** 26 })).stdout;
+  return {
+    pull: async (reference) => void (await podman("pull", "--quiet", "--tls-verify=false", reference)),
+    push: async (reference) => void (await podman("push", "--quiet", "--tls-verify=false", reference)),
+    tag: async (source, target) => void (await podman("tag", source, target)),
+    save: async (reference, file) => void (await podman("save", "--quiet", "--format", "docker-archive", "--output", file, reference)),
+    load: async (file) => void (await podman("load", "--quiet", "--input", file)),
+    clear: async () => void (await podman("rmi", "--all", "--force")),
+    folder,
+    pid: null,
+    stop: () => removeFolder(folder),
+  };
+}
+
+/** The largest resident size since `resetPeak`, in MiB (Linux proc(5), VmHWM). */
+export async function peakMebibytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}
+
+export async function resetPeak(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/clear_refs`, "5");
+}
+
+async function stopDaemon(daemon: ChildProcess, folder: string): Promise<void> {
+  const ended = new Promise((resolve) => daemon.once("exit", resolve));
+  daemon.kill("SIGTERM");
+  await ended;
+  await removeFolder(folder);
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  await run("sh", ["-c", 'grep -o " $1[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l', "sh", folder]);
+  await run("rm", ["-rf", folder]);
+}
