@@ -16,6 +16,7 @@ export interface RunOptions {
   volume?: string[];
   workdir?: string;
   entrypoint?: string;
+  pull?: "always" | "missing" | "never";
   replicas?: number;
   array?: string;
   time?: string;
@@ -45,6 +46,7 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
   return present({
     name: options.name ?? nameOfImage(image),
     image,
+    pull: options.pull,
     command: options.entrypoint === undefined ? undefined : [options.entrypoint],
     args: command.length > 0 ? [...command] : undefined,
     env: Object.keys(env).length > 0 ? env : undefined,

@@ -29,6 +29,13 @@ export function runVerb(io: CliIo): Command {
     .option("-v, --volume <source:target[:ro]>", "volume, or absolute host folder (repeatable)", collect)
     .option("-w, --workdir <path>", "working folder in the container")
     .option("--entrypoint <program>", "replaces the image's ENTRYPOINT")
+    .addOption(
+      new Option("--pull <when>", "ask the image's registry (default: always for its latest, else missing)").choices([
+        "always",
+        "missing",
+        "never",
+      ]),
+    )
     .option("-n, --replicas <n>", "containers that start together or not at all", positiveInteger)
     .option("-a, --array <indexes>", "one task for each index: 0-99, 1,5,10-20, 0-99:2%10 (10 at a time)", taskIndexes)
     .option("-t, --time <duration>", "time limit: 90s, 2h30m, 1-12:00:00", duration)

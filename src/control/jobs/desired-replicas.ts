@@ -46,6 +46,7 @@ function replicaSpec(job: Job, attempt: Attempt, assignment: Assignment): Replic
     jobName: spec.name,
     project: spec.project,
     image: spec.image,
+    ...(spec.pull === undefined ? {} : { pull: spec.pull }),
     command: spec.command,
     args: spec.args,
     // Ours last: what the ranks agree on is not for the job to overwrite.

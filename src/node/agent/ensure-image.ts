@@ -1,9 +1,12 @@
-import { isBerthError } from "../../shared/domain/index.ts";
+import { BerthError, isBerthError, type PullPolicy } from "../../shared/domain/index.ts";
 import { namesRegistry, parseReference, type RegistryAccess } from "../../shared/oci/index.ts";
 import type { Image, ImageStore, Progress, TrustGate } from "../images/index.ts";
 
-/** Gives an image with all its layers unpacked. @throws BerthError image_not_found, registry_*, layer_invalid, digest_mismatch */
-export type EnsureImage = (reference: string, progress: Progress, signal: AbortSignal) => Promise<Image>;
+/**
+ * Gives an image with all its layers unpacked. Without a policy the tag decides.
+ * @throws BerthError image_not_found, image_untrusted, registry_*, layer_invalid, digest_mismatch
+ */
+export type EnsureImage = (reference: string, progress: Progress, signal: AbortSignal, policy?: PullPolicy) => Promise<Image>;
 
 interface Ports {
   images: Pick<ImageStore, "get" | "has" | "unpack" | "pull" | "quarantine">;
@@ -13,24 +16,42 @@ interface Ports {
 }
 
 /**
- * An image that is here is used as it is, whatever its tag means elsewhere by now. One that is missing is pulled when its
- * name says from which registry; a short name is this node's own, and never asked for elsewhere. One whose blobs turn out
- * damaged is fetched again by its digest, never run. What is here is asked of the trust policy at each start, what comes
- * when it is pulled; the digest that was admitted is the one that runs.
+ * With `missing` an image that is here is used as it is, whatever its tag means elsewhere by now; one that is not is pulled
+ * when its name says from which registry: a short name is this node's own, and never asked for elsewhere. With `always` the
+ * registry says what the tag is now, and when it cannot be asked nothing starts. One whose blobs turn out damaged is fetched
+ * again by its digest, never run. What is here is asked of the trust policy at each start, what comes when it is pulled; the
+ * digest that was admitted is the one that runs.
  */
 export function createEnsureImage(ports: Ports): EnsureImage {
-  return async (reference, progress, signal) => {
-    const image = await present(ports, reference);
+  return async (reference, progress, signal, policy = policyOf(reference)) => {
+    const image = await wanted(ports, reference, policy, progress, signal);
     if (image === null) return pull(ports, reference, progress, signal);
-    await ports.trust?.admitImage(reference, image, signal);
     try {
       await ports.images.unpack(image, progress, signal);
       return image;
     } catch (error) {
-      if (!isDamage(error) || !(await repair(ports, image, progress, signal))) throw error;
+      if (policy === "never" || !isDamage(error) || !(await repair(ports, image, progress, signal))) throw error;
       return image;
     }
   };
+}
+
+/** As Kubernetes: a tag that is meant to move is looked up each time. A digest, or an image of this node, is what it is. */
+function policyOf(reference: string): PullPolicy {
+  if (!namesRegistry(reference)) return "missing";
+  const { tag, digest } = parseReference(reference);
+  return digest === null && tag === "latest" ? "always" : "missing";
+}
+
+/** Null when it is to be pulled. */
+async function wanted(ports: Ports, reference: string, policy: PullPolicy, progress: Progress, signal: AbortSignal): Promise<Image | null> {
+  if (policy === "always") {
+    if (namesRegistry(reference)) return pull(ports, reference, progress, signal);
+    throw new BerthError("invalid_reference", `${JSON.stringify(reference)} names no registry that could be asked always`);
+  }
+  const image = policy === "never" ? await ports.images.get(reference) : await present(ports, reference);
+  if (image !== null) await ports.trust?.admitImage(reference, image, signal);
+  return image;
 }
 
 /** Null when it is missing, or its manifest or config is damaged, and it may be pulled. */

@@ -9,6 +9,8 @@ export interface JobSpec {
   /** RFC 1123 label: lower-case letters, digits and '-', at most 63 characters. Not unique. */
   name: string;
   image: string;
+  /** When the registry is asked; absent is by tag: always for `latest` of a named registry, else only when it is missing. */
+  pull?: PullPolicy;
   /** Replaces the image's ENTRYPOINT; null keeps it. */
   command: string[] | null;
   /** Replaces the image's CMD; null keeps it (unless `command` is given, as in Kubernetes). */
@@ -48,6 +50,9 @@ export interface CheckpointSpec {
   /** Seconds between two requests while it runs; null asks only before it must stop. */
   intervalSeconds: number | null;
 }
+
+/** Kubernetes' Always, IfNotPresent and Never, by Docker's names. */
+export type PullPolicy = "always" | "missing" | "never";
 
 export interface ArraySpec {
   /** As `parseTaskIndexes` reads them. */

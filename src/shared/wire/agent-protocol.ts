@@ -175,6 +175,7 @@ export const ReplicaSpecSchema = Type.Object({
   jobName: Type.String(),
   project: Type.String(),
   image: Type.String(),
+  pull: Type.Optional(Type.Union([Type.Literal("always"), Type.Literal("missing"), Type.Literal("never")])),
   command: nullable(Type.Array(Type.String())),
   args: nullable(Type.Array(Type.String())),
   /** The job's own env plus RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT and BERTH_*. */

@@ -17,6 +17,7 @@ const ResolvedSpecSchema = Type.Object(
   {
     name: Type.String(),
     image: Type.String(),
+    pull: Type.Optional(Type.String({ description: "always, missing or never; absent is by tag" })),
     command: nullable(Type.Array(Type.String())),
     args: nullable(Type.Array(Type.String())),
     env: Type.Record(Type.String(), Type.String()),

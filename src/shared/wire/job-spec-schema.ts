@@ -95,6 +95,12 @@ export const JobSpecSchema = Type.Object(
   {
     name: Label,
     image: Type.String({ minLength: 1, maxLength: 512 }),
+    pull: Type.Optional(
+      Type.Union([Type.Literal("always"), Type.Literal("missing"), Type.Literal("never")], {
+        description:
+          "when a node asks the image's registry (default: always for the tag latest of a named registry, else when it is missing)",
+      }),
+    ),
     command: Type.Optional(
       Type.Array(Argument, { minItems: 1, maxItems: LIMITS.arguments, description: "replaces the image's ENTRYPOINT" }),
     ),

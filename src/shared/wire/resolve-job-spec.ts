@@ -28,6 +28,7 @@ export function resolveJobSpec(input: JobSpecInput): JobSpec {
   return {
     name: input.name,
     image: input.image,
+    ...(input.pull === undefined ? {} : { pull: input.pull }),
     command: input.command ?? null,
     args: input.args ?? null,
     env: { ...input.env },

@@ -42,6 +42,41 @@ test("a short name is this node's own: it is never asked for elsewhere", async (
   await expect(get("trainer:v2")).rejects.toMatchObject({ code: "image_not_found" });
 });
 
+test("asked always, the registry says what the tag is now; unreachable, nothing starts", async () => {
+  const always = (reference: string) => ensure(reference, () => undefined, neverAborted(), "always");
+  registry.addImage("1", [await randomLayer(100)]);
+  await get(`${registry.host}/app:1`);
+  const moved = registry.addImage("1", [await randomLayer(100, "moved")]);
+  expect((await always(`${registry.host}/app:1`)).digest).toBe(moved);
+  registry.misbehave = (_request, response) => {
+    response.writeHead(403).end();
+    return true;
+  };
+  await expect(always(`${registry.host}/app:1`)).rejects.toMatchObject({ code: "registry_denied" });
+  await expect(always("trainer:v2")).rejects.toMatchObject({ code: "invalid_reference" });
+  expect((await get(`${registry.host}/app:1`)).digest).toBe(moved);
+});
+
+test("the tag latest is looked up each time, another one or a digest is not", async () => {
+  const digest = registry.addImage("latest", [await randomLayer(100)]);
+  await get(`${registry.host}/app`);
+  const moved = registry.addImage("latest", [await randomLayer(100, "moved")]);
+  expect((await get(`${registry.host}/app`)).digest).toBe(moved);
+  expect((await ensure(`${registry.host}/app`, () => undefined, neverAborted(), "missing")).digest).toBe(moved);
+  registry.requests.length = 0;
+  expect((await get(`${registry.host}/app@${digest}`)).digest).toBe(digest);
+  expect(registry.requests).toEqual([]);
+});
+
+test("never asks nobody", async () => {
+  const digest = registry.addImage("1", [await randomLayer(100)]);
+  const never = () => ensure(`${registry.host}/app:1`, () => undefined, neverAborted(), "never");
+  await expect(never()).rejects.toMatchObject({ code: "image_not_found" });
+  expect(registry.requests).toEqual([]);
+  await get(`${registry.host}/app:1`);
+  expect((await never()).digest).toBe(digest);
+});
+
 test.each(["layer", "config", "manifest"] as const)("a damaged %s is put aside and fetched again", async (what) => {
   registry.addImage("1", [await randomLayer(5000)]);
   const image = await get(`${registry.host}/app:1`);

@@ -31,6 +31,12 @@ test("a single replica meets itself on the loopback address", async () => {
   });
 });
 
+test("a node is told when to ask the registry, where the job says it", async () => {
+  const [says] = desiredFor(READY, [await placed({ pull: "always" }, [place(0, "node-a")])]);
+  const [silent] = desiredFor(READY, [await placed({}, [place(0, "node-a")])]);
+  expect([says?.spec.pull, silent?.spec.pull]).toEqual(["always", undefined]);
+});
+
 test("the ranks of a gang are told the same meeting point, each on its own node", async () => {
   const job = await placed({ replicas: 3 }, [place(0, "node-b"), place(1, "node-a"), place(2, "node-a")]);
   const here = desiredFor(READY, [job]);

@@ -43,7 +43,7 @@ async function runContainer(context: StepContext, desired: DesiredReplica, entry
   if (desired.spec.gpuShare?.sharing === "mps")
     throw new BerthError("missing_requirement", "this node runs no MPS control daemon; ask for gpuSharing: time-slice");
   // Pulling and unpacking may outlast a lease, so they come first and the newest lease is read after them.
-  const image = await ensureImage(desired.spec.image, (line) => say(progressText(line)), signal);
+  const image = await ensureImage(desired.spec.image, (line) => say(progressText(line)), signal, desired.spec.pull);
   say(`image ${image.digest}`);
   const leaseDeadlineMs = context.leaseDeadlineMs();
   if (leaseDeadlineMs === null || leaseDeadlineMs <= context.bootTimeMs()) {
