@@ -19,15 +19,12 @@ export interface TestRegistry {
 }
 
 /** Our registry over an image store of its own; `config` is its config.json, `users` its users file. */
-export async function openTestRegistry(
-  options: { config?: object; users?: string; peerKey?: string; clock?: Clock } = {},
-): Promise<TestRegistry> {
+export async function openTestRegistry(options: { config?: object; users?: string; clock?: Clock } = {}): Promise<TestRegistry> {
   const dataDir = await mkdtemp(join(tmpdir(), "berth-registry-"));
   const folder = join(dataDir, "registry");
   await mkdir(folder, { mode: 0o700 });
   if (options.config) await writeFile(join(folder, "config.json"), JSON.stringify(options.config));
   if (options.users) await writeFile(join(folder, "users"), options.users);
-  if (options.peerKey) await writeFile(join(folder, "peer-key"), options.peerKey);
   const native = loadNative();
   const clock = options.clock ?? systemClock();
   const store = await createImageStore({ dataDir, native, clock });

@@ -21,6 +21,8 @@ export interface ProgressLine {
   detail?: string;
   current?: number;
   total?: number;
+  /** Who sends, where it is not the registry. */
+  from?: string;
 }
 
 type StreamLine = Partial<ProgressLine> & { result?: unknown; error?: Problem };

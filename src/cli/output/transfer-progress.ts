@@ -11,6 +11,8 @@ interface Row {
   /** For the rate: when it began, and with how much. */
   since: number;
   from: number;
+  /** "peer node-b"; empty for the registry. */
+  sender: string;
 }
 
 /** These end a layer: without a terminal only they are printed. */
@@ -36,7 +38,8 @@ export function transferPrinter(io: CliIo): ProgressPrinter {
         );
       note(rows, line, io.clock.monotonic());
       if (!io.interactive) {
-        if (FINAL.has(line.step)) io.stderr.write(`${line.step} ${withoutControls(line.detail)} ${formatBytes(line.total)}\n`);
+        if (FINAL.has(line.step))
+          io.stderr.write(`${line.step} ${withoutControls(line.detail)} ${formatBytes(line.total)}${senderOf(line)}\n`);
         return;
       }
       io.stderr.write(erase() + block(rows, io.clock.monotonic()));
@@ -67,7 +70,11 @@ function say(
 function note(rows: Map<string, Row>, line: ProgressLine, now: number): void {
   const { step, detail = "", current = 0, total = 0 } = line;
   const known = rows.get(detail);
-  rows.set(detail, { step, current, total, since: known?.since ?? now, from: known?.from ?? current });
+  rows.set(detail, { step, current, total, since: known?.since ?? now, from: known?.from ?? current, sender: senderOf(line) });
+}
+
+function senderOf({ from }: ProgressLine): string {
+  return from === undefined ? "" : `  from ${withoutControls(from)}`;
 }
 
 function block(rows: Map<string, Row>, now: number): string {
@@ -75,10 +82,10 @@ function block(rows: Map<string, Row>, now: number): string {
 }
 
 /** "download  12 MiB of 40 MiB  8 MiB/s  4s" */
-export function rowText({ step, current, total, since, from }: Row, now: number): string {
-  if (FINAL.has(step)) return `${step.padEnd(10)} ${formatBytes(total)}`;
+export function rowText({ step, current, total, since, from, sender }: Row, now: number): string {
+  if (FINAL.has(step)) return `${step.padEnd(10)} ${formatBytes(total)}${sender}`;
   const elapsed = now - since;
-  const share = `${step.padEnd(10)} ${formatBytes(current)} of ${formatBytes(total)}`;
+  const share = `${step.padEnd(10)} ${formatBytes(current)} of ${formatBytes(total)}${sender}`;
   if (elapsed < LEAST_MS || current <= from) return share;
   const perMs = (current - from) / elapsed;
   return `${share}  ${formatBytes(Math.round(perMs * 1000))}/s  ${formatDuration(Math.ceil((total - current) / perMs / 1000))} left`;

@@ -28,6 +28,7 @@ interface Options {
   diagnostic?: string;
   metricsListen?: string;
   registryListen?: string;
+  peerListen?: string;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
   exitWithStdin?: boolean;
@@ -63,6 +64,10 @@ export function agentVerb(io: CliIo): Command {
     .option("--trust-policy <file>", "which images may be pulled and run (default: trust.json in the data dir; docs/images.md)")
     .option("--metrics-listen <host:port>", "serve metrics here")
     .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here (docs/registry.md)")
+    .option(
+      "--peer-listen <host:port>",
+      "give image layers to the other nodes of the cluster here, and take them from those that have them",
+    )
     .addOption(new Option("--runtime <name>", "OCI runtime").choices(["auto", "crun", "runc"]).default("auto"))
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
     .addOption(new Option("--exit-with-stdin").hideHelp())
@@ -102,6 +107,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     metricsListen: options.metricsListen ?? null,
     registryListen: options.registryListen ?? null,
     ...(options.diagnostic === undefined ? {} : { diagnostic: resolve(options.diagnostic) }),
+    peerListen: options.peerListen ?? null,
     runtime: options.runtime,
     logLevel: options.logLevel,
   };

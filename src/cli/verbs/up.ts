@@ -30,6 +30,7 @@ interface Options extends ControlPlaneOptions, TlsOptions {
   driverRoot?: string;
   metricsListen?: string;
   registryListen?: string;
+  peerListen?: string;
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
   cdiDir?: string;
@@ -56,6 +57,10 @@ export function upVerb(io: CliIo): Command {
     .option("--trust-policy <file>", "which images may be pulled and run (default: trust.json in the data dir)")
     .option("--metrics-listen <host:port>", "serve the agent's metrics here")
     .option("--registry-listen <host:port>", "serve this node's images as an OCI registry here")
+    .option(
+      "--peer-listen <host:port>",
+      "give image layers to the other nodes of the cluster here, and take them from those that have them",
+    )
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
@@ -160,6 +165,7 @@ function agentArguments(options: Options): string[] {
     ["--trust-policy", options.trustPolicy === undefined ? undefined : resolve(options.trustPolicy)],
     ["--metrics-listen", options.metricsListen],
     ["--registry-listen", options.registryListen],
+    ["--peer-listen", options.peerListen],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
   const split = (options.simulateMig ?? []).flatMap((text) => ["--simulate-mig", text]);

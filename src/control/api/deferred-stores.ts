@@ -18,6 +18,7 @@ export function deferStores(): DeferredStores {
       leader: room(held, "leader"),
       projects: room(held, "projects"),
       reservations: room(held, "reservations"),
+      blobs: room(held, "blobs"),
       close: async () => held.real?.close(),
     },
     set: (real) => {
@@ -26,7 +27,7 @@ export function deferStores(): DeferredStores {
   };
 }
 
-type Room = "jobs" | "arrays" | "nodes" | "tokens" | "leader" | "projects" | "reservations";
+type Room = "jobs" | "arrays" | "nodes" | "tokens" | "leader" | "projects" | "reservations" | "blobs";
 type AsyncMethods = Record<string, (...args: unknown[]) => Promise<unknown>>;
 
 /** Every method of these ports is asynchronous, so a refusal is always a rejection. */

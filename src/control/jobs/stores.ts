@@ -1,4 +1,5 @@
 import type { ArrayStore } from "./arrays/array-store.ts";
+import type { BlobDirectory } from "./blob-directory.ts";
 import type { JobStore } from "./job-store.ts";
 import type { LeaderStore } from "./leader-store.ts";
 import type { NodeStore, TokenStore } from "./node-store.ts";
@@ -14,5 +15,6 @@ export interface Stores {
   leader: LeaderStore;
   projects: ProjectStore;
   reservations: ReservationStore;
+  blobs: BlobDirectory;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../../shared/domain/index.ts";
 import type { Container } from "../engine/index.ts";
 import { addGpuMetrics, type GpuMetricsPort } from "./gpu-metrics.ts";
@@ -13,6 +13,8 @@ export interface AgentMetrics {
 
 export interface AgentMetricsPort extends GpuMetricsPort {
   containers(): Container[];
+  /** Bytes of image blobs by who sent them; absent where there are no peers. */
+  imageBytes?(): { peer: number; registry: number };
   clock: Clock;
 }
 
@@ -28,6 +30,7 @@ export function createAgentMetrics(port: AgentMetricsPort): AgentMetrics {
   let lastSync: number | null = null;
   addAgentGauges(registry, port, () => lastSync);
   addGpuMetrics(registry, port);
+  addImageBytes(registry, port);
   return {
     synced(seconds) {
       duration.observe(seconds);
@@ -36,6 +39,20 @@ export function createAgentMetrics(port: AgentMetricsPort): AgentMetrics {
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
+}
+
+function addImageBytes(registry: Registry, { imageBytes }: AgentMetricsPort): void {
+  if (imageBytes === undefined) return;
+  new Counter({
+    name: "berth_agent_image_bytes_total",
+    help: "Bytes of image blobs that came, by whether a peer or the registry sent them.",
+    labelNames: ["from"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [from, bytes] of Object.entries(imageBytes())) this.inc({ from }, bytes);
+    },
+  });
 }
 
 function addAgentGauges(registry: Registry, port: AgentMetricsPort, lastSync: () => number | null): void {

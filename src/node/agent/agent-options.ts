@@ -43,6 +43,8 @@ export interface AgentOptions {
   diagnostic?: string;
   /** host:port of the image registry; null serves none. */
   registryListen: string | null;
+  /** host:port at which this node gives blobs to its peers, and takes part in fetching from them; null or absent does neither. */
+  peerListen?: string | null;
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
 }

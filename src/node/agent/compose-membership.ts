@@ -50,7 +50,8 @@ export async function composeMembership({ options, clock, log }: Ground): Promis
     log,
     async certify(nodeId, signal) {
       // Behind a proxy with a public certificate there is no TLS of the cluster's own.
-      if (secure && (await trust(signal)) !== null) await certificates.ensure(nodeId, signal);
+      const overTls = secure && (await trust(signal)) !== null;
+      if (overTls || options.peerListen) await certificates.ensure(nodeId, signal);
     },
   });
   return { client, membership, certificates };

@@ -18,7 +18,8 @@ import { builtFiles, packageRoot, readBootId, readCgroupLayout, readHostFacts } 
 import type { AgentParts } from "./agent.ts";
 import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
 import type { AgentOptions } from "./agent-options.ts";
-import { composeMembership } from "./compose-membership.ts";
+import { composeMembership, type MembershipParts } from "./compose-membership.ts";
+import { composePeers, type PeerParts } from "./compose-peers.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
 import { runDiagnostic } from "./diagnostics/run-diagnostic.ts";
 import { createEnsureImage } from "./ensure-image.ts";
@@ -45,6 +46,9 @@ export interface EngineParts {
   gpu: GpuParts;
   registries: RegistryAccess;
   trust: TrustGate;
+  member: MembershipParts;
+  /** Null when this node has no part in peers. */
+  peers: PeerParts | null;
   address: string;
 }
 
@@ -75,7 +79,10 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
   const address = options.address ?? (await findNodeAddress(options.join));
   const registries = createRegistryAccess({ env: process.env, clock });
   const trust = composeTrust(options, registries);
-  const images = await createImageStore({ dataDir, native, clock, trust });
+  const member = await composeMembership(ground);
+  const peers = composePeers(ground, member, address);
+  const wrap = peers === null ? {} : { wrapSource: peers.sources.wrap };
+  const images = await createImageStore({ dataDir, native, clock, trust, ...wrap });
   const snapshots = createSnapshots({ dataDir, native, clock });
   const engine = createEngine({
     dataDir,
@@ -91,7 +98,7 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     runtime,
     advertiseAddress: address,
   });
-  return { images, snapshots, engine, gpu, registries, trust, address };
+  return { images, snapshots, engine, gpu, registries, trust, member, peers, address };
 }
 
 /** A policy that was named must be there; the data dir's own may be missing, and then everything is allowed. */
@@ -127,11 +134,12 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     clock,
     log,
   });
-  const { client, membership } = await composeMembership(ground);
+  const { client, membership } = parts.member;
   const hostname = facts.current().hostname;
   const metrics = createAgentMetrics({
     hostname,
     containers: () => engine.list(),
+    ...(parts.peers === null ? {} : { imageBytes: parts.peers.bytes }),
     gpus: () => gpu.host.status().gpus,
     xidCounts: gpu.host.xidCounts,
     clock,

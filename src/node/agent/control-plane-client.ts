@@ -3,8 +3,23 @@ import { Check } from "typebox/value";
 import { type Dispatcher, request } from "undici";
 import { describeTlsError } from "../../shared/certificates/index.ts";
 import { BerthError, ERRORS, type ErrorCode, errorText } from "../../shared/domain/index.ts";
-import type { CertificateResponse, JoinRequest, JoinResponse, SyncRequest, SyncResponse } from "../../shared/wire/index.ts";
-import { CertificateResponseSchema, JoinResponseSchema, LogPushResponseSchema, SyncResponseSchema } from "../../shared/wire/index.ts";
+import type {
+  BlobClaimRequest,
+  BlobClaimResponse,
+  BlobHoldRequest,
+  CertificateResponse,
+  JoinRequest,
+  JoinResponse,
+  SyncRequest,
+  SyncResponse,
+} from "../../shared/wire/index.ts";
+import {
+  BlobClaimResponseSchema,
+  CertificateResponseSchema,
+  JoinResponseSchema,
+  LogPushResponseSchema,
+  SyncResponseSchema,
+} from "../../shared/wire/index.ts";
 import { createDispatchers, type TlsIdentity } from "./dispatchers.ts";
 import { parseEndpoint } from "./endpoint.ts";
 import { withTimeLimit } from "./linked-signal.ts";
@@ -20,6 +35,8 @@ export interface ControlPlaneClient {
   localJoinToken(signal: AbortSignal): Promise<string>;
   /** The node's certificate for the key of a PKCS #10 request. */
   certify(request: string, signal: AbortSignal): Promise<CertificateResponse>;
+  claimBlob(request: BlobClaimRequest, signal: AbortSignal): Promise<BlobClaimResponse>;
+  holdBlobs(request: BlobHoldRequest, signal: AbortSignal): Promise<void>;
   sync(request: SyncRequest, signal: AbortSignal): Promise<SyncResponse>;
   /** Text of the wake stream as it comes; ends or throws when the connection does, or after `WATCHDOG_MS` of silence. */
   wake(signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
@@ -63,6 +80,12 @@ export function createControlPlaneClient(options: ClientOptions): ControlPlaneCl
     join: async (body, signal) => checked(JoinResponseSchema, await post("/agent/v1/join", body, signal)),
     localJoinToken: async (signal) => (await post<{ token: string }>("/v1/tokens", { kind: "join", ttlSeconds: 60 }, signal)).token,
     certify: async (csr, signal) => checked(CertificateResponseSchema, await post("/agent/v1/certificate", { request: csr }, signal)),
+    claimBlob: async (body, signal) => checked(BlobClaimResponseSchema, await post("/agent/v1/blobs/claim", body, signal)),
+    holdBlobs: async (body, signal) => {
+      const headers = { "content-type": "application/json" };
+      const answer = await send("/agent/v1/blobs/held", { method: "POST", body: JSON.stringify(body), headers }, signal);
+      await answer.body.dump();
+    },
     sync: async (body, signal) => checked(SyncResponseSchema, await post("/agent/v1/sync", body, signal)),
     wake: async (signal) => (await send("/agent/v1/wake", { method: "GET", bodyTimeout: options.watchdogMs ?? WATCHDOG_MS }, signal)).body,
     pushLog: (key, offset, bytes, signal) => pushLog(send, key, offset, bytes, signal),

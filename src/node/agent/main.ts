@@ -74,6 +74,7 @@ async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): P
     const { address, engine } = parts;
     ground.log.info({ address, runtime: engine.runtime(), containers: engine.list().length }, "agent ready");
     await firstJoin(node.membership, ground, signal);
+    if (!signal.aborted && parts.peers !== null) servers.push(await parts.peers.serve(parts.images));
     if (!signal.aborted) await runNode(node.agent, signal);
   } finally {
     stopped.abort();
@@ -81,6 +82,7 @@ async function serve(ground: Ground, parts: EngineParts, signal: AbortSignal): P
     await Promise.all(servers.map((server) => server.close()));
     // Closing aborted the build in hand: its mounts and cgroup go before the engine does.
     await Promise.race([heavy.use(async () => {}), ground.clock.sleep(BUILD_END_MS)]);
+    await parts.peers?.sources.close();
     await node.client.close();
   }
 }

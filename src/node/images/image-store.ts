@@ -15,6 +15,7 @@ import { quarantineDamaged } from "./content/quarantine.ts";
 import { registryLinks } from "./content/registry-links.ts";
 import { createStoreLock } from "./content/store-lock.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
+import type { WrapSource } from "./pull/download-blob.ts";
 import { createPuller } from "./pull/pull-image.ts";
 import { createPusher } from "./push/push-image.ts";
 import { type ImageRecords, withImage, withoutImages, withoutReference } from "./records/image-records.ts";
@@ -33,6 +34,8 @@ interface StoreOptions {
   clock: Clock;
   /** What may be pulled; everything when left out. */
   trust?: TrustGate;
+  /** Puts peers between blobs and their registry; only the registry is asked when left out. */
+  wrapSource?: WrapSource;
 }
 
 /** The parts that the store's verbs share. */
@@ -69,6 +72,8 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
   const commitManifest = manifestCommitter(parts);
   const unpack = createUnpacker(parts);
   const reading = readingVerbs(parts);
+  const find = (digest: string, names: readonly string[]) => findWhole(parts, digest, names);
+  const puller = createPuller({ ...parts, unpack, find, commitManifest, wrapSource: options.wrapSource ?? null });
   return {
     ...reading,
     ...namingVerbs(parts),
@@ -82,12 +87,7 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
       await refuseQuarantined(paths, image);
       return unpack(image, progress, wanted);
     },
-    pull: createPuller({
-      ...parts,
-      unpack,
-      find: (digest, names) => findWhole(parts, digest, names),
-      commitManifest,
-    }),
+    ...puller,
     push: createPusher({ ...parts, get: reading.get, list: reading.list }),
     quarantine: ({ digest, configDigest, layers }, signal) =>
       quarantineDamaged(paths, blobs, [digest, configDigest, ...layers.map((layer) => layer.digest)], signal),

@@ -8,6 +8,7 @@ export type { ImageTools } from "./image-tools.ts";
 export { createImageTools } from "./image-tools.ts";
 export type { StorePaths } from "./paths.ts";
 export { storePaths } from "./paths.ts";
+export type { BlobSource, WrapSource } from "./pull/download-blob.ts";
 export { createSnapshots } from "./snapshots/snapshots.ts";
 export { readTar } from "./tar/read-tar.ts";
 export type { TarEntry, TarEntryType } from "./tar/tar-entry.ts";

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Descriptor, ImageConfig } from "../../shared/oci/index.ts";
+import type { BlobFetch } from "./pull/fetch-blob-once.ts";
 import type { Pull } from "./pull/pull-image.ts";
 import type { Push } from "./push/push-image.ts";
 
@@ -26,7 +27,8 @@ export interface StoredLayer {
   diffId: string;
 }
 
-export type Progress = (line: { step: string; detail?: string; current?: number; total?: number }) => void;
+/** `from`: who sends it, where that is not the registry. */
+export type Progress = (line: { step: string; detail?: string; current?: number; total?: number; from?: string }) => void;
 
 export type ArchiveFormat = "oci-archive" | "docker-archive";
 
@@ -54,6 +56,8 @@ export interface ImageStore {
    * @throws BerthError invalid_reference, image_not_found, image_invalid, layer_invalid, digest_mismatch, registry_*, insufficient_storage
    */
   pull: Pull;
+  /** A blob that is being fetched: how far, and its bytes as they come, not yet verified; null when none is. */
+  inFlight(digest: string): Pick<BlobFetch, "size" | "contiguous" | "bytes"> | null;
   /** Pushes an image to the registry of its name. @throws BerthError image_not_found, invalid_reference, registry_* */
   push: Push;
   /** Moves the image's blobs whose bytes are damaged out of the store, so that a pull fetches them again. Returns their digests. */

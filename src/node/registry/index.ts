@@ -1,4 +1,5 @@
 export { userLine } from "./auth/users.ts";
-export { createPeerFetcher, type PeerFetcher, type PeerFetchOptions } from "./peers/fetch-from-peers.ts";
-export { createPeerCredential, type PeerCredential } from "./peers/peer-credential.ts";
+export type { Peer, PeerDirectory, PeerIdentity } from "./peers/peer-directory.ts";
+export { createPeerSources, type PeerLimits, type PeerSources, type PeerSourcesOptions } from "./peers/peer-sources.ts";
+export { type PeerServer, type PeerServerOptions, servePeers } from "./peers/serve-peers.ts";
 export { type Registry, type RegistryOptions, startRegistry } from "./registry.ts";

@@ -7,7 +7,6 @@ import { join } from "node:path";
  *   registry/config.json                           modes and authentication (written by the operator)
  *   registry/users                                 names, scrypt hashes and grants (written by the operator)
  *   registry/token-key                             0600: signs tokens
- *   registry/peer-key                              0600: shared by the nodes that fetch each other's blobs
  *   registry/repositories/<name with + for />/
  *     blobs/<link>                                 this repository holds the blob; empty file
  *     manifests/<link>                             the same for a manifest, with what is known of it as JSON
@@ -23,7 +22,6 @@ export interface RegistryPaths {
   config: string;
   users: string;
   tokenKey: string;
-  peerKey: string;
   repositories: string;
   uploads: string;
   repository(name: string): string;
@@ -44,7 +42,6 @@ export function registryPaths(dataDir: string): RegistryPaths {
     config: join(folder, "config.json"),
     users: join(folder, "users"),
     tokenKey: join(folder, "token-key"),
-    peerKey: join(folder, "peer-key"),
     repositories,
     uploads: join(folder, "uploads"),
     repository,

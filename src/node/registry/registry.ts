@@ -6,12 +6,11 @@ import { createStoreLock, storePaths } from "../images/index.ts";
 import { lockFile, type Native } from "../platform/index.ts";
 import { createApiTokenCheck } from "./auth/api-token.ts";
 import { type Authorizer, createAuthorizer, OPEN } from "./auth/authorizer.ts";
-import { createTokenSigner, readKey, readOrMakeKey } from "./auth/token-signer.ts";
+import { createTokenSigner, readOrMakeKey } from "./auth/token-signer.ts";
 import { createPasswordCheck } from "./auth/users.ts";
 import { isLoopback, type RegistryConfig, readRegistryConfig } from "./config.ts";
 import { createServer } from "./http/server.ts";
 import { createManifestBytes } from "./manifests/manifest-bytes.ts";
-import { createPeerCredential } from "./peers/peer-credential.ts";
 import { type RegistryPaths, registryPaths } from "./registry-paths.ts";
 import { createBlobFiles } from "./repositories/blob-files.ts";
 import { openRepositories } from "./repositories/repositories.ts";
@@ -80,7 +79,6 @@ async function composeParts(
   const store = storePaths(dataDir);
   const files = createBlobFiles(store, createStoreLock({ path: store.lockFile, native, clock }));
   const repositories = await openRepositories({ paths, files, clock });
-  const peerKey = await readKey(paths.peerKey);
   const mode = config.mode ?? "read-write";
   if (authOf(config, listen.host) === "none" && !isLoopback(listen.host))
     log.warn({ host: listen.host }, "the registry asks nobody who they are");
@@ -90,7 +88,6 @@ async function composeParts(
     uploads: await openUploadSessions({ paths, repositories, clock }),
     manifests: createManifestBytes(files),
     authorizer: await authorizerFor(config, listen.host, paths, clock),
-    peers: peerKey === null ? null : createPeerCredential(peerKey, clock),
     modes: { push: mode === "read-write", delete: mode !== "read-only" && (config.delete ?? true) },
     clock,
   };

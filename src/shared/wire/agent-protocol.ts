@@ -6,6 +6,7 @@ import { type Static, Type } from "typebox";
  *
  *   POST /agent/v1/join   {token, ...}     -> {nodeId, credential}      once; the credential authorises the rest
  *   POST /agent/v1/certificate  {request}  -> {certificate, ca}         with the credential; over TLS the rest needs both
+ *   POST /agent/v1/blobs/claim  {digest}    -> who has it, or that this node fetches it; /held tells what it has
  *   POST /agent/v1/sync   SyncRequest      -> SyncResponse              every few seconds, and at every change
  *   GET  /agent/v1/wake                    -> one JSON line per nudge   (and every 10 s, as a sign of life): sync now
  *   POST /agent/v1/logs/{job}/{epoch}/{rank}?offset=BYTES  octets -> {size}; 409 log_offset_mismatch {size}
@@ -148,6 +149,28 @@ export const CertificateRequestSchema = Type.Object({ request: Type.String({ min
 export type CertificateRequest = Static<typeof CertificateRequestSchema>;
 export const CertificateResponseSchema = Type.Object({ certificate: Type.String(), ca: Type.String() });
 export type CertificateResponse = Static<typeof CertificateResponseSchema>;
+
+const Digest = Type.String({ pattern: "^sha256:[a-f0-9]{64}$" });
+/** IP:PORT at which a node serves its peers: an address, never a name to be resolved. */
+const PeerAddress = Type.String({ pattern: "^(\\[[0-9a-fA-F:.]{2,45}\\]|[0-9.]{7,15}):[0-9]{1,5}$" });
+const PeerSchema = Type.Object({ nodeId: Id, address: PeerAddress });
+
+/** `exhausted`: the holders that were named could not give it. */
+export const BlobClaimRequestSchema = Type.Object({ digest: Digest, address: PeerAddress, exhausted: Type.Boolean() });
+export type BlobClaimRequest = Static<typeof BlobClaimRequestSchema>;
+/** `origin`: this node asks the registry, and claims again every few seconds while it does. `fetcher` does so at this moment. */
+export const BlobClaimResponseSchema = Type.Object({
+  origin: Type.Boolean(),
+  holders: Type.Array(PeerSchema, { maxItems: 64 }),
+  fetcher: nullable(PeerSchema),
+});
+export type BlobClaimResponse = Static<typeof BlobClaimResponseSchema>;
+export const BlobHoldRequestSchema = Type.Object({
+  address: PeerAddress,
+  held: Type.Array(Digest, { maxItems: 1000 }),
+  dropped: Type.Array(Digest, { maxItems: 100 }),
+});
+export type BlobHoldRequest = Static<typeof BlobHoldRequestSchema>;
 
 export const SyncRequestSchema = Type.Object({
   protocol: Type.Integer(),

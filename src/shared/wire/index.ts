@@ -1,4 +1,7 @@
 export type {
+  BlobClaimRequest,
+  BlobClaimResponse,
+  BlobHoldRequest,
   CertificateRequest,
   CertificateResponse,
   DesiredReplica,
@@ -13,6 +16,9 @@ export type {
 } from "./agent-protocol.ts";
 export {
   AGENT_PROTOCOL_VERSION,
+  BlobClaimRequestSchema,
+  BlobClaimResponseSchema,
+  BlobHoldRequestSchema,
   CertificateRequestSchema,
   CertificateResponseSchema,
   DesiredReplicaSchema,

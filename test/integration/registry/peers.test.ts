@@ -1,151 +1,327 @@
-import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { randomBytes } from "node:crypto";
+import type { RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Readable } from "node:stream";
-import { afterEach, expect, test } from "vitest";
-import { createPeerCredential, createPeerFetcher, type PeerFetcher } from "../../../src/node/registry/index.ts";
+import { Agent, request } from "undici";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { createClusterCa } from "../../../src/control/api/index.ts";
+import type { Image } from "../../../src/node/images/index.ts";
+import { type PeerDirectory, type PeerIdentity, servePeers } from "../../../src/node/registry/index.ts";
+import { makeKey, makeRequest, nodeHost } from "../../../src/shared/certificates/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
-import { openTestRegistry, randomBlob, sha256 } from "../../support/registry-server.ts";
-import { addTinyImage } from "../../support/tiny-image.ts";
+import { silentLogger } from "../../../src/shared/observe/index.ts";
+import { type HostileRegistry, randomLayer, startHostileRegistry } from "../../support/hostile-registry.ts";
+import { type PeerNode, type PeerNodeOptions, startPeerNode } from "../../support/peer-node.ts";
+import { until } from "../../support/poll.ts";
+import { type SecureControlPlane, startSecureControlPlane } from "../../support/secure-control-plane.ts";
 
-const KEY = "ab".repeat(32);
-const credential = createPeerCredential(Buffer.from(KEY, "hex"), systemClock());
-const signal = () => AbortSignal.timeout(20_000);
+const MIB = 1 << 20;
+/** So quick that a test need not wait, and still longer than a pause of a busy machine. */
+const QUICK = { windowMs: 700, minimumBytes: 2_000, renewMs: 500 };
+
+let plane: SecureControlPlane;
+let registry: HostileRegistry;
+/** Bytes of blobs that the registry sent. */
+let uplink: number;
+let names = 0;
 const cleanups: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  plane = await startSecureControlPlane();
+});
+afterAll(() => plane?.dispose());
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function node() {
-  const registry = await openTestRegistry({ peerKey: KEY });
-  cleanups.push(registry.remove);
+async function openRegistry(bytesPerTick = 128 * 1024): Promise<HostileRegistry> {
+  registry = await startHostileRegistry();
+  cleanups.push(() => registry.stop());
+  uplink = 0;
+  const sent = (bytes: number) => {
+    uplink += bytes;
+  };
+  registry.misbehave = (incoming, response, path) => {
+    const blob = registry.blobs.get(path.split("/blobs/")[1] ?? "");
+    if (blob === undefined) return false;
+    const [, first = "0", last = ""] = /^bytes=(\d+)-(\d*)$/.exec(incoming.headers.range ?? "") ?? [];
+    const [from, to] = [Number(first), last === "" ? blob.byteLength : Number(last) + 1];
+    const whole = incoming.headers.range === undefined;
+    const headers = { "content-length": to - from, ...(whole ? {} : { "content-range": `bytes ${from}-${to - 1}/${blob.byteLength}` }) };
+    response.writeHead(whole ? 200 : 206, headers);
+    let position = from;
+    const timer = setInterval(() => {
+      const next = blob.subarray(position, Math.min(to, position + bytesPerTick));
+      position += next.byteLength;
+      sent(next.byteLength);
+      response.write(next);
+      if (position < to) return;
+      clearInterval(timer);
+      response.end();
+    }, 5);
+    response.on("close", () => clearInterval(timer));
+    return true;
+  };
   return registry;
 }
 
-async function impostor(answer: RequestListener): Promise<{ url: string; asked(): number }> {
+async function node(options?: PeerNodeOptions): Promise<PeerNode> {
+  names += 1;
+  const started = await startPeerNode(plane, `node-${names}`, options);
+  cleanups.push(started.remove);
+  return started;
+}
+
+async function image(tag: string, ...sizes: number[]): Promise<{ reference: string; bytes: number }> {
+  const layers = await Promise.all(sizes.map((size, index) => randomLayer(size, `file-${index}`)));
+  registry.addImage(tag, layers);
+  const bytes = [...registry.blobs.values()].reduce((sum, blob) => sum + blob.byteLength, 0);
+  return { reference: `${registry.host}/team/app:${tag}`, bytes };
+}
+
+/** Every blob is there with the bytes of its digest. */
+async function expectWhole({ images }: PeerNode, pulled: Image): Promise<void> {
+  expect(await images.has([pulled.digest, pulled.configDigest, ...pulled.layers.map(({ digest }) => digest)])).toBe(true);
+  expect(await images.quarantine(pulled, AbortSignal.timeout(20_000))).toEqual([]);
+}
+
+/** A peer with a real certificate that does as it likes. */
+async function impostor(answer: RequestListener): Promise<{ peer: { nodeId: string; address: string }; asked(): number }> {
+  names += 1;
+  const member = await plane.member(`impostor-${names}`, await plane.token());
+  await member.membership.ensure(AbortSignal.timeout(20_000));
+  const { certificate = "", key = "" } = member.certificates.current() ?? {};
   let asked = 0;
-  const server: Server = createServer((request, response) => {
+  const server = createTlsServer({ cert: certificate, key }, (incoming, response) => {
     asked += 1;
-    answer(request, response);
+    response.on("error", () => undefined);
+    answer(incoming, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanups.push(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked: () => asked };
+  return { peer: { nodeId: `impostor-${names}`, address: `127.0.0.1:${(server.address() as AddressInfo).port}` }, asked: () => asked };
 }
 
-async function fetcher(peers: string[]): Promise<{ fetcher: PeerFetcher; path: string; failures: string[] }> {
-  const folder = await mkdtemp(join(tmpdir(), "berth-peers-"));
-  const failures: string[] = [];
-  const made = createPeerFetcher({
-    peers: async () => peers,
-    credential,
-    clock: systemClock(),
-    minimumBytes: 1000,
-    paceMs: 300,
-    onFailure: (_peer, why) => failures.push(why),
-  });
-  cleanups.push(() => rm(folder, { recursive: true }), made.close);
-  return { fetcher: made, path: join(folder, "blob"), failures };
+/** Says that these have everything; when they could not give it, the registry is left. */
+function saying(...holders: { nodeId: string; address: string }[]): PeerDirectory {
+  return { claim: async (_digest, exhausted) => ({ origin: exhausted, holders, fetcher: null }), tell: async () => undefined };
 }
 
-test("a node gives its peers any blob of its store, also of images that no repository has", async () => {
-  const registry = await node();
-  const image = await addTinyImage(registry.store);
-  const [layer] = image.layers;
-  const { fetcher: peers, path } = await fetcher([registry.url]);
-  expect(await peers.fetch(layer?.digest ?? "", layer?.size ?? 0, path, signal())).toBe(true);
-  expect(sha256(await readFile(path))).toBe(layer?.digest);
+test("three nodes that begin the same cold image at once cost the registry one image", async () => {
+  await openRegistry();
+  const { reference, bytes } = await image("cold", 12 * MIB, 2 * MIB, 5 * MIB);
+  const nodes = [await node(), await node(), await node()];
+  const pulled = await Promise.all(nodes.map((one) => one.pull(reference)));
+  for (const [index, one] of nodes.entries()) await expectWhole(one, pulled[index] as Image);
+  expect(uplink).toBeGreaterThanOrEqual(bytes);
+  expect(uplink).toBeLessThanOrEqual(1.1 * bytes);
+  const sum = (from: "peer" | "registry") => nodes.reduce((total, one) => total + one.bytes[from], 0);
+  expect(sum("registry")).toBeLessThanOrEqual(1.1 * bytes);
+  expect(sum("peer")).toBeGreaterThanOrEqual(1.9 * bytes);
+  expect(nodes.flatMap(({ senders }) => [...senders.values()])).toContainEqual(expect.stringMatching(/^peer node-\d+$/));
 });
 
-test("without the peers' credential nothing is given, and no other token will do", async () => {
-  const registry = await node();
-  const image = await addTinyImage(registry.store);
-  const path = `${registry.url}/v2/_berth/blobs/${image.configDigest}`;
-  expect((await fetch(path)).status).toBe(401);
-  expect((await fetch(path, { headers: { authorization: "Bearer x" } })).status).toBe(401);
-  const other = createPeerCredential(Buffer.alloc(32, 7), systemClock());
-  expect((await fetch(path, { headers: { authorization: other.header() } })).status).toBe(401);
-  expect((await fetch(path, { headers: { authorization: credential.header() }, method: "DELETE" })).status).toBe(405);
-  expect((await fetch(path, { headers: { authorization: credential.header() } })).status).toBe(200);
+test("a node that comes later asks the registry for no blob, and several peers for the parts of a big one", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("later", 20 * MIB);
+  const first = [await node(), await node()];
+  for (const one of first) await one.pull(reference);
+  const before = uplink;
+  const late = await node();
+  await expectWhole(late, await late.pull(reference));
+  expect(uplink).toBe(before);
+  expect(late.bytes.registry).toBe(0);
+  expect([...late.senders.values()]).toEqual(["2 peers"]);
 });
 
-test("a node without a peer key gives nobody anything", async () => {
-  const registry = await openTestRegistry();
-  cleanups.push(registry.remove);
-  const image = await addTinyImage(registry.store);
-  const answer = await fetch(`${registry.url}/v2/_berth/blobs/${image.configDigest}`, { headers: { authorization: credential.header() } });
-  expect(answer.status).toBe(401);
-});
-
-test("a lying peer costs a retry and is left alone afterwards", async () => {
-  const registry = await node();
-  const bytes = randomBlob(50_000);
-  const digest = sha256(bytes);
-  await push(registry.url, bytes);
+test("a peer that lies costs a retry, never a wrong byte, and is not asked again", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("lies", MIB, 1000);
   const lies: RequestListener[] = [
-    (_request, response) => response.end(randomBlob(50_000)),
-    (_request, response) => response.end(bytes.subarray(0, 49_999)),
-    (_request, response) => response.end(Buffer.concat([bytes, bytes])),
-    (_request, response) => response.writeHead(200, { "content-length": "50000" }).write(bytes.subarray(0, 10), () => response.destroy()),
-    (_request, response) => response.writeHead(302, { location: "http://169.254.169.254/" }).end(),
-    (_request, response) => response.writeHead(500).end(),
+    ({ url = "" }, response) => {
+      const size = registry.blobs.get(url.split("/").at(-1) ?? "")?.byteLength ?? 0;
+      response.writeHead(200, { "content-length": size }).end(randomBytes(size));
+    },
+    (_incoming, response) => response.writeHead(200, { "content-length": 10 }).end("0123456789"),
+    (_incoming, response) => response.writeHead(206, { "content-range": "bytes 5-9/10", "content-length": 5 }).end("01234"),
+    (_incoming, response) => response.writeHead(302, { location: "http://169.254.169.254/" }).end(),
+    (_incoming, response) => response.writeHead(500).end(),
+    ({ socket }) => socket.destroy(),
   ];
+  const joined = await node();
   for (const lie of lies) {
     const liar = await impostor(lie);
-    const { fetcher: peers, path, failures } = await fetcher([liar.url, registry.url]);
-    expect(await peers.fetch(digest, bytes.byteLength, path, signal())).toBe(true);
-    expect(
-      createHash("sha256")
-        .update(await readFile(path))
-        .digest("hex"),
-    ).toBe(digest.slice(7));
-    expect(failures).toHaveLength(1);
-    expect(await peers.fetch(digest, bytes.byteLength, path, signal())).toBe(true);
-    expect(liar.asked()).toBe(1);
+    const victim = await node({ limits: QUICK, directory: saying(liar.peer), as: joined });
+    await expectWhole(victim, await victim.pull(reference));
+    expect(liar.asked()).toBeGreaterThan(0);
+    expect(victim.failures.length).toBeGreaterThan(0);
+  }
+  const [whole] = lies;
+  const liar = await impostor(whole as RequestListener);
+  const victim = await node({ limits: QUICK, directory: saying(liar.peer), as: joined });
+  await victim.pull(reference);
+  const asked = liar.asked();
+  const again = await image("again", MIB);
+  await expectWhole(victim, await victim.pull(again.reference));
+  expect(liar.asked()).toBe(asked);
+});
+
+test("a peer that trickles or says nothing is left for the registry", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("slow", 2 * MIB);
+  const sizeOf = (url = "") => registry.blobs.get(url.split("/").at(-1) ?? "")?.byteLength ?? 0;
+  const trickle: RequestListener = ({ url }, response) => {
+    response.writeHead(200, { "content-length": sizeOf(url), "berth-growing": "1" });
+    const timer = setInterval(() => response.write("x"), 1_000);
+    response.on("close", () => clearInterval(timer));
+  };
+  const silent: RequestListener = ({ url }, response) => response.writeHead(200, { "content-length": sizeOf(url) }).flushHeaders();
+  for (const answer of [trickle, silent]) {
+    const slow = await impostor(answer);
+    const victim = await node({ limits: QUICK, directory: saying(slow.peer) });
+    await expectWhole(victim, await victim.pull(reference));
+    expect(victim.failures.join()).toContain("bytes in 700 ms");
   }
 });
 
-test("a slow or silent peer is left for the next", async () => {
-  const registry = await node();
-  const bytes = randomBlob(50_000);
-  await push(registry.url, bytes);
-  const trickle: RequestListener = (_request, response) => {
-    Readable.from(
-      (async function* () {
-        for (const byte of bytes) {
-          yield Buffer.of(byte);
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-      })(),
-    ).pipe(response);
+test("a node that says it fetches and gives nothing is waited for once", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("empty-promise", 1000, 2000, 3000);
+  const idle = await impostor((_incoming, response) => response.writeHead(404).end());
+  const directory = { ...saying(), claim: async () => ({ origin: false, holders: [], fetcher: idle.peer }) };
+  const victim = await node({ limits: { ...QUICK, patienceMs: 1_500 }, directory });
+  await expectWhole(victim, await victim.pull(reference));
+  const asked = idle.asked();
+  expect(asked).toBeGreaterThan(0);
+  const next = await image("next", 1000);
+  await expectWhole(victim, await victim.pull(next.reference));
+  expect(idle.asked()).toBe(asked);
+});
+
+test("when the node that fetches is lost in the middle, the others end whole, and one of them goes on at the registry", async () => {
+  await openRegistry(24 * 1024);
+  const { reference, bytes } = await image("lost", 12 * MIB);
+  const leader = await node();
+  const ended = leader.pull(reference).catch((error: Error) => error.message);
+  await until("the first bytes", 20, () => uplink > MIB);
+  const others = [await node({ limits: QUICK }), await node({ limits: QUICK })];
+  const pulls = others.map((one) => one.pull(reference));
+  await until("bytes from the peer", 20, () => others.every((one) => one.bytes.peer > MIB));
+  await leader.kill();
+  expect(await ended).toContain("the node is lost");
+  for (const [index, one] of others.entries()) await expectWhole(one, (await pulls[index]) as Image);
+  expect(others.filter((one) => one.bytes.registry > MIB)).toHaveLength(1);
+  expect(uplink).toBeLessThanOrEqual(2 * bytes);
+});
+
+test("when a peer that has all of it is lost in the middle, the pull ends whole", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("holder", 24 * MIB);
+  const holder = await node();
+  await holder.pull(reference);
+  const taker = await node({ limits: QUICK });
+  const pull = taker.pull(reference);
+  await until("bytes from the peer", 20, () => taker.bytes.peer > MIB);
+  await holder.kill();
+  await expectWhole(taker, await pull);
+});
+
+test("without a control plane the registry is asked, as without peers", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("alone", MIB);
+  const away: PeerDirectory = {
+    claim: async () => Promise.reject(new Error("not reachable")),
+    tell: async () => Promise.reject(new Error("no")),
   };
-  const slow = await impostor(trickle);
-  const { fetcher: peers, path, failures } = await fetcher([slow.url, "http://127.0.0.1:1", registry.url]);
-  expect(await peers.fetch(sha256(bytes), bytes.byteLength, path, signal())).toBe(true);
-  expect(sha256(await readFile(path))).toBe(sha256(bytes));
-  expect(failures).toHaveLength(2);
+  const alone = await node({ directory: away });
+  await expectWhole(alone, await alone.pull(reference));
+  expect(alone.bytes.peer).toBe(0);
 });
 
-test("a blob that no peer has is left to the origin, and that is nobody's fault", async () => {
-  const registry = await node();
-  const { fetcher: peers, path, failures } = await fetcher([registry.url]);
-  expect(await peers.fetch(sha256("nowhere"), 7, path, signal())).toBe(false);
-  expect(failures).toEqual([]);
+test("blobs are given to nodes of the cluster alone, by digest alone", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("closed", MIB);
+  const giver = await node();
+  const pulled = await giver.pull(reference);
+  const digest = pulled.layers[0]?.digest ?? "";
+  const ask = async (shown: Partial<PeerIdentity>, path = `/v1/blobs/${digest}`, method: "GET" | "PUT" | "DELETE" = "GET") => {
+    const tls = {
+      ca: giver.identity.ca,
+      servername: nodeHost(giver.name),
+      ...(shown.certificate ? { cert: shown.certificate, key: shown.key } : {}),
+    };
+    const dispatcher = new Agent({ connect: tls });
+    try {
+      const answer = await request(`https://${giver.address}${path}`, { dispatcher, method });
+      await answer.body.dump();
+      return answer.statusCode;
+    } catch (error) {
+      return (error as Error & { code?: string }).code ?? "broken";
+    } finally {
+      await dispatcher.destroy();
+    }
+  };
+  const other = await node();
+  expect(await ask(other.identity)).toBe(200);
+  expect(await ask(other.identity, `/v1/blobs/sha256:${"0".repeat(64)}`)).toBe(404);
+  expect(await ask(other.identity, "/v1/blobs/..%2f..%2fagent%2fidentity.json")).toBe(400);
+  expect(await ask(other.identity, "/v1/blobs/sha512:00")).toBe(400);
+  expect(await ask(other.identity, "/v2/")).toBe(404);
+  for (const method of ["PUT", "DELETE"] as const) expect(await ask(other.identity, `/v1/blobs/${digest}`, method)).toBe(404);
+  expect(await ask({})).toMatch(/ERR_SSL|ECONNRESET|UND_ERR_SOCKET/);
+  const scratch = `${plane.dataDir}/scratch`;
+  const foreign = createClusterCa({ folder: `${plane.dataDir}/foreign`, files: null, clock: systemClock() });
+  const key = makeKey();
+  const forged = await foreign.issueNode(other.name, await makeRequest(key, scratch));
+  expect(await ask({ certificate: forged, key })).toMatch(/ERR_SSL|ECONNRESET|UND_ERR_SOCKET/);
+  const own = createClusterCa({ folder: `${plane.dataDir}/control`, files: null, clock: systemClock() });
+  const server = await own.issueServer([nodeHost(other.name)]);
+  expect(await ask({ certificate: server.chain, key: server.key })).toMatch(/ERR_SSL|ECONNRESET|UND_ERR_SOCKET/);
 });
 
-test("an aborted fetch ends with its reason", async () => {
-  const silent = await impostor(() => undefined);
-  const { fetcher: peers, path } = await fetcher([silent.url]);
-  await expect(peers.fetch(sha256("x"), 1, path, AbortSignal.timeout(200))).rejects.toThrow();
+test("another node at the address of a peer is not taken for it", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("mixed", MIB);
+  const real = await node();
+  await real.pull(reference);
+  const asked = uplink;
+  const taker = await node({ directory: saying({ nodeId: "somebody-else", address: real.address }) });
+  await expectWhole(taker, await taker.pull(reference));
+  expect(uplink).toBeGreaterThan(asked);
+  expect(taker.failures.join()).toContain("somebody-else");
 });
 
-async function push(url: string, bytes: Buffer): Promise<void> {
-  const answer = await fetch(`${url}/v2/team/app/blobs/uploads/?digest=${sha256(bytes)}`, { method: "POST", body: new Uint8Array(bytes) });
-  expect(answer.status).toBe(201);
+test("a node gives only so many transfers at a time, and the rest are told to come again", async () => {
+  await openRegistry(MIB);
+  const { reference } = await image("busy", 4 * MIB);
+  const giver = await node();
+  const pulled = await giver.pull(reference);
+  const { images, identity } = giver;
+  const { dataDir } = giver.member;
+  const limited = await servePeers({
+    ...{ dataDir, listen: { host: "127.0.0.1", port: 0 }, identity, native: { tryLock: () => true }, clock: systemClock() },
+    ...{ images: { inFlight: () => ({ size: 10, contiguous: () => 0, bytes: () => neverEnding() }) }, mostTransfers: 1 },
+    log: silentLogger(),
+  });
+  cleanups.push(() => limited.close());
+  const dispatcher = new Agent({
+    connect: { ca: identity.ca, cert: identity.certificate, key: identity.key, servername: nodeHost(giver.name) },
+    connections: 2,
+    pipelining: 1,
+  });
+  cleanups.push(() => dispatcher.destroy());
+  const url = `https://127.0.0.1:${limited.port}/v1/blobs/${pulled.layers[0]?.digest}`;
+  const first = await request(url, { dispatcher });
+  first.body.on("error", () => undefined);
+  expect(first.statusCode).toBe(206);
+  expect((await request(url, { dispatcher })).statusCode).toBe(503);
+  expect(images.inFlight(pulled.layers[0]?.digest ?? "")).toBeNull();
+});
+
+async function* neverEnding(): AsyncGenerator<Buffer> {
+  yield Buffer.from("x");
+  await new Promise(() => undefined);
 }

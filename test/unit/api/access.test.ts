@@ -120,6 +120,8 @@ describe("the OpenAPI document", () => {
       "DELETE /v1/nodes/{id}",
       "GET /v1/ca",
       "POST /agent/v1/certificate",
+      "POST /agent/v1/blobs/claim",
+      "POST /agent/v1/blobs/held",
       "GET /healthz",
       "GET /readyz",
       "GET /metrics",

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { ApiDeps } from "../api-deps.ts";
 import { createFollowers } from "../streams/followers.ts";
+import { agentBlobs } from "./agent-blobs.ts";
 import { agentCertificate } from "./agent-certificate.ts";
 import { agentJoin } from "./agent-join.ts";
 import { agentLogs } from "./agent-logs.ts";
@@ -55,6 +56,7 @@ export async function addRoutes(app: FastifyInstance, deps: ApiDeps): Promise<vo
   agentJoin(app, deps);
   agentCertificate(app, deps);
   agentSync(app, deps);
+  agentBlobs(app, deps);
   agentWake(app, deps);
   await app.register(async (scope) => agentLogs(scope, deps));
 }

@@ -1,5 +1,6 @@
 import type { Stores } from "../stores.ts";
 import { createMemoryArrayStore } from "./array-store.ts";
+import { createMemoryBlobDirectory } from "./blob-directory.ts";
 import { createMemoryJobStore, emptyMemory } from "./job-store.ts";
 import { createMemoryLeaderStore } from "./leader-store.ts";
 import { createMemoryNodeStore, createMemoryTokenStore } from "./node-store.ts";
@@ -19,6 +20,7 @@ export function createMemoryStores(): Stores {
     leader: createMemoryLeaderStore(fence),
     projects: createMemoryProjectStore(),
     reservations: createMemoryReservationStore(),
+    blobs: createMemoryBlobDirectory(),
     close: () => jobs.close(),
   };
 }

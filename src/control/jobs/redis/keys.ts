@@ -35,6 +35,8 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *   {berth}:project-usage                hash    project -> value, at (JSON)
  *   {berth}:reservations                 hash    reservation -> its window (JSON)
  *   {berth}:changes                      stream  job, version: what changed, for the schedule loop; bounded
+ *   {berth}:blob:<digest>:holders        zset    "<node> <ip:port>" by when its word ends; expires
+ *   {berth}:blob:<digest>:fetcher        string  "<node> <ip:port>" that fetches it from the registry; expires with its lease
  *   {berth}:job-changed                  channel id of every job that changes
  */
 const PREFIX = "{berth}:";
@@ -70,6 +72,8 @@ export const KEYS = {
   projectUsage: `${PREFIX}project-usage`,
   reservations: `${PREFIX}reservations`,
   changes: `${PREFIX}changes`,
+  blobHolders: (digest: string) => `${PREFIX}blob:${digest}:holders`,
+  blobFetcher: (digest: string) => `${PREFIX}blob:${digest}:fetcher`,
   changedChannel: `${PREFIX}job-changed`,
 } as const;
 

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import type { Stores } from "../stores.ts";
 import { createRedisArrayStore } from "./array-store.ts";
+import { createRedisBlobDirectory } from "./blob-directory.ts";
 import { listenForChanges } from "./change-listener.ts";
 import { connectRedis, type RedisAddress, redisReady } from "./connection.ts";
 import { createJobRows } from "./job-rows.ts";
@@ -53,6 +54,7 @@ export async function createRedisStores({ address, onError, readyTimeoutMs = 10_
     leader: createRedisLeaderStore(redis),
     projects: createRedisProjectStore(redis),
     reservations: createRedisReservationStore(redis),
+    blobs: createRedisBlobDirectory(redis),
     close,
   };
 }

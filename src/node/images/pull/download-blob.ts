@@ -12,7 +12,16 @@ export interface BlobSource {
   /** One try; `turn` counts the failures so far, so that another place may be asked. */
   fetch(range: { from: number; to: number }, turn: number, signal: AbortSignal): Promise<BlobBody>;
   retry: RetryPolicy;
+  /** The bytes had another digest: true when somebody else is asked from now on. */
+  mistrust?(): boolean;
+  /** Who sent, for people: "peer node-b"; null for the registry alone. */
+  sender?(): string | null;
+  /** The blob is in the store, or nothing more will be fetched. */
+  ended?(stored: boolean): void;
 }
+
+/** Puts something between a blob and its registry: the peers of this node. */
+export type WrapSource = (origin: BlobSource, size: number) => BlobSource;
 
 export interface DownloadLimits {
   /** Requests of one blob at a time. */

@@ -6,16 +6,16 @@ const READ_BYTES = 256 * 1024;
 
 /**
  * The bytes of a file that is still being written, in order, as far as they are there. The readers of one file may come at
- * any time: the first of `paths` that exists is read. With `reuse` a chunk holds only until the next one is asked for.
+ * any time: the first of `paths` that exists is read. With `reuse` a chunk holds only until the next one is asked for. Begins at `from`.
  * @throws what the tracker failed with
  */
-export async function* readGrowing(paths: readonly string[], tracker: BlobTracker, reuse = false): AsyncGenerator<Buffer> {
-  if (tracker.size === 0) return;
-  await tracker.beyond(0);
+export async function* readGrowing(paths: readonly string[], tracker: BlobTracker, reuse = false, from = 0): AsyncGenerator<Buffer> {
+  if (tracker.size <= from) return;
+  await tracker.beyond(from);
   const handle = await openFirst(paths);
   const kept = reuse ? Buffer.allocUnsafeSlow(READ_BYTES) : null;
   try {
-    for (let position = 0; position < tracker.size; ) {
+    for (let position = from; position < tracker.size; ) {
       await tracker.beyond(position);
       const length = Math.min(READ_BYTES, tracker.contiguous - position);
       const { bytesRead, buffer } = await handle.read(kept ?? Buffer.allocUnsafeSlow(length), 0, length, position);

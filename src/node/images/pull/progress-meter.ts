@@ -18,7 +18,11 @@ export function createProgressMeter(progress: Progress, clock: Clock): ProgressM
     async follow(layer, fetch) {
       const finished = new AbortController();
       const detail = shortDigest(layer.digest);
-      const tell = (step: string) => progress({ step, detail, current: fetch.received(), total: layer.size });
+      const by = () => {
+        const from = fetch.sender();
+        return from === null ? {} : { from };
+      };
+      const tell = (step: string) => progress({ step, detail, current: fetch.received(), total: layer.size, ...by() });
       const telling = (async () => {
         for (tell("download"); !finished.signal.aborted; tell("download"))
           await clock.sleep(INTERVAL_MS, finished.signal).catch(() => undefined);
@@ -29,7 +33,7 @@ export function createProgressMeter(progress: Progress, clock: Clock): ProgressM
         finished.abort();
         await telling;
       }
-      progress({ step: "downloaded", detail, current: layer.size, total: layer.size });
+      progress({ step: "downloaded", detail, current: layer.size, total: layer.size, ...by() });
     },
   };
 }

@@ -21,7 +21,7 @@ import { repositoryOf } from "../trust/policy.ts";
 import type { TrustGate } from "../trust/trust-gate.ts";
 import type { Image, Progress } from "../types.ts";
 import type { LayerSource, Unpack, UnpackableImage } from "../unpack/unpack-image.ts";
-import { DOWNLOAD_LIMITS, type DownloadLimits } from "./download-blob.ts";
+import { type BlobSource, DOWNLOAD_LIMITS, type DownloadLimits, type WrapSource } from "./download-blob.ts";
 import { type BlobFetch, startFetch } from "./fetch-blob-once.ts";
 import { createProgressMeter } from "./progress-meter.ts";
 import { resolveManifest } from "./resolve-manifest.ts";
@@ -35,6 +35,8 @@ export interface PullPorts {
   blobs: BlobStore;
   session: IngestSession;
   unpack: Unpack;
+  /** Null asks nobody but the registry. */
+  wrapSource: WrapSource | null;
   /** Null admits everything. */
   trust: Pick<TrustGate, "admit"> | null;
   /** An image by its manifest's digest, when all its blobs are there: whether it has all the names, and is unpacked. */
@@ -65,18 +67,19 @@ const LAYERS_AT_ONCE = 3;
  * Pulls images: one lookup of the name, which the trust policy must admit, then everything by digest, verified; layers side by side and unpacked while they
  * arrive, in order; named only when all of it is on disk. What was fetched stays for the next try, when it breaks.
  */
-export function createPuller(ports: PullPorts): Pull {
+export function createPuller(ports: PullPorts): { pull: Pull; inFlight(digest: string): BlobFetch | null } {
   const shared = createSharedFetches();
   const fetchBlob: FetchBlob = (request, repository, blob, signal) => {
     const { client, limits = DOWNLOAD_LIMITS } = request;
-    const source = {
+    const origin: BlobSource = {
       digest: blob.digest,
       retry: client.retry,
       fetch: (range: { from: number; to: number }, turn: number, own: AbortSignal) => client.blob(repository, blob, range, turn, own),
     };
-    return shared.join(blob.digest, (own) => startFetch({ ...ports, limits }, source, blob.size, own), signal);
+    const source = () => ports.wrapSource?.(origin, blob.size) ?? origin;
+    return shared.join(blob.digest, (own) => startFetch({ ...ports, limits }, source(), blob.size, own), signal);
   };
-  return async (request, progress, signal) => {
+  const pull: Pull = async (request, progress, signal) => {
     const failed = new AbortController();
     const work: PullWork = {
       ...{ ports, request, progress, fetchBlob, held: [] },
@@ -92,6 +95,7 @@ export function createPuller(ports: PullPorts): Pull {
       throw error;
     }
   };
+  return { pull, inFlight: shared.find };
 }
 
 async function pullOne(work: PullWork): Promise<Image> {

@@ -3,6 +3,8 @@ import type { BlobFetch } from "./fetch-blob-once.ts";
 /** One fetch of a blob however many pulls want it at the same time; it ends early when none does any more. */
 export interface SharedFetches {
   join(digest: string, start: (signal: AbortSignal) => BlobFetch, signal: AbortSignal): BlobFetch;
+  /** The one that is under way; null when none is. */
+  find(digest: string): BlobFetch | null;
 }
 
 interface Shared {
@@ -24,6 +26,7 @@ export function createSharedFetches(): SharedFetches {
     return shared;
   };
   return {
+    find: (digest) => running.get(digest)?.fetch ?? null,
     join(digest, start, signal) {
       const existing = running.get(digest);
       // One that is being given up serves nobody new.

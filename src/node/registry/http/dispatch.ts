@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Need } from "../auth/authorizer.ts";
 import type { Action } from "../auth/grants.ts";
 import { RegistryError } from "../registry-error.ts";
-import { deleteBlob, getBlob, sendBlob } from "../routes/blob.ts";
+import { deleteBlob, getBlob } from "../routes/blob.ts";
 import type { Call, RegistryParts } from "../routes/context.ts";
 import { listReferrers, listRepositories, listTags } from "../routes/listings.ts";
 import { deleteManifest, getManifest, putManifest } from "../routes/manifest.ts";
@@ -77,7 +77,6 @@ export async function dispatch(parts: RegistryParts, realm: string, request: Fas
   reply.header("docker-distribution-api-version", "registry/2.0");
   const { route, query } = parseTarget(request.raw.url ?? "");
   if (route.kind === "token") return tokenRoute(parts, { request, reply, query });
-  if (route.kind === "peer-blob") return peerBlob(parts, request, reply, route.digest);
   const endpoint = ENDPOINTS[route.kind]?.[request.method];
   if (endpoint === undefined) throw new RegistryError("UNSUPPORTED", `${request.method} is not possible here`);
   checkMode(parts, endpoint.action);
@@ -88,14 +87,6 @@ export async function dispatch(parts: RegistryParts, realm: string, request: Fas
 function tokenRoute(parts: RegistryParts, call: Omit<Call, "caller">): Promise<FastifyReply> {
   if (call.request.method !== "GET" && call.request.method !== "POST") throw new RegistryError("UNSUPPORTED", "GET or POST a token");
   return issueToken(parts, call);
-}
-
-/** Any blob of the store, for the other nodes of the cluster alone. */
-function peerBlob(parts: RegistryParts, request: FastifyRequest, reply: FastifyReply, digest: string): Promise<FastifyReply> {
-  if (request.method !== "GET" && request.method !== "HEAD") throw new RegistryError("UNSUPPORTED", "peers may only read");
-  if (parts.peers?.accepts(request.headers.authorization) !== true) throw new RegistryError("UNAUTHORIZED", "only peers may read this");
-  if (!digest.startsWith("sha256:")) throw new RegistryError("BLOB_UNKNOWN", "peers read by sha256");
-  return sendBlob(parts.files, { request, reply }, digest, digest);
 }
 
 function checkMode({ modes }: RegistryParts, action: Action | null): void {

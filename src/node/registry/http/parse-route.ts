@@ -3,7 +3,6 @@ import { RegistryError } from "../registry-error.ts";
 
 export type Route =
   | { kind: "ping" | "token" | "catalog" }
-  | { kind: "peer-blob"; digest: string }
   /** `tag` is what was written: no tag of that name may exist, or be allowed. */
   | { kind: "manifest"; repository: string; digest: string | null; tag: string | null }
   | { kind: "blob"; repository: string; digest: string }
@@ -35,8 +34,6 @@ export function parseTarget(url: string): Target {
 function routeOf(parts: string[]): Route {
   if (parts.length === 1 && parts[0] === "token") return { kind: "token" };
   if (parts.length === 1 && parts[0] === "_catalog") return { kind: "catalog" };
-  if (parts.length === 3 && parts[0] === "_berth" && parts[1] === "blobs")
-    return { kind: "peer-blob", digest: checkDigest(parts[2] ?? null) };
   return repositoryRoute(parts);
 }
 

@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Clock } from "../../../shared/domain/index.ts";
 import type { Authorizer, Caller } from "../auth/authorizer.ts";
 import type { ManifestBytes } from "../manifests/manifest-bytes.ts";
-import type { PeerCredential } from "../peers/peer-credential.ts";
 import type { BlobFiles } from "../repositories/blob-files.ts";
 import type { Repositories } from "../repositories/repositories.ts";
 import type { UploadSessions } from "../uploads/upload-sessions.ts";
@@ -19,8 +18,6 @@ export interface RegistryParts {
   files: BlobFiles;
   manifests: ManifestBytes;
   authorizer: Authorizer;
-  /** Null: peers are not served. */
-  peers: PeerCredential | null;
   modes: Modes;
   clock: Clock;
 }
