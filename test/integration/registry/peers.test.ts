@@ -207,7 +207,7 @@ test("when the node that fetches is lost in the middle, the others end whole, an
   const leader = await node();
   const ended = leader.pull(reference).catch((error: Error) => error.message);
   await until("the first bytes", 20, () => uplink > MIB);
-  const others = [await node({ limits: QUICK }), await node({ limits: QUICK })];
+  const others = [await node(), await node()];
   const pulls = others.map((one) => one.pull(reference));
   await until("bytes from the peer", 20, () => others.every((one) => one.bytes.peer > MIB));
   await leader.kill();
@@ -222,7 +222,7 @@ test("when a peer that has all of it is lost in the middle, the pull ends whole"
   const { reference } = await image("holder", 24 * MIB);
   const holder = await node();
   await holder.pull(reference);
-  const taker = await node({ limits: QUICK });
+  const taker = await node();
   const pull = taker.pull(reference);
   await until("bytes from the peer", 20, () => taker.bytes.peer > MIB);
   await holder.kill();
