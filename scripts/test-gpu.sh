@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# The GPU suite: inventory, containers, CUDA, isolation, memory left behind. Needs an NVIDIA GPU with its driver, runc (or crun), conmon,
-# gcc and the seccomp profile of containers-common; no network. Without a GPU the parts that do not need one run on simulated GPUs.
+# The GPU suite: inventory, containers, CUDA, isolation, memory left behind. For a machine with an NVIDIA GPU and its driver; no network.
+# Needs Node and node_modules, and what `npm run build:native` built or g++ and make to build it. Containers need root, runc or crun,
+# conmon and the seccomp profile of containers-common; CUDA needs a C compiler. What is missing is named, and the rest is run.
+# BERTH_DRIVER_ROOT: where the driver lies, when it is neither in / nor in /run/nvidia/driver.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ "$(id -u)" -eq 0 ] || { echo "error: this needs root" >&2; echo "hint: sudo npm run test:gpu" >&2; exit 1; }
-missing=()
-for program in conmon gcc make tar; do command -v "$program" >/dev/null || missing+=("$program"); done
-command -v runc >/dev/null || command -v crun >/dev/null || missing+=("runc or crun")
-[ -e /usr/share/containers/seccomp.json ] || missing+=("golang-github-containers-common (seccomp profile)")
-[ -d node_modules ] || missing+=("node_modules (npm ci, where there is a network)")
-if [ "${#missing[@]}" -gt 0 ]; then
-  printf 'error: missing: %s\n' "${missing[@]}" >&2
-  echo "hint: apt-get install runc conmon gcc make golang-github-containers-common" >&2
-  exit 1
-fi
+die() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 1; }
+command -v node >/dev/null || die "node is missing" "unpack Node 20.18 or later and put its bin folder into PATH"
+[ -x node_modules/.bin/vitest ] || die "node_modules is missing" "npm ci where there is a network, and bring the folder"
 if compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
-  nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || true
+  PATH=$PATH:/usr/local/nvidia/bin LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:/usr/local/nvidia/lib64 \
+    nvidia-smi --query-gpu=name,driver_version --format=csv,noheader || echo "no nvidia-smi in PATH that works"
 else
   echo "no NVIDIA GPU here: only what simulated GPUs can show is run"
 fi
-bash scripts/build-native.sh
+if command -v g++ >/dev/null && command -v make >/dev/null; then
+  bash scripts/build-native.sh
+elif [ ! -e native/build/Release/berth.node ] || [ ! -x hooks/gpu-prestart/build/gpu-prestart ]; then
+  die "g++ and make are missing, and the addon and the hook are not built" "npm run build:native where they are, and bring native/build and hooks/*/build"
+else
+  echo "g++ or make is missing: running with the addon and hook that were brought"
+fi
 exec node_modules/.bin/vitest run --project gpu "$@"
