@@ -158,6 +158,25 @@ it("starts with values that ask for nothing beside GPUs", async () => {
   expect((await start({ NVIDIA_GDS: "disabled", NVIDIA_MOFED: "", NVIDIA_IMEX_CHANNELS: "all" })).stderr).toBe("");
 });
 
+it("meets any damage to its host state with success or one clear line, never a memory error", async () => {
+  const state = join(machine.folder, "state.json");
+  const text = await readFile(state, "utf8");
+  const hostile = fc.constantFrom('"', "}", "[", "null", "-1", "1e99", '"/../.."', "\u0000", "{}", "[]", "true", "\\ud800", "");
+  const damage = fc.tuple(fc.nat(text.length - 1), fc.nat(40), hostile);
+  try {
+    await fc.assert(
+      fc.asyncProperty(damage, async ([at, length, piece]) => {
+        await writeFile(state, text.slice(0, at) + piece + text.slice(at + length));
+        const { code, stderr } = await start({});
+        expect([code, stderr]).toEqual(code === 0 ? [0, ""] : [1, expect.stringMatching(/^berth-runtime: [^\n]+\n$/)]);
+      }),
+      { numRuns: 150 },
+    );
+  } finally {
+    await writeFile(state, text);
+  }
+});
+
 it("gives a MIG device by its UUID or GPU:MIG, and says where the names are of one that is not there", async () => {
   const state = join(machine.folder, "state.json");
   const text = await readFile(state, "utf8");
