@@ -75,6 +75,8 @@ export interface ApiClient {
   plan(spec: JobSpecInput): Promise<ExplanationView>;
   projects(): Promise<ProjectView[]>;
   project(name: string): Promise<ProjectView>;
+  /** @throws BerthError conflict while it has live jobs or projects below it; project_not_found */
+  removeProject(name: string): Promise<void>;
   setProject(name: string, input: ProjectInput): Promise<ProjectView>;
   reservations(): Promise<ReservationView[]>;
   createReservation(input: ReservationInput): Promise<ReservationView>;
@@ -113,6 +115,7 @@ export function apiClient(http: HttpClient): ApiClient {
     plan: (spec) => http.json<ExplanationView>({ method: "POST", path: "/v1/plan", body: spec }),
     projects: async () => (await http.json<{ items: ProjectView[] }>({ path: "/v1/projects" })).items,
     project: (name) => http.json<ProjectView>({ path: `/v1/projects/${encodeURIComponent(name)}` }),
+    removeProject: (name) => remove(http, `/v1/projects/${encodeURIComponent(name)}`),
     setProject: (name, input) => http.json<ProjectView>({ method: "PUT", path: `/v1/projects/${encodeURIComponent(name)}`, body: input }),
     reservations: async () => (await http.json<{ items: ReservationView[] }>({ path: "/v1/reservations" })).items,
     createReservation: (input) => http.json<ReservationView>({ method: "POST", path: "/v1/reservations", body: input }),

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { ProjectInput } from "../../shared/wire/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
@@ -17,7 +17,7 @@ interface SetOptions {
   maxJobsPerUser?: number;
 }
 
-/** `berth project set|ls|get`: who shares the cluster with whom. */
+/** `berth project set|ls|get|rm`: who shares the cluster with whom. */
 export function projectVerb(io: CliIo): Command {
   const command = new Command("project").description("Set the shares, quotas and limits of projects.");
   const set = withHost(command.command("set"))
@@ -36,28 +36,43 @@ export function projectVerb(io: CliIo): Command {
         io.stdout.write(`project/${project.name}\n`);
       }),
     );
-  const ls = withFormats(withHost(command.command("ls")))
+  const ls = withFormats(withHost(command.command("ls").alias("list")))
     .description("List the projects.")
     .action(
       action(io, async (options: FormatOptions, self: Command) =>
         printListing(io, options, projectListing(), await (await connectApi(io, self)).projects()),
       ),
     );
-  const get = withHost(command.command("get"))
+  const get = withHost(command.command("get").alias("describe"))
     .description("Describe a project.")
     .argument("<name>")
+    .addOption(new Option("-o, --output <format>", "how to print").choices(["yaml", "json"]).default("yaml"))
     .action(
-      action(io, async (name: string, _options: object, self: Command) =>
-        printValue(io, "yaml", await (await connectApi(io, self)).project(name)),
+      action(io, async (name: string, { output }: { output: "yaml" | "json" }, self: Command) =>
+        printValue(io, output, await (await connectApi(io, self)).project(name)),
       ),
+    );
+  const rm = withHost(command.command("rm").alias("delete"))
+    .description("Forget projects' settings; refused while one has jobs that have not ended, or projects below it.")
+    .argument("<names...>")
+    .action(
+      action(io, async (names: string[], _options: object, self: Command) => {
+        const api = await connectApi(io, self);
+        for (const name of names) {
+          await api.removeProject(name);
+          io.stdout.write(`project/${name} removed\n`);
+        }
+      }),
     );
   examples(set, ["berth project set vision --weight 2 --quota-gpus 16 --max-gpus 32"]);
   examples(ls, ["berth project ls -o json"]);
-  examples(get, ["berth project get vision"]);
+  examples(get, ["berth project get vision", "berth project get vision -o json"]);
+  examples(rm, ["berth project rm vision-eval vision"]);
   return examples(command, [
     "berth project set vision --weight 2 --quota-gpus 16",
     "berth project set vision-eval --parent vision",
     "berth project ls",
+    "berth project rm vision-eval",
   ]);
 }
 

@@ -9,7 +9,7 @@ export { desiredFor } from "./desired-replicas.ts";
 export { evictJobs } from "./evict-jobs.ts";
 export { followEvents } from "./follow-events.ts";
 export type { JobChange } from "./job-change.ts";
-export type { JobFilter, JobStore } from "./job-store.ts";
+export type { JobFilter, JobPage, JobStore } from "./job-store.ts";
 export type { Leader } from "./leader.ts";
 export { createLeader } from "./leader.ts";
 export { createLiveQueue } from "./live-queue.ts";

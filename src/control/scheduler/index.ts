@@ -32,6 +32,7 @@ export type {
   Placement,
   Plan,
   Preemption,
+  PreemptionKind,
   Remaining,
 } from "./snapshot.ts";
 export type { DecayedUsage } from "./time/decayed-usage.ts";

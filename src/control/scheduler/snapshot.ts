@@ -163,8 +163,14 @@ export interface PendingReason {
 export interface Preemption {
   jobId: string;
   forJobId: string;
+  /** For people. */
   reason: string;
+  /** Of a closed set: a metric's label. */
+  kind: PreemptionKind;
 }
+
+/** A guarantee is taken back; the other is likely to end sooner; the other's first run is due. */
+export type PreemptionKind = "guarantee" | "sooner-end" | "first-run";
 
 /** What keeps a job waiting, in one word. */
 export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others" | "over-limit" | "making-room";

@@ -10,6 +10,7 @@ export const METRICS = {
   jobQueueWait: "berth_job_queue_wait_seconds",
   jobRun: "berth_job_run_seconds",
   jobsFinished: "berth_jobs_finished_total",
+  preemptions: "berth_job_preemptions_total",
   jobsSubmitted: "berth_jobs_submitted_total",
   schedulerLeader: "berth_scheduler_leader",
   schedulerCycle: "berth_scheduler_cycle_seconds",

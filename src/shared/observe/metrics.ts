@@ -21,6 +21,7 @@ function jobMetrics(registry: Registry) {
     jobQueueWait: histogram(registry, METRICS.jobQueueWait, "From becoming pending to assignment.", [], BUCKETS.queueWait),
     jobRun: histogram(registry, METRICS.jobRun, "From the first container's start to the job's end.", ["outcome"], BUCKETS.run),
     jobsFinished: counter(registry, METRICS.jobsFinished, "Jobs that ended.", ["outcome"]),
+    preemptions: counter(registry, METRICS.preemptions, "Jobs told to make room for another, by why.", ["reason"]),
     jobsSubmitted: counter(registry, METRICS.jobsSubmitted, "Jobs accepted.", []),
     schedulerCycle: histogram(registry, METRICS.schedulerCycle, "One scheduling cycle, reads and writes included.", [], BUCKETS.cycle),
     schedulerLeader: gauge(registry, METRICS.schedulerLeader, "1 while this control plane schedules, 0 while it stands by.", []),

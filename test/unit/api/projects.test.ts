@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import type { Problem, ProjectView } from "../../../src/shared/wire/index.ts";
-import { startTestApi } from "./api-under-test.ts";
+import { SPEC, startTestApi } from "./api-under-test.ts";
 
 const api = await startTestApi();
 afterAll(() => api.close());
@@ -49,5 +49,20 @@ describe("projects over the API", () => {
     expect((await remove("lab-a")).statusCode).toBe(204);
     expect((await remove("lab")).statusCode).toBe(204);
     expect((await remove("lab")).statusCode).toBe(404);
+  });
+
+  test("a project with jobs that have not ended stays, and they are named; once they have ended it goes", async () => {
+    const remove = () => api.call({ method: "DELETE", url: "/v1/projects/busy" });
+    await put("busy", { quota: { gpus: 2 } });
+    const jobs = [await api.submit({ ...SPEC, project: "busy" }), await api.submit({ ...SPEC, project: "busy" })];
+    await api.submit({ ...SPEC, project: "other" });
+    const refused = await remove();
+    expect(refused.statusCode).toBe(409);
+    expect(refused.json<Problem>().detail).toBe(
+      `project busy has jobs that have not ended (job ${jobs[1]?.id}, job ${jobs[0]?.id}): cancel them or wait`,
+    );
+    expect((await get("busy")).statusCode).toBe(200);
+    for (const { id } of jobs) await api.call({ method: "POST", url: `/v1/jobs/${id}/cancel` });
+    expect((await remove()).statusCode).toBe(204);
   });
 });

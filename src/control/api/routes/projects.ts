@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import { BerthError } from "../../../shared/domain/index.ts";
+import { BerthError, type Job, type JobState, nameOfJobId } from "../../../shared/domain/index.ts";
 import {
   type ProjectInput,
   ProjectInputSchema,
@@ -9,7 +9,7 @@ import {
   ProjectParamsSchema,
   type ProjectView,
 } from "../../../shared/wire/index.ts";
-import { checkProject, type ProjectSettings } from "../../jobs/index.ts";
+import { checkProject, type JobPage, type ProjectSettings } from "../../jobs/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 
@@ -71,7 +71,7 @@ export function projects(app: FastifyInstance, deps: ApiDeps): void {
       access: "operator",
       tag: "projects",
       operationId: "removeProject",
-      summary: "Forget a project's settings; its jobs go on without a quota",
+      summary: "Forget a project's settings; refused while it has jobs that have not ended, or projects below it",
       params,
       response: { 204: Type.Null() },
     }),
@@ -79,6 +79,8 @@ export function projects(app: FastifyInstance, deps: ApiDeps): void {
       const { name } = request.params;
       const child = (await store.list()).find(({ parent }) => parent === name);
       if (child !== undefined) throw new BerthError("conflict", `project ${child.name} is below ${name}: move it first`);
+      const live = await liveJobs(deps.stores.jobs, name);
+      if (live.length > 0) throw new BerthError("conflict", `project ${name} has jobs that have not ended (${named(live)}): cancel them or wait`);
       if (!(await store.remove(name))) throw new BerthError("project_not_found", `no project ${JSON.stringify(name)}`);
       void deps.queues.wakeScheduler("project-removed");
       return reply.code(204).send();
@@ -89,4 +91,24 @@ export function projects(app: FastifyInstance, deps: ApiDeps): void {
 function settingsOf(name: string, { weight = 1, parent = null, quota = {}, limits = {} }: ProjectInput): ProjectSettings {
   const { gpus = null, jobs = null, gpusPerUser = null, jobsPerUser = null } = limits;
   return { name, weight, parent, quotaGpus: quota.gpus ?? 0, limits: { gpus, jobs, gpusPerUser, jobsPerUser } };
+}
+
+const LIVE: readonly JobState[] = ["pending", "starting", "running", "stopping"];
+
+/** A few that have not ended. One submitted at this very moment runs on without a quota, as under a project nobody set. */
+async function liveJobs(jobs: ApiDeps["stores"]["jobs"], project: string): Promise<Job[]> {
+  let cursor: string | null = null;
+  do {
+    const page: JobPage = await jobs.list({ project, states: LIVE }, { limit: NAMED + 1, cursor });
+    if (page.items.length > 0) return page.items;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  return [];
+}
+
+const NAMED = 3;
+
+function named(jobs: readonly Job[]): string {
+  const ids = jobs.slice(0, NAMED).map((job) => `job ${nameOfJobId(job)}`);
+  return jobs.length > NAMED ? `${ids.join(", ")} and more` : ids.join(", ");
 }

@@ -70,7 +70,7 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
       }
       const assignments = bookIn(entries, request, job) ?? [];
       const stopped = allowed === null ? [] : chosen;
-      const preemptions = stopped.map((victim) => ({ jobId: victim.id, forJobId: job.id, reason: rules.why(job) }));
+      const preemptions = stopped.map((victim) => ({ jobId: victim.id, forJobId: job.id, ...rules.why(job) }));
       return { preemptions, nodeIds: [...new Set(assignments.map(({ nodeId }) => nodeId))] };
     },
     keepRoomFor: (job, request, promised) => bookIn(inFuture(promised), request, job) !== null,

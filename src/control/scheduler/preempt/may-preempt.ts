@@ -3,7 +3,7 @@ import { firstRunIsDue } from "../order/compare-by-service.ts";
 import type { OrderedQueue } from "../order/order-queue.ts";
 import { DEFAULT_PROJECT } from "../order/project-tree.ts";
 import { FAIR_POLICY } from "../order/queueing-policy.ts";
-import type { ActiveJob, ClusterSnapshot, PendingJob } from "../snapshot.ts";
+import type { ActiveJob, ClusterSnapshot, PendingJob, Preemption } from "../snapshot.ts";
 
 /** Who may be pushed out for whom, and what it costs. */
 export interface PreemptionRules {
@@ -14,7 +14,7 @@ export interface PreemptionRules {
   mayOutwait(job: PendingJob, victim: ActiveJob): boolean;
   /** Less is a better victim. */
   cost(victim: ActiveJob): number;
-  why(job: PendingJob): string;
+  why(job: PendingJob): Pick<Preemption, "kind" | "reason">;
 }
 
 /**
@@ -37,7 +37,9 @@ export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, 
       // What the cluster gains by keeping it: losing the GPUs of the least promising job costs least.
       cost: (victim) => (victim.serviceIndex ?? 0) * gpusOf(victim),
       why: (job) =>
-        firstRunIsDue(job, policy, now) ? `job ${job.id} has waited long for its first run` : `job ${job.id} is likely to end sooner`,
+        firstRunIsDue(job, policy, now)
+          ? { kind: "first-run", reason: `job ${job.id} has waited long for its first run` }
+          : { kind: "sooner-end", reason: `job ${job.id} is likely to end sooner` },
     };
   }
   if (!(snapshot.projects ?? []).some((project) => project.guaranteedGpus > 0)) return null;
@@ -49,7 +51,10 @@ export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, 
     // Nodes are held for whoever waited ten minutes, see decide.ts.
     mayOutwait: () => false,
     cost: (victim) => gpuSecondsLost(victim, now),
-    why: (job) => `project ${job.project ?? DEFAULT_PROJECT} takes back GPUs it is guaranteed, for job ${job.id}`,
+    why: (job) => ({
+      kind: "guarantee",
+      reason: `project ${job.project ?? DEFAULT_PROJECT} takes back GPUs it is guaranteed, for job ${job.id}`,
+    }),
   };
 }
 
