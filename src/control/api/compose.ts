@@ -93,6 +93,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     leader,
     queues: hints,
     clock,
+    onPreempted: (reason) => metrics.preemptions.inc({ reason }),
     log: logger.child({ room: "scheduler" }),
     ...lease,
   });

@@ -5,6 +5,7 @@ import {
   type Placement,
   type Plan,
   type Preemption,
+  type PreemptionKind,
   SERVICE_POLICY,
 } from "../scheduler/index.ts";
 import type { ArrayStore } from "./arrays/array-store.ts";
@@ -52,6 +53,8 @@ export interface ScheduleLoopOptions {
   /** Hints only: never rejects. */
   queues: { nudgeNode(nodeId: string): Promise<void> };
   clock: Clock;
+  /** Called for each job that was told to stop for another, once that is written. */
+  onPreempted?: (kind: PreemptionKind) => void;
   /** See DEFAULTS for these. */
   leaseSeconds?: number;
   graceSeconds?: number;
@@ -134,7 +137,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const overtaken = refused.size > 0;
     const withdrawn = overtaken ? new Set() : await commitPromises(store, view, plan, now);
     const preemptions = overtaken ? [] : plan.preemptions.filter(({ forJobId }) => !withdrawn.has(forJobId));
-    const stopped = await commitPreemptions(store, view, preemptions, now, log);
+    const stopped = await commitPreemptions(store, view, preemptions, now, options);
     const reasonsWritten = await writeReasons(store, view, plan.reasons, now);
     // An array whose tasks have begun has rows to make for those behind them.
     if (overtaken || placed.some(({ task }) => task !== undefined)) wake();
@@ -192,10 +195,10 @@ async function commitPreemptions(
   view: LiveView,
   preemptions: readonly Preemption[],
   now: number,
-  log: LoopLog | undefined,
+  { log, onPreempted }: Pick<ScheduleLoopOptions, "log" | "onPreempted">,
 ) {
   const stopped: Job[] = [];
-  for (const { jobId, reason } of preemptions) {
+  for (const { jobId, reason, kind } of preemptions) {
     const job = view.get(jobId);
     if (job?.attempt == null) continue;
     const transition = applyEvent(job, { type: "preempted", epoch: job.attempt.epoch, why: reason }, now);
@@ -203,6 +206,7 @@ async function commitPreemptions(
     try {
       stopped.push(await store.commit(job, transition, now));
       log?.info({ jobId, reason }, "job preempted");
+      onPreempted?.(kind);
     } catch (error) {
       if (!isBerthError(error, "conflict")) throw error;
     }

@@ -26,7 +26,12 @@ async function smallCluster() {
   const nudged: string[] = [];
   const queues = { nudgeNode: async (nodeId: string) => void nudged.push(nodeId) };
   /** A control plane that starts now: it knows what is stored, and nothing else. */
-  const startLoop = () => createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, projects: stores.projects, decide, queues, clock });
+  const counted: string[] = [];
+  const startLoop = () =>
+    createScheduleLoop({
+      ...{ store: stores.jobs, nodes: stores.nodes, projects: stores.projects, decide, queues, clock },
+      onPreempted: (kind) => counted.push(kind),
+    });
   let loop = startLoop();
   const submit = async (project: string, spec: Partial<JobSpec> = {}) => {
     const request = { spec: specOf({ project, resources: { gpus: 2 }, ...spec }), user: "ada", idempotencyKey: null };
@@ -48,12 +53,12 @@ async function smallCluster() {
   const changeLeader = () => {
     loop = startLoop();
   };
-  return { stores, nudged, submit, pass, report, get, changeLeader };
+  return { stores, nudged, counted, submit, pass, report, get, changeLeader };
 }
 
 describe("a borrower that must make room", () => {
   test("is stopped with its grace, queued again in its old place, and charged nothing", async () => {
-    const { stores, nudged, submit, pass, report, get } = await smallCluster();
+    const { stores, nudged, counted, submit, pass, report, get } = await smallCluster();
     const guest = await submit("guest", { retries: 1 });
     await pass();
     await report(guest, "running");
@@ -66,6 +71,7 @@ describe("a borrower that must make room", () => {
     expect([stopping.state, stopping.attempt?.stopReason]).toEqual(["stopping", "preempted"]);
     expect(desiredFor({ id: "a", state: "ready" }, [stopping])[0]?.action).toBe("stop");
     expect(nudged).toContain("a");
+    expect(counted).toEqual(["guarantee"]);
 
     await report(guest, "exited", 143);
     const waiting = await get(guest);

@@ -80,7 +80,8 @@ export function projects(app: FastifyInstance, deps: ApiDeps): void {
       const child = (await store.list()).find(({ parent }) => parent === name);
       if (child !== undefined) throw new BerthError("conflict", `project ${child.name} is below ${name}: move it first`);
       const live = await liveJobs(deps.stores.jobs, name);
-      if (live.length > 0) throw new BerthError("conflict", `project ${name} has jobs that have not ended (${named(live)}): cancel them or wait`);
+      if (live.length > 0)
+        throw new BerthError("conflict", `project ${name} has jobs that have not ended (${named(live)}): cancel them or wait`);
       if (!(await store.remove(name))) throw new BerthError("project_not_found", `no project ${JSON.stringify(name)}`);
       void deps.queues.wakeScheduler("project-removed");
       return reply.code(204).send();
