@@ -204,6 +204,22 @@ test("a signature of the index covers the image chosen from it, and so does one 
   await start(ref("team/app:amd"));
 });
 
+test("an image that was pulled before the policy is covered by the index that its tag names", async () => {
+  const image = await push("amd");
+  const bytes = await (await fetch(`${registry.url}/v2/team/app/manifests/${image.digest}`)).text();
+  const platform = { architecture: image.config.architecture, os: image.config.os };
+  const entry = { mediaType: MEDIA_TYPES.manifest, digest: image.digest, size: bytes.length, platform };
+  const body = JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.index, manifests: [entry] });
+  await fetch(`${registry.url}/v2/team/app/manifests/multi`, { method: "PUT", headers: { "content-type": MEDIA_TYPES.index }, body });
+  const reference = ref("team/app:multi");
+  const client = await access.clientFor(reference, null);
+  await node.store.pull({ reference, platform: null, client }, () => undefined, neverAborted());
+  const { start } = await withPolicy(signedPolicy());
+  await expect(start(reference)).rejects.toEqual(untrusted(/no signature/));
+  await signed(access, reference, key);
+  expect((await start(reference)).digest).toBe(image.digest);
+});
+
 test.each([
   ["is missing", async () => undefined],
   ["is no JSON", async (path: string) => writeFile(path, "{")],

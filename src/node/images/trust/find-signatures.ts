@@ -17,7 +17,8 @@ const MAX_PAYLOAD_BYTES = 64 * 1024;
 const MAX_BUNDLE_BYTES = 1024 * 1024;
 const MAX_REFERRERS = 32;
 
-interface Place {
+/** Where signatures are looked for. */
+export interface Place {
   client: RegistryClient;
   repository: string;
   signal: AbortSignal;

@@ -1,7 +1,7 @@
 import { BerthError, isBerthError } from "../../../shared/domain/index.ts";
 import { formatReference, parseReference, type Reference, type RegistryClient } from "../../../shared/oci/index.ts";
 import { coveringDigests, createEvidenceFolder, type EvidenceFolder, type StoredSignature } from "./evidence.ts";
-import { findSignatures } from "./find-signatures.ts";
+import { findSignatures, type Place } from "./find-signatures.ts";
 import { type Demand, judgeSignature } from "./judge-signature.ts";
 import { type FoundRule, repositoryOf, ruleFor, type SignedRule } from "./policy.ts";
 import { createPolicyFile, type PolicyFile } from "./policy-file.ts";
@@ -14,6 +14,8 @@ export interface Candidate {
   digest: string;
   /** The indexes it was chosen from, outermost first. */
   indexes: readonly Buffer[];
+  /** By which an index that holds it may be found, where none is known. */
+  tag?: string;
   /** Of its registry. */
   client(): Promise<RegistryClient>;
 }
@@ -70,8 +72,16 @@ export function createTrustGate(options: TrustOptions): TrustGate {
       const names = namesToAsk(reference, image);
       if (names.length === 0) return admit({ repository: null, digest: image.digest, indexes: [], client: client(reference) }, signal);
       return firstAdmission(names, (name) => {
-        const repository = repositoryOf(parseReference(name));
-        return admit({ repository, digest: image.digest, indexes: [], client: client(name) }, signal);
+        const parsed = parseReference(name);
+        const tag = parsed.digest ?? parsed.tag;
+        const candidate = {
+          repository: repositoryOf(parsed),
+          digest: image.digest,
+          indexes: [],
+          ...(tag && { tag }),
+          client: client(name),
+        };
+        return admit(candidate, signal);
       });
     },
     forgetAllBut: (digests) => evidence.keepOnly(digests),
@@ -100,26 +110,49 @@ async function signedDigest(
   if (known !== undefined) return digest;
   const problems: string[] = [];
   const place = { client: await candidate.client(), repository: parseReference(repository).repository, signal };
-  for (const covering of demand.digests) {
+  const asked = await search(place, demand, demand.digests, problems);
+  if (asked !== null) return keep(evidence, candidate, indexes, asked);
+  const index = candidate.tag === undefined ? null : await indexAt(place, candidate.tag, digest);
+  const wider = index === null ? demand : { ...demand, digests: coveringDigests(digest, [index]) };
+  const late = index === null ? null : await search(place, wider, wider.digests.slice(1), problems);
+  if (index !== null && late !== null) return keep(evidence, candidate, [index], late);
+  const why = problems.length === 0 ? "it has no signature" : `no signature counts: ${[...new Set(problems)].slice(0, 5).join("; ")}`;
+  throw untrusted(candidate, found, why);
+}
+
+interface Decisive {
+  signature: StoredSignature;
+  covering: string;
+}
+
+/** The first signature that the demand is content with; null when there is none, the reasons are added to `problems`. */
+async function search(place: Place, demand: Demand, digests: readonly string[], problems: string[]): Promise<Decisive | null> {
+  for (const covering of digests) {
     for await (const one of findSignatures(place, covering)) {
       const problem = "problem" in one ? one.problem : judgeSignature(one.signature, demand);
-      if (problem !== null) problems.push(problem);
-      else return keep(evidence, candidate, indexes, (one as { signature: StoredSignature }).signature, covering);
+      if (problem === null) return { signature: (one as { signature: StoredSignature }).signature, covering };
+      problems.push(problem);
     }
   }
-  throw untrusted(
-    candidate,
-    found,
-    problems.length === 0 ? "it has no signature" : `no signature counts: ${[...new Set(problems)].slice(0, 5).join("; ")}`,
-  );
+  return null;
+}
+
+/** An image that was pulled without its index being kept: the one that its tag names now, when the image is in it. */
+async function indexAt({ client, repository, signal }: Place, tag: string, digest: string): Promise<Buffer | null> {
+  try {
+    const found = await client.manifest(repository, tag, signal);
+    return found.kind === "index" && coveringDigests(digest, [found.bytes]).length > 1 ? found.bytes : null;
+  } catch (error) {
+    if (isBerthError(error, "image_not_found")) return null;
+    throw error;
+  }
 }
 
 async function keep(
   evidence: EvidenceFolder,
   { digest }: Candidate,
   indexes: readonly Buffer[],
-  signature: StoredSignature,
-  covering: string,
+  { signature, covering }: Decisive,
 ): Promise<string> {
   await evidence.add(digest, indexes, signature);
   return covering;
