@@ -53,6 +53,10 @@ interface CaseRunning extends CaseRequest {
   /** "a:0,1" is GPUs 0 and 1 of node a, "a:0.1" MIG device 1 of GPU 0; "a" is the node without GPUs. One for each replica. */
   on: string[];
   project?: string;
+  priority?: number;
+  stopping?: true;
+  /** It writes checkpoints; times are minutes before NOW. */
+  checkpoints?: { startedAgo: number; savedAgo?: number; movedAgo?: number; rules?: Partial<PlacementRules> };
 }
 
 interface CasePending extends CaseRequest {
@@ -67,6 +71,11 @@ interface CasePending extends CaseRequest {
   avoid?: string[];
   limitMinutes?: number;
   project?: string;
+  /** It was moved so many minutes before NOW. */
+  movedAgo?: number;
+  /** Nodes that others move away from for it, since so many minutes. */
+  promised?: string[];
+  promisedAgo?: number;
 }
 
 /** Minutes from NOW; without projects it is a maintenance window. */
@@ -84,14 +93,19 @@ export interface ClusterCase {
   running?: Record<string, CaseRunning>;
   queue: Record<string, CasePending>;
   reservations?: Record<string, CaseWindow>;
+  /** Moves that the operator allows within this hour. */
+  movesLeft?: number;
+  /** Job -> for whom it is moved away. */
+  moved?: Record<string, string>;
   /** Job -> its places by rank, written as in `on`. */
   placed?: Record<string, string[]>;
   /** Job -> its reason. */
   waits?: Record<string, string>;
 }
 
-export function snapshotOf({ nodes, running = {}, queue, reservations }: ClusterCase): ClusterSnapshot {
+export function snapshotOf({ nodes, running = {}, queue, reservations, movesLeft }: ClusterCase): ClusterSnapshot {
   return {
+    ...(movesLeft === undefined ? {} : { defragment: { movesPerHour: 10, movesLastHour: 10 - movesLeft } }),
     ...(reservations === undefined ? {} : { reservations: Object.entries(reservations).map(([name, window]) => windowOf(name, window)) }),
     nodes: Object.entries(nodes).map(([id, node]) => nodeOf(id, node)),
     active: Object.entries(running).map(([id, job]) => activeOf(id, job)),
@@ -166,7 +180,32 @@ function activeOf(id: string, job: CaseRunning): ActiveJob {
     return { rank, nodeId, nodeAddress: "10.0.0.1", gpuUuids };
   });
   const gpus = job.gpus ?? assignments[0]?.gpuUuids.length ?? 0;
-  return { id, resources: requestOf({ ...job, gpus }), assignments, ...(job.project === undefined ? {} : { project: job.project }) };
+  const known = job.project === undefined ? {} : { project: job.project };
+  return {
+    id,
+    resources: requestOf({ ...job, gpus }),
+    assignments,
+    priority: job.priority ?? 0,
+    ...known,
+    ...(job.stopping ? { stopping: true } : {}),
+    ...savingOf(id, job, gpus),
+  };
+}
+
+function savingOf(id: string, { on, checkpoints, ...request }: CaseRunning, gpus: number): Partial<ActiveJob> {
+  if (checkpoints === undefined) return {};
+  const { startedAgo, savedAgo, movedAgo, rules } = checkpoints;
+  const ago = (minutes: number) => NOW - minutes * 60_000;
+  return {
+    startedAt: ago(startedAgo),
+    again: pendingOf(id, { ...request, gpus, replicas: on.length, waitedSeconds: 86_400, ...(rules === undefined ? {} : { rules }) }),
+    ...(savedAgo === undefined ? {} : { checkpointAt: ago(savedAgo) }),
+    ...(movedAgo === undefined ? {} : { movedAt: ago(movedAgo) }),
+  };
+}
+
+function promiseOf(nodeIds: string[], minutesAgo: number) {
+  return { nodeIds, madeAt: NOW - minutesAgo * 60_000, until: NOW + 600_000, moves: true };
 }
 
 function pendingOf(id: string, job: CasePending): PendingJob {
@@ -177,6 +216,8 @@ function pendingOf(id: string, job: CasePending): PendingJob {
     replicas: job.replicas ?? 1,
     resources: requestOf(job),
     ...(job.minReplicas === undefined ? {} : { minReplicas: job.minReplicas }),
+    ...(job.movedAgo === undefined ? {} : { movedAt: NOW - job.movedAgo * 60_000 }),
+    ...(job.promised === undefined ? {} : { promise: promiseOf(job.promised, job.promisedAgo ?? 0) }),
     ...(job.rules === undefined ? {} : { rules: { ...NO_RULES, ...job.rules } }),
     ...(job.image === undefined ? {} : { imageRequirements: job.image.map((any) => any.map((all) => all.map(conditionOf))) }),
     ...(job.limitMinutes === undefined ? {} : { timeLimitMs: job.limitMinutes * 60_000 }),

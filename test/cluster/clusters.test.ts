@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decide } from "../../src/control/scheduler/index.ts";
 import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
+import { MOVE_CASES } from "./move-cases.ts";
 import { PLACEMENT_CASES } from "./placement-cases.ts";
 import { GANG_CASES, RULE_CASES } from "./rule-cases.ts";
 import { SHARING_CASES } from "./sharing-cases.ts";
@@ -14,6 +15,7 @@ function outcomeOf(cluster: ClusterCase) {
   return {
     placed: Object.fromEntries(plan.placements.map(({ jobId, assignments }) => [jobId, assignments.map(place)])),
     waits: Object.fromEntries(plan.reasons.map(({ jobId, reason }) => [jobId, reason])),
+    moved: Object.fromEntries(plan.preemptions.flatMap(({ jobId, forJobId, kind }) => (kind === "move" ? [[jobId, forJobId]] : []))),
   };
 }
 
@@ -23,9 +25,10 @@ describe.each([
   { title: "which nodes and GPUs a job may use", cases: RULE_CASES },
   { title: "what an operator reserves", cases: WINDOW_CASES },
   { title: "who shares a GPU, and MIG devices", cases: SHARING_CASES },
+  { title: "who is moved so that another starts", cases: MOVE_CASES },
   { title: "how a gang lies on the nodes", cases: GANG_CASES },
 ])("$title", ({ cases }) => {
   test.each(cases)("$name", (cluster) => {
-    expect(outcomeOf(cluster)).toEqual({ placed: cluster.placed ?? {}, waits: cluster.waits ?? {} });
+    expect(outcomeOf(cluster)).toEqual({ placed: cluster.placed ?? {}, waits: cluster.waits ?? {}, moved: cluster.moved ?? {} });
   });
 });

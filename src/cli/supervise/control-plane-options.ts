@@ -7,6 +7,7 @@ export interface ControlPlaneOptions {
   queueing?: "fair" | "service";
   maxArrayTasks?: number;
   diagnoseAfter?: string;
+  defragment?: number;
 }
 
 export function withControlPlaneOptions(command: Command): Command {
@@ -18,24 +19,31 @@ export function withControlPlaneOptions(command: Command): Command {
       ]),
     )
     .option("--max-array-tasks <n>", "most tasks that one array may have (default: 100000)", positiveInteger)
+    .option(
+      "--defragment <moves>",
+      "running jobs that write checkpoints may be moved, so many an hour, to let larger ones start",
+      positiveInteger,
+    )
     .option("--diagnose-after <duration>", "look at a quarantined GPU after this long (default: 10m); 0 never", duration);
 }
 
 /** The options as `berth up` hands them to its control plane. */
-export function controlPlaneArguments({ queueing, maxArrayTasks, diagnoseAfter }: ControlPlaneOptions): string[] {
+export function controlPlaneArguments({ queueing, maxArrayTasks, diagnoseAfter, defragment }: ControlPlaneOptions): string[] {
   const all: [string, string | number | undefined][] = [
     ["--queueing", queueing],
     ["--max-array-tasks", maxArrayTasks],
     ["--diagnose-after", diagnoseAfter],
+    ["--defragment", defragment],
   ];
   return all.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
 }
 
 /** The options as the control plane takes them. */
-export function schedulingOptions({ queueing, maxArrayTasks, diagnoseAfter }: ControlPlaneOptions) {
+export function schedulingOptions({ queueing, maxArrayTasks, diagnoseAfter, defragment }: ControlPlaneOptions) {
   return {
     ...(queueing === undefined ? {} : { queueing }),
     ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
+    ...(defragment === undefined ? {} : { movesPerHour: defragment }),
     ...(diagnoseAfter === undefined ? {} : { diagnoseAfterSeconds: parseDurationSeconds(diagnoseAfter) }),
   };
 }

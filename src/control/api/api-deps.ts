@@ -18,6 +18,8 @@ export interface ApiDeps {
   decide: (snapshot: ClusterSnapshot, now: number) => Plan;
   /** The scheduling loop's; absent is fair share. */
   queueing?: "fair" | "service";
+  /** The scheduling loop's; absent: running jobs are not moved. */
+  movesPerHour?: number;
   /** Absent: LIMITS.arrayTasks. */
   maxArrayTasks?: number;
   queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;

@@ -25,6 +25,8 @@ export interface SchedulingPolicy {
   queueing?: "fair" | "service";
   /** Default: LIMITS.arrayTasks. */
   maxArrayTasks?: number;
+  /** Running jobs that may be moved within an hour; absent moves none. */
+  movesPerHour?: number;
   /** Default: DEFAULTS.diagnoseAfter. */
   diagnoseAfterSeconds?: number;
 }
@@ -57,7 +59,7 @@ export interface Wing {
 
 export async function composeWing(options: WingOptions): Promise<Wing> {
   const { dataDir, leaseSeconds, joinTokenFile, policy, logger, stopping } = options;
-  const { queueing, maxArrayTasks, diagnoseAfterSeconds } = policy;
+  const { queueing, maxArrayTasks, diagnoseAfterSeconds, movesPerHour } = policy;
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -89,6 +91,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     projects: stores.projects,
     reservations: stores.reservations,
     ...(queueing === undefined ? {} : { queueing }),
+    ...(movesPerHour === undefined ? {} : { movesPerHour }),
     decide: timedDecide(metrics, clock),
     leader,
     queues: hints,
@@ -121,6 +124,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     decide,
     ...(queueing === undefined ? {} : { queueing }),
     ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
+    ...(movesPerHour === undefined ? {} : { movesPerHour }),
     queues: hints,
     logs,
     wake,

@@ -7,6 +7,14 @@ import type { Stores } from "./stores.ts";
 /** A job the answer is about, whether it is stored or only planned. */
 export type AskedJob = TrackedJob & Parameters<typeof pendingJob>[0];
 
+export interface AskedWith {
+  mostPending: number;
+  now: number;
+  queueing: "fair" | "service" | undefined;
+  /** Absent: running jobs are not moved. */
+  movesPerHour: number | undefined;
+}
+
 /**
  * What the next scheduling pass would see, for answers that change nothing: usage is counted from what was last saved, the
  * history from the ended jobs that a new leader would read. `asked` is in it even when the queue is longer than what is
@@ -16,7 +24,7 @@ export type AskedJob = TrackedJob & Parameters<typeof pendingJob>[0];
 export async function currentSnapshot(
   { nodes, jobs, projects, reservations }: Pick<Stores, "nodes" | "jobs" | "projects" | "reservations">,
   asked: AskedJob,
-  { mostPending, now, queueing }: { mostPending: number; now: number; queueing: "fair" | "service" | undefined },
+  { mostPending, now, queueing, movesPerHour }: AskedWith,
 ): Promise<ClusterSnapshot> {
   const [records, view, windows] = await Promise.all([nodes.list(), jobs.queue(mostPending), reservations.list()]);
   const saving = new Proxy(projects, {
@@ -32,5 +40,7 @@ export async function currentSnapshot(
     const remainingMs = tracker.remaining(row.id);
     return remainingMs === null ? row : { ...row, remainingMs };
   };
-  return { ...known, pending: known.pending.map(withRemaining), active: known.active.map(withRemaining) };
+  // Promises of moves are honoured; none is thought up here, where nobody would carry it out.
+  const moves = movesPerHour === undefined ? {} : { defragment: { movesPerHour, movesLastHour: movesPerHour } };
+  return { ...known, ...moves, pending: known.pending.map(withRemaining), active: known.active.map(withRemaining) };
 }

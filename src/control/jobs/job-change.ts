@@ -7,7 +7,7 @@ export type JobChange =
   | { type: "replica-report"; nodeId: string; report: ReplicaReport; sickGpus?: Readonly<Record<string, string>> }
   | { type: "cancel-requested"; by: string }
   /** It must make room for another job. */
-  | { type: "preempted"; epoch: number; why: string }
+  | { type: "preempted"; epoch: number; why: string; moves?: boolean }
   /** The node's containers are certainly dead: it was silent for lease and grace, or it booted again. */
   | { type: "node-lost"; nodeId: string; why: string }
   /** One replica is certainly gone although its node lives. `cause` lost: not charged; stopped: it never started. */

@@ -17,6 +17,7 @@ import { nodesOf } from "./job-indexes.ts";
 import type { JobStore, RowChange } from "./job-store.ts";
 import type { Leader } from "./leader.ts";
 import { createLiveQueue, type LiveView } from "./live-queue.ts";
+import { createMoveLedger } from "./move-ledger.ts";
 import type { NodeStore } from "./node-store.ts";
 import type { ProjectStore } from "./project-store.ts";
 import { createQueueStanding } from "./queue-standing.ts";
@@ -43,6 +44,8 @@ export interface ScheduleLoopOptions {
   arrays?: ArrayStore;
   /** "service" starts first what is likely to end soon, by the history of like jobs; absent is fair share. */
   queueing?: "fair" | "service";
+  /** Running jobs that may be moved within an hour, so that others can start; absent moves none. */
+  movesPerHour?: number;
   /** Absent: jobs go by priority and age. */
   projects?: ProjectStore;
   /** Absent: nothing is reserved. */
@@ -101,6 +104,11 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   const watched = watchedStore(options.store, live);
   let lastFence: number | undefined;
   let refusedBefore: ReadonlySet<string> = new Set();
+  const ledger = createMoveLedger();
+  const defragment = (view: LiveView, now: number) =>
+    options.movesPerHour === undefined
+      ? {}
+      : { defragment: { movesPerHour: options.movesPerHour, movesLastHour: ledger.count([...view.pending, ...view.active], now) } };
   let interrupt = new AbortController();
   let woken = false;
 
@@ -129,7 +137,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
       ...(reservations.length === 0 ? {} : { reservations }),
     };
     const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
-    const plan = options.decide(snapshot, now);
+    const plan = options.decide({ ...snapshot, ...defragment(view, now) }, now);
     const { placed, refused } = await commitPlacements(store, view, plan.placements, now, log);
     // Twice the same row: whatever was to tell of its change has not.
     if ([...refused].some((row) => refusedBefore.has(row))) live.reload();
@@ -201,11 +209,15 @@ async function commitPreemptions(
   for (const { jobId, reason, kind } of preemptions) {
     const job = view.get(jobId);
     if (job?.attempt == null) continue;
-    const transition = applyEvent(job, { type: "preempted", epoch: job.attempt.epoch, why: reason }, now);
+    const transition = applyEvent(
+      job,
+      { type: "preempted", epoch: job.attempt.epoch, why: reason, ...(kind === "move" ? { moves: true } : {}) },
+      now,
+    );
     if (transition.job === job) continue;
     try {
       stopped.push(await store.commit(job, transition, now));
-      log?.info({ jobId, reason }, "job preempted");
+      log?.info({ jobId, reason, kind }, "job preempted");
       onPreempted?.(kind);
     } catch (error) {
       if (!isBerthError(error, "conflict")) throw error;

@@ -27,7 +27,8 @@ export function pendingJob({
   avoid,
   user,
   promise,
-}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise"> & Partial<Pick<Job, "user">>): PendingJob {
+  movedAt,
+}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise" | "movedAt"> & Partial<Pick<Job, "user">>): PendingJob {
   return {
     id,
     queuedAt,
@@ -42,10 +43,12 @@ export function pendingJob({
     ...(spec.placement === undefined ? {} : { rules: spec.placement }),
     ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
     ...(promise === undefined ? {} : { promise }),
+    ...(movedAt === undefined ? {} : { movedAt }),
   };
 }
 
-export function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
+export function activeJob(job: Job): ActiveJob {
+  const { id, spec, attempt, state, user } = job;
   const started = attempt?.startedAt ?? attempt?.assignedAt;
   const ends =
     spec.timeLimitSeconds === null || started === undefined
@@ -66,5 +69,7 @@ export function activeJob({ id, spec, attempt, state, user }: Job): ActiveJob {
     ...running,
     ...ends,
     ...(checkpointAt === undefined ? {} : { checkpointAt }),
+    ...(spec.checkpoint === undefined ? {} : { again: pendingJob(job) }),
+    ...(job.movedAt === undefined ? {} : { movedAt: job.movedAt }),
   };
 }

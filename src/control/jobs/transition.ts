@@ -37,7 +37,7 @@ export function applyEvent(job: Job, change: JobChange, now: number): Transition
     case "cancel-requested":
       return cancel(job, change.by, now);
     case "preempted":
-      return preempt(job, change.epoch, change.why);
+      return preempt(job, change, now);
     case "node-lost":
       return loseNode(job, change.nodeId, change.why, now);
     case "replica-missing":

@@ -4,7 +4,7 @@ import { type OrderedQueue, orderQueue } from "./order/order-queue.ts";
 import { DEFAULT_PROJECT } from "./order/project-tree.ts";
 import { type Pass, startPass } from "./pass.ts";
 import { createRoomMaker, type RoomMaker } from "./preempt/make-room.ts";
-import { preemptionRules } from "./preempt/may-preempt.ts";
+import { NO_PREEMPTION, preemptionRules } from "./preempt/may-preempt.ts";
 import type { ClusterSnapshot, PendingJob } from "./snapshot.ts";
 import { type Ending, endings } from "./time/reserve.ts";
 
@@ -15,6 +15,10 @@ export interface Cycle {
   queue: OrderedQueue;
   pass: Pass;
   roomMaker: RoomMaker | null;
+  /** Some job may push others out. */
+  preempts: boolean;
+  /** Jobs that others' moves were tried for. */
+  moveTries: number;
   ends: readonly Ending[];
   reservations: number;
   /** Job id -> the room promised to it, as the plan tells it. */
@@ -29,11 +33,12 @@ export function startCycle(snapshot: ClusterSnapshot, now: number, memory: Cycle
   const queue = orderQueue(snapshot, now, memory?.buckets);
   const pass = startPass(snapshot, memory);
   const rules = preemptionRules(snapshot, queue, now);
-  const roomMaker = rules === null ? null : createRoomMaker(snapshot, rules, pass.free);
+  const keeps = rules ?? (snapshot.defragment === undefined ? null : NO_PREEMPTION);
+  const roomMaker = keeps === null ? null : createRoomMaker(snapshot, keeps, pass.free);
   const ends = endings(snapshot.active);
   return {
     ...{ snapshot, now, queue, pass, roomMaker, ends, reservations: 0 },
-    ...{ promises: new Map(), awaited: new Map(), noGap: new Map() },
+    ...{ preempts: rules !== null, moveTries: 0, promises: new Map(), awaited: new Map(), noGap: new Map() },
   };
 }
 
@@ -42,5 +47,6 @@ export function promiseRoom({ pass, queue, promises, awaited, now }: Cycle, job:
   pass.hold(job, promise.nodeIds, now);
   queue.placed(job);
   promises.set(job.id, promise);
-  awaited.set(job.project ?? DEFAULT_PROJECT, job.id);
+  // Who was moved for it may be of its project, and must not wait for it.
+  if (promise.moves !== true) awaited.set(job.project ?? DEFAULT_PROJECT, job.id);
 }

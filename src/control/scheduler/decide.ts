@@ -7,6 +7,7 @@ import { DEFAULT_PROJECT } from "./order/project-tree.ts";
 import type { Pass, RequestClass } from "./pass.ts";
 import { indexCandidates } from "./place/candidate-index.ts";
 import { placeGang } from "./place/place-gang.ts";
+import { bookMoved, keepMoved, moveOthers } from "./preempt/defragment.ts";
 import { keepPromises, newPromise, promiseText } from "./preempt/promises.ts";
 import type { ClusterSnapshot, PendingJob, PendingReason, Plan, Preemption } from "./snapshot.ts";
 import { reserve } from "./time/reserve.ts";
@@ -34,7 +35,7 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
   const snapshot = withWindows(asked, now);
   const cycle = startCycle(snapshot, now, memory);
   const { queue, pass } = cycle;
-  const plan: Plan = { placements: keepPromises(cycle), reasons: [], preemptions: [], promises: [] };
+  const plan: Plan = { placements: [...keepPromises(cycle), ...keepMoved(cycle)], reasons: [], preemptions: [], promises: [] };
   const started = new Set(plan.placements.map(({ jobId }) => jobId));
   let position = 0;
   for (let job = queue.next(); job !== undefined; job = queue.next(), position += 1) {
@@ -96,8 +97,8 @@ function seekRoom(cycle: Cycle, plan: Plan, request: RequestClass, job: PendingJ
  * Nothing that this cycle can still do starts the jobs of a settled class or gives them another reason: in a long queue
  * that is nearly all of them. Shares and limits make each job its own case.
  */
-function settle({ snapshot, queue, pass, roomMaker, reservations }: Cycle, request: RequestClass, position: number): void {
-  if (queue.plain !== true || snapshot.explain === false || !request.failed || roomMaker !== null) return;
+function settle({ snapshot, queue, pass, preempts, reservations }: Cycle, request: RequestClass, position: number): void {
+  if (queue.plain !== true || snapshot.explain === false || !request.failed || preempts) return;
   if (request.hopeless != null) request.settled = request.hopeless;
   else if (position >= pass.precise && (request.unreservable || reservations >= MOST_RESERVATIONS))
     request.settled = { kind: "behind-others", reason: pass.behind };
@@ -162,6 +163,12 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preempt
       return [];
     }
     request.unreservable = true;
+  }
+  const moved = moveOthers(cycle, request, job);
+  if (moved !== null) {
+    promiseRoom(cycle, job, newPromise(snapshot, moved.nodeIds, moved.preemptions, now));
+    bookMoved(cycle, moved.preemptions);
+    return moved.preemptions;
   }
   if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) pass.holdFor(job, request);
   return [];

@@ -10,6 +10,7 @@ export { dominantShare, totalsOf } from "./order/project-tree.ts";
 export type { FairPolicy, ProjectLimits, ProjectShare, QueueingPolicy, ServicePolicy } from "./order/queueing-policy.ts";
 export { FAIR_POLICY, NO_LIMITS, SERVICE_POLICY } from "./order/queueing-policy.ts";
 export { type LinkedGpu, pickGpus } from "./place/pick-gpus.ts";
+export type { DefragmentPolicy } from "./preempt/defragment-policy.ts";
 export { givePromises } from "./preempt/promises.ts";
 export { fragmentation } from "./score/fragmentation.ts";
 export { leastFragmentation } from "./score/least-fragmentation.ts";

@@ -9,6 +9,7 @@ import type {
   Taint,
 } from "../../shared/domain/index.ts";
 import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
+import type { DefragmentPolicy } from "./preempt/defragment-policy.ts";
 import type { ImageLayer } from "./score/missing-layers.ts";
 import type { ReservedWindow } from "./time/windows.ts";
 
@@ -75,6 +76,8 @@ export interface PendingJob {
   stopGraceMs?: number;
   /** Chance to end per GPU-second still to give, see time/service-history.ts; the "service" policy orders by it. */
   serviceIndex?: number;
+  /** When it was last moved so that another could start, milliseconds since the Unix epoch. */
+  movedAt?: number;
   /** True when an attempt of it has run before. */
   hasRun?: boolean;
   /** Room that an earlier pass promised it. */
@@ -114,6 +117,10 @@ export interface ActiveJob {
   serviceIndex?: number;
   /** It is being stopped: what it holds comes free within its grace period. */
   stopping?: boolean;
+  /** What it would ask if it started again; absent when it writes no checkpoints and is never moved. */
+  again?: PendingJob;
+  /** When it was last moved, milliseconds since the Unix epoch. */
+  movedAt?: number;
   /** Milliseconds between the wish that it stops and its end, at most; absent is at once. */
   stopGraceMs?: number;
   remainingMs?: Remaining;
@@ -128,6 +135,8 @@ export interface ClusterSnapshot {
   projects?: ProjectShare[];
   /** The operator's reservations and maintenance windows. */
   reservations?: ReservedWindow[];
+  /** Absent: running jobs stay where they are. */
+  defragment?: DefragmentPolicy;
   /** Absent is fair share. */
   queueing?: QueueingPolicy;
   /** False leaves the reasons empty and holds no nodes back for jobs that waited long: for simulations under the service policy, a million passes. */
@@ -169,8 +178,8 @@ export interface Preemption {
   kind: PreemptionKind;
 }
 
-/** A guarantee is taken back; the other is likely to end sooner; the other's first run is due. */
-export type PreemptionKind = "guarantee" | "sooner-end" | "first-run";
+/** A guarantee is taken back; the other is likely to end sooner; the other's first run is due; there is room for it elsewhere. */
+export type PreemptionKind = "guarantee" | "sooner-end" | "first-run" | "move";
 
 /** What keeps a job waiting, in one word. */
 export type PendingKind = "never-fits" | "nodes-absent" | "no-room" | "held-back" | "behind-others" | "over-limit" | "making-room";

@@ -90,6 +90,8 @@ export interface RoomPromise {
   nodeIds: string[];
   madeAt: number;
   until: number;
+  /** Others move away for it; absent: they were pushed out by its project's right. */
+  moves?: boolean;
 }
 
 /** Which task of an array a job is. */
@@ -129,6 +131,8 @@ export interface Job {
   retriesUsed: number;
   /** Times it had to make room for another job; absent when never. */
   preemptions?: number;
+  /** When it was last moved for another job's sake; absent when never. */
+  movedAt?: number;
   /** Milliseconds its earlier attempts ran in all; absent without any. */
   serviceMs?: number;
   /** The newest checkpoint of its earlier attempts; absent without any. */

@@ -133,6 +133,7 @@ export const JobSchema = Type.Object(
     startedAt: nullable(Milliseconds),
     finishedAt: nullable(Milliseconds),
     retriesUsed: Type.Integer(),
+    movedAt: Type.Optional(Type.Number({ description: "when it was last moved so that another could start" })),
     preemptions: Type.Optional(Type.Integer({ description: "times it had to make room for another job" })),
     serviceMs: Type.Optional(Type.Number({ description: "milliseconds its earlier attempts ran in all" })),
     checkpointAt: Type.Optional(Type.Number({ description: "the newest checkpoint of its earlier attempts" })),
@@ -145,7 +146,7 @@ export const JobSchema = Type.Object(
     pendingReason: nullable(Type.String({ description: "why it waits, in words" })),
     promise: Type.Optional(
       Type.Object(
-        { nodeIds: Type.Array(Type.String()), madeAt: Milliseconds, until: Milliseconds },
+        { nodeIds: Type.Array(Type.String()), madeAt: Milliseconds, until: Milliseconds, moves: Type.Optional(Type.Boolean()) },
         { description: "nodes that are kept for it while others stop there" },
       ),
     ),

@@ -83,12 +83,14 @@ export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRule
   };
 }
 
+type Costs = Pick<PreemptionRules, "cost">;
+
 /** The cheapest victims, node by node, until the gang fits; then without those it fits without. Null when it never fits. */
-function chooseVictims(
+export function chooseVictims(
   entries: readonly FreeNode[],
   request: Request,
   victims: readonly ActiveJob[],
-  rules: PreemptionRules,
+  rules: Costs,
 ): ActiveJob[] | null {
   const nodes = copyNodes(entries);
   const all = [...nodes.values()];
@@ -106,7 +108,7 @@ function chooseVictims(
   return withoutNeedless(entries, request, [...chosen], rules);
 }
 
-function victimsByNode(victims: readonly ActiveJob[], nodes: FutureNodes, rules: PreemptionRules): Map<string, ActiveJob[]> {
+function victimsByNode(victims: readonly ActiveJob[], nodes: FutureNodes, rules: Costs): Map<string, ActiveJob[]> {
   const onNode = new Map<string, ActiveJob[]>();
   const cheapestFirst = [...victims].sort((one, other) => rules.cost(one) - rules.cost(other) || (one.id < other.id ? -1 : 1));
   for (const victim of cheapestFirst) {
@@ -123,7 +125,7 @@ function cheapestStep(
   request: Request,
   onNode: ReadonlyMap<string, ActiveJob[]>,
   chosen: ReadonlySet<ActiveJob>,
-  rules: PreemptionRules,
+  rules: Costs,
 ): ActiveJob[] | null {
   let best: { victims: ActiveJob[]; cost: number } | null = null;
   for (const entry of entries) {
@@ -135,7 +137,7 @@ function cheapestStep(
   return best?.victims ?? null;
 }
 
-function stepOn(entry: FreeNode, request: Request, here: readonly ActiveJob[], rules: PreemptionRules) {
+function stepOn(entry: FreeNode, request: Request, here: readonly ActiveJob[], rules: Costs) {
   const copy = new Map([[entry.node.id, copyNode(entry)]]);
   const node = copy.get(entry.node.id) as FreeNode;
   const before = replicasThatFit(node, request, request.replicas);
@@ -163,7 +165,7 @@ function thin(entry: FreeNode, request: Request, victims: readonly ActiveJob[], 
   return kept;
 }
 
-function withoutNeedless(entries: readonly FreeNode[], request: Request, chosen: ActiveJob[], rules: PreemptionRules): ActiveJob[] {
+function withoutNeedless(entries: readonly FreeNode[], request: Request, chosen: ActiveJob[], rules: Costs): ActiveJob[] {
   if (chosen.length < 2) return chosen;
   let kept = chosen;
   for (const victim of [...chosen].sort((one, other) => rules.cost(other) - rules.cost(one) || (one.id < other.id ? -1 : 1))) {

@@ -58,6 +58,15 @@ export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, 
   };
 }
 
+/** Nobody is pushed out; room that others leave by themselves is kept all the same. */
+export const NO_PREEMPTION: PreemptionRules = {
+  mayAsk: () => false,
+  mayPushOut: () => false,
+  mayOutwait: () => false,
+  cost: () => 0,
+  why: () => ({ kind: "guarantee", reason: "" }),
+};
+
 /** What would have to be computed again: since its last checkpoint, or its start. */
 export function gpuSecondsLost(victim: ActiveJob, now: number): number {
   const since = Math.max(victim.startedAt ?? now, victim.checkpointAt ?? 0);

@@ -17,7 +17,8 @@ export function newPromise(
 ): RoomPromise {
   const asked = new Set(preemptions.map(({ jobId }) => jobId));
   const graces = stoppingOn(snapshot.active, nodeIds, asked).map(({ stopGraceMs = 0 }) => stopGraceMs);
-  return { nodeIds: [...nodeIds], madeAt: now, until: now + Math.max(0, ...graces) + MARGIN_MS };
+  const moves = preemptions.some((preemption) => preemption.kind === "move") ? { moves: true } : {};
+  return { nodeIds: [...nodeIds], madeAt: now, until: now + Math.max(0, ...graces) + MARGIN_MS, ...moves };
 }
 
 /** Either side of the moment it was made: clocks that are set back must not make it last for ever. */
@@ -35,7 +36,7 @@ export function keepPromises(cycle: Cycle): Placement[] {
   const placements: Placement[] = [];
   if (roomMaker === null || snapshot.queueing?.kind === "service") return placements;
   for (const { job, promise } of promisedJobs(snapshot.pending)) {
-    if (!isLive(promise, now) || !queue.withinGuarantee(job) || queue.overLimit(job) !== null) continue;
+    if (!isLive(promise, now) || !isOwed(cycle, job, promise) || queue.overLimit(job) !== null) continue;
     const request = pass.classOf(job);
     const room = request.admitted.filter(({ node }) => promise.nodeIds.includes(node.id));
     const assignments = placeGang(room, () => indexCandidates(room, request, []), request, job.id, pass.changed);
@@ -46,6 +47,11 @@ export function keepPromises(cycle: Cycle): Placement[] {
     } else if (roomMaker.keepRoomFor(job, request, room)) promiseRoom(cycle, job, promise);
   }
   return placements;
+}
+
+/** By its project's right as long as that covers it; by a move as long as the operator wants moves. */
+function isOwed({ queue, snapshot }: Cycle, job: PendingJob, { moves }: RoomPromise): boolean {
+  return moves === true ? snapshot.defragment !== undefined : queue.withinGuarantee(job);
 }
 
 /** Whoever was promised first. */
