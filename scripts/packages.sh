@@ -11,6 +11,7 @@ RUNTIME_PACKAGES=(
   iproute2                          # network namespaces
   golang-github-containers-common   # the seccomp profile shared with podman
   redis-server                      # the queue's durable store
+  e2fsprogs                         # file systems of containers with a storage limit
   mmdebstrap                        # makes base images from the distribution's packages
   zstd                              # reads layers compressed with it where Node is older than 22.15
   ca-certificates                   # TLS to package mirrors and registries

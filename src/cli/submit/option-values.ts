@@ -30,6 +30,14 @@ function wholeNumber(text: string, least: number): number {
 }
 
 export const size = checked(parseBytes);
+
+/** Docker's only storage option: "size=10G". Returns the size. */
+export function storageSize(text: string): string {
+  const [, value] = /^size=(.+)$/.exec(text) ?? [];
+  if (value === undefined) throw new InvalidArgumentError("it must be size=SIZE, as size=10G.");
+  return size(value);
+}
+
 export const cpus = checked(parseCpuMillis);
 export const duration = checked(parseDurationSeconds);
 

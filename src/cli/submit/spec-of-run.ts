@@ -11,6 +11,7 @@ export interface RunOptions {
   cpus?: string;
   memory?: string;
   shmSize?: string;
+  storageOpt?: string;
   env?: string[];
   envFile?: string[];
   volume?: string[];
@@ -42,6 +43,7 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
     cpus: options.cpus,
     memory: options.memory,
     shm: options.shmSize,
+    storage: options.storageOpt,
   });
   return present({
     name: options.name ?? nameOfImage(image),

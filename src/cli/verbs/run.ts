@@ -4,7 +4,18 @@ import { connectApi, withHost } from "../client/connect.ts";
 import { EXIT } from "../exit-codes.ts";
 import { followJob } from "../follow/follow-job.ts";
 import { mergeEnvironment } from "../submit/environment.ts";
-import { collect, cpus, duration, gpuNumber, integer, naturalNumber, positiveInteger, size, taskIndexes } from "../submit/option-values.ts";
+import {
+  collect,
+  cpus,
+  duration,
+  gpuNumber,
+  integer,
+  naturalNumber,
+  positiveInteger,
+  size,
+  storageSize,
+  taskIndexes,
+} from "../submit/option-values.ts";
 import { type RunOptions, specOfRun } from "../submit/spec-of-run.ts";
 import { submitReliably } from "../submit/submit-reliably.ts";
 import { action, examples } from "../verb.ts";
@@ -24,6 +35,7 @@ export function runVerb(io: CliIo): Command {
     .option("-c, --cpus <n>", "CPUs of each replica: 2, 0.5 or 500m", cpus)
     .option("-m, --memory <size>", "memory of each replica: 8Gi", size)
     .option("--shm-size <size>", "size of /dev/shm (default: the memory)", size)
+    .option("--storage-opt <size=SIZE>", "most that each replica may write into its root: size=10G", storageSize)
     .option("-e, --env <name[=value]>", "environment; without a value, your own (repeatable)", collect)
     .option("--env-file <path>", "file of NAME=value lines (repeatable)", collect)
     .option("-v, --volume <source:target[:ro]>", "volume, or absolute host folder (repeatable)", collect)

@@ -57,6 +57,7 @@ function replicaSpec(job: Job, attempt: Attempt, assignment: Assignment): Replic
     cpuMillis: spec.resources.cpuMillis,
     memoryBytes: spec.resources.memoryBytes,
     shmBytes: spec.resources.shmBytes,
+    ...(spec.resources.storageBytes === undefined ? {} : { storageBytes: spec.resources.storageBytes }),
     timeLimitSeconds: spec.timeLimitSeconds,
     stopGraceSeconds: spec.stopGraceSeconds,
     mounts: spec.mounts,

@@ -26,6 +26,7 @@ export function containerRequest(desired: DesiredReplica, id: string, leaseDeadl
     cpuMillis: spec.cpuMillis,
     memoryBytes: spec.memoryBytes,
     shmBytes: spec.shmBytes,
+    ...(spec.storageBytes === undefined ? {} : { storageBytes: spec.storageBytes }),
     pidsLimit: PIDS_LIMIT,
     gpuUuids: spec.gpuUuids,
     network: spec.network,

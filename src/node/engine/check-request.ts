@@ -16,8 +16,8 @@ export function checkRequest(request: ContainerRequest): void {
   checkContainerId(request.id);
   refuseUnless(HOSTNAME.test(request.hostname), "/hostname", `hostname ${JSON.stringify(request.hostname)} is not a host name`);
   refuseUnless(positiveInteger(request.pidsLimit), "/pidsLimit", `pids limit ${request.pidsLimit} is not a positive number`);
-  for (const field of ["cpuMillis", "memoryBytes", "shmBytes"] as const) {
-    const value = request[field];
+  for (const field of ["cpuMillis", "memoryBytes", "shmBytes", "storageBytes"] as const) {
+    const value = request[field] ?? null;
     refuseUnless(value === null || positiveInteger(value), `/${field}`, `${field} ${value} is not a positive number`);
   }
   request.mounts.forEach((mount, index) => {

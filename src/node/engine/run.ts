@@ -117,6 +117,7 @@ async function gpusAndRootfs(core: EngineCore, request: ContainerRequest, image:
     dir: files.dir,
     chainIds,
     topLayers: gpus.topLayers,
+    writableBytes: request.storageBytes ?? null,
     user,
     cwd: resolveCwd(process),
   });

@@ -18,6 +18,8 @@ export interface ContainerRequest {
   cpuMillis: number | null;
   memoryBytes: number | null;
   shmBytes: number | null;
+  /** Most that the container may write into its root; left out for as much as the disk has. */
+  storageBytes?: number;
   pidsLimit: number;
   gpuUuids: string[];
   network: NetworkMode;

@@ -82,6 +82,8 @@ export interface ResourceRequest {
   memoryBytes: number;
   /** Size of /dev/shm, bytes; null makes it as large as the memory request. */
   shmBytes: number | null;
+  /** Most that a replica may write into its root, bytes; left out for as much as the node's disk has. */
+  storageBytes?: number;
 }
 
 export type NetworkMode = "bridge" | "host" | "none";

@@ -211,6 +211,8 @@ export const ReplicaSpecSchema = Type.Object({
   cpuMillis: Type.Integer(),
   memoryBytes: Type.Number(),
   shmBytes: nullable(Type.Number()),
+  /** Most that the replica may write into its root. */
+  storageBytes: Type.Optional(Type.Number()),
   timeLimitSeconds: nullable(Type.Number()),
   stopGraceSeconds: Type.Number(),
   mounts: Type.Array(AgentMountSchema),

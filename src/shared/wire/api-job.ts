@@ -46,6 +46,7 @@ const ResolvedSpecSchema = Type.Object(
       cpuMillis: Type.Integer(),
       memoryBytes: Type.Number(),
       shmBytes: nullable(Type.Number()),
+      storageBytes: Type.Optional(Type.Number({ description: "most that a replica may write into its root" })),
     }),
     replicas: Type.Integer(),
     priority: Type.Integer(),

@@ -56,6 +56,7 @@ export const ResourcesSchema = Type.Object(
     cpus: Type.Optional(Type.Union([Type.String({ maxLength: 16 }), Type.Number({ minimum: 0 })], { description: "2, 0.5 or 500m" })),
     memory: Type.Optional(Size),
     shm: Type.Optional(Size),
+    storage: Type.Optional(Size),
     disk: Type.Optional(Size),
   },
   { ...closed, description: "what each replica needs" },

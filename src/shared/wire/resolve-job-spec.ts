@@ -60,6 +60,9 @@ function resolveCheckpoint(asked: JobSpecInput["checkpoint"]): Pick<JobSpec, "ch
   return { checkpoint: { signal, graceSeconds, intervalSeconds } };
 }
 
+/** Below it a file system holds little but its own tables. */
+const LEAST_STORAGE_BYTES = 16 * 1024 ** 2;
+
 function resolveResources(input: JobSpecInput): ResourceRequest {
   const asked = input.resources ?? {};
   const size = (name: "memory" | "shm", least: number) => {
@@ -75,6 +78,7 @@ function resolveResources(input: JobSpecInput): ResourceRequest {
     cpuMillis: asked.cpus === undefined ? DEFAULT_CPU_MILLIS : cpus("/resources/cpus", asked.cpus),
     memoryBytes: size("memory", 4 * 1024 ** 2) ?? DEFAULT_MEMORY_BYTES,
     shmBytes: size("shm", 0),
+    ...(asked.storage === undefined ? {} : { storageBytes: bytes("/resources/storage", asked.storage, LEAST_STORAGE_BYTES) }),
   };
 }
 

@@ -44,6 +44,17 @@ describe("log", () => {
   });
 });
 
+describe("a storage limit", () => {
+  it("is a full disk to the program in the container, and nobody else's", async () => {
+    const script = "dd if=/dev/zero of=/big bs=1M count=100 2>/dev/null; echo $?; stat -c %s /big; rm /big; echo ok > /small && cat /small";
+    const { log } = await test.runToEnd(script, { storageBytes: 64 * 1024 ** 2 });
+    const [code, size, after] = log.split("\n");
+    expect([code, after]).toEqual(["1", "ok"]);
+    expect(Number(size)).toBeGreaterThan(50 * 1024 ** 2);
+    expect(Number(size)).toBeLessThan(64 * 1024 ** 2);
+  });
+});
+
 describe("mounts", () => {
   it("keeps a volume from one container to the next", async () => {
     const mounts = [{ type: "volume" as const, source: "kept", target: "/data", readOnly: false }];

@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { openPartial } from "../../../src/node/images/content/partial-blobs.ts";
+import { storePaths } from "../../../src/node/images/index.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
 import { openTestRegistry } from "../../support/registry-server.ts";
 import { rawEntry } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
@@ -52,4 +55,18 @@ it("a repository whose folders a crash cut short takes pushes again", async () =
   } finally {
     await registry.remove();
   }
+});
+
+it("a fetch that fails between lock and look lets go of the lock", async () => {
+  const ports = { paths: storePaths(test.dataDir), native: test.native, clock: systemClock() };
+  const broken = {
+    tryLock: (fd: number): boolean => {
+      test.native.tryLock(fd);
+      throw new Error("EMFILE");
+    },
+  };
+  const digest = `sha256:${"b".repeat(64)}`;
+  await expect(openPartial({ ...ports, native: broken }, digest, neverAborted())).rejects.toThrow("EMFILE");
+  const partial = await openPartial(ports, digest, AbortSignal.timeout(5000));
+  await partial.close();
 });

@@ -13,6 +13,7 @@ describe("berth run's options", () => {
       gpus: 2,
       memory: "8Gi",
       shmSize: "1Gi",
+      storageOpt: "10G",
       time: "2h",
       replicas: 2,
       label: ["team=vision", "draft"],
@@ -30,7 +31,7 @@ describe("berth run's options", () => {
       { type: "volume", source: "ckpt", target: "/ckpt", readOnly: false },
       { type: "bind", source: "/srv/x", target: "/x", readOnly: true },
     ]);
-    expect(spec.resources).toMatchObject({ gpus: 2, memoryBytes: 8 * 2 ** 30, shmBytes: 2 ** 30 });
+    expect(spec.resources).toMatchObject({ gpus: 2, memoryBytes: 8 * 2 ** 30, shmBytes: 2 ** 30, storageBytes: 10e9 });
   });
   test.each([
     [{ gpus: 0.5 }, { gpus: 1, gpuShare: { millis: 500, memoryBytes: null, sharing: "time-slice" }, gpuMemoryBytes: null }],

@@ -15,10 +15,11 @@ export async function mountRootfs(work: {
   dir: string;
   chainIds: string[];
   topLayers: string[];
+  writableBytes: number | null;
   user: string;
   cwd: string;
 }): Promise<MountedRootfs> {
-  const { rootfs } = await work.snapshots.mount(work.dir, work.chainIds, work.topLayers);
+  const { rootfs } = await work.snapshots.mount(work.dir, work.chainIds, work.topLayers, work.writableBytes);
   return { rootfs, user: await prepareRootfs(work.native, rootfs, work.user, work.cwd) };
 }
 

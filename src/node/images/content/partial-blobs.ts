@@ -47,7 +47,7 @@ export async function openPartial(
   for (;;) {
     signal.throwIfAborted();
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
-    if (native.tryLock(handle.fd) && (await isStill(handle, path))) return partialIn(path, handle, paths, digest, await readState(path));
+    if (await heldAndStill(native, handle, path)) return partialIn(path, handle, paths, digest, await readState(path));
     await handle.close();
     await clock.sleep(POLL_MS, signal);
   }
@@ -121,6 +121,16 @@ async function removeFiles(path: string): Promise<void> {
 
 async function removeState(path: string): Promise<void> {
   for (const name of [`${path}.json`, `${path}.json.tmp`]) await rm(name, { force: true });
+}
+
+async function heldAndStill(native: Pick<Native, "tryLock">, handle: FileHandle, path: string): Promise<boolean> {
+  try {
+    return native.tryLock(handle.fd) && (await isStill(handle, path));
+  } catch (error) {
+    // Left open it would hold the lock, and the next try would wait for ever.
+    await handle.close();
+    throw error;
+  }
 }
 
 /** Between open and lock the last holder may have published or removed the file: then the lock is on nothing. */

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { Clock } from "../../../shared/domain/index.ts";
 import type { Native, NativeRoot } from "../../platform/index.ts";
@@ -83,6 +82,6 @@ async function foreign({ driverLayers }: Ports, { dir, gpus }: ContainerPlace) {
 
 /** The writable layer and the image's, top first. */
 async function openLayers({ native, snapshots }: Ports, { dir }: ContainerPlace, image: Image): Promise<NativeRoot[]> {
-  const folders = [join(dir, "upper"), ...(await snapshots.lowerDirs(image.chainIds))];
-  return Promise.all(folders.map((folder) => native.openRoot(folder)));
+  const folders = await snapshots.lowerDirs(image.chainIds);
+  return Promise.all([snapshots.openUpper(dir), ...folders.map((folder) => native.openRoot(folder))]);
 }

@@ -8,6 +8,7 @@ import { errnoOf } from "../content/storage-error.ts";
 import { type StorePaths, storePaths } from "../paths.ts";
 import type { Snapshots } from "../types.ts";
 import { diffUpper } from "./diff-upper.ts";
+import { makeWritableLayer, openUpper } from "./writable-layer.ts";
 
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
@@ -27,8 +28,8 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { native, clock } = options;
   const paths = storePaths(options.dataDir);
   return {
-    async mount(containerDir, chainIds, topLayers = []) {
-      const places = await makePlaces(containerDir);
+    async mount(containerDir, chainIds, topLayers = [], writableBytes = null) {
+      const places = { ...(await makePlaces(containerDir)), ...(await makeWritableLayer(containerDir, writableBytes)) };
       if (await isMounted(places.rootfs)) return { rootfs: places.rootfs };
       const lowerDirs = await lowerDirsOf(paths, chainIds);
       if (lowerDirs.length === 0) lowerDirs.push(places.empty);
@@ -37,16 +38,19 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       return { rootfs: places.rootfs };
     },
     lowerDirs: (chainIds) => lowerDirsOf(paths, chainIds),
-    unmount: (containerDir) => unmountAll(native, clock, join(containerDir, "rootfs")),
+    async unmount(containerDir) {
+      for (const name of ["rootfs", "writable"]) await unmountAll(native, clock, join(containerDir, name));
+    },
+    openUpper: (containerDir) => openUpper(native, containerDir),
     async diff(containerDir, diffOptions = {}): Promise<Readable> {
-      return diffUpper(await native.openRoot(join(containerDir, "upper")), diffOptions);
+      return diffUpper(await openUpper(native, containerDir), diffOptions);
     },
   };
 }
 
 async function makePlaces(containerDir: string) {
   const place = (name: string) => join(containerDir, name);
-  const places = { upper: place("upper"), work: place("work"), rootfs: place("rootfs"), empty: place("empty") };
+  const places = { rootfs: place("rootfs"), empty: place("empty") };
   for (const path of Object.values(places)) await mkdir(path, { recursive: true, mode: 0o700 });
   return places;
 }
