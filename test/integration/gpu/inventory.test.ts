@@ -237,6 +237,9 @@ describe("while the driver is watched", () => {
     await simulate(1);
     const capabilities = join(driverRoot, "proc/driver/nvidia/capabilities/gpu0/mig");
     await mkdir(join(driverRoot, "dev/nvidia-caps"));
+    // Nodes stay when their instances go, and serve the next ones: they tell nothing of a change.
+    for (const cap of [21, 22, 23, 24])
+      await run("/usr/bin/mknod", [join(driverRoot, `dev/nvidia-caps/nvidia-cap${cap}`), "c", "511", String(cap)], { env: {} });
     let cap = 20;
     const partition = async (instance: number, uuid: string) => {
       await rm(capabilities, { recursive: true, force: true });
@@ -244,7 +247,6 @@ describe("while the driver is watched", () => {
         cap += 1;
         await mkdir(join(capabilities, entry), { recursive: true });
         await writeFile(join(capabilities, entry, "access"), `DeviceFileMinor: ${cap}\n`);
-        await run("/usr/bin/mknod", [join(driverRoot, `dev/nvidia-caps/nvidia-cap${cap}`), "c", "511", String(cap)], { env: {} });
       }
       await configure(`mig.0.0=1g.10gb gi=${instance} ci=0 memory-mib=9856 uuid=${uuid}`);
     };
