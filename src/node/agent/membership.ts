@@ -35,25 +35,34 @@ export function createMembership(port: MembershipPort): Membership {
     identity = { nodeId, credential };
     return identity;
   };
+  const rejoin = async (signal: AbortSignal): Promise<Identity> => {
+    const old = identity?.nodeId ?? "unknown";
+    port.log.error({ node: old }, "the control plane does not know this node's credential: it was removed, or the data is lost");
+    try {
+      return await join(signal);
+    } catch (error) {
+      if (!isBerthError(error, "unauthorized")) throw error;
+      throw new BerthError("unauthorized", `node ${old} is unknown to the control plane; join again with a new --token`, {
+        cause: error,
+      });
+    }
+  };
   return {
     current: () => identity,
     async ensure(signal) {
       identity ??= await readIdentity(port.identityPath);
       const member = identity ?? (await join(signal));
-      await port.certify?.(member.nodeId, signal);
-      return member;
-    },
-    async rejoin(signal) {
-      const old = identity?.nodeId ?? "unknown";
-      port.log.error({ node: old }, "the control plane does not know this node's credential: its data may be lost");
       try {
-        return await join(signal);
+        await port.certify?.(member.nodeId, signal);
+        return member;
       } catch (error) {
+        // A node that was removed has an identity that is worth nothing; with a new token it comes back.
         if (!isBerthError(error, "unauthorized")) throw error;
-        throw new BerthError("unauthorized", `node ${old} is unknown to the control plane; join again with a new --token`, {
-          cause: error,
-        });
       }
+      const again = await rejoin(signal);
+      await port.certify?.(again.nodeId, signal);
+      return again;
     },
+    rejoin,
   };
 }

@@ -4,13 +4,18 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { promisify } from "node:util";
+import Fastify from "fastify";
 import { Agent, request } from "undici";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createClusterCa } from "../../../src/control/api/index.ts";
+import { listenSecure } from "../../../src/control/api/tls/listen-secure.ts";
 import { certificateEnd, fingerprintOf, makeKey, makeRequest, splitToken } from "../../../src/shared/certificates/index.ts";
 import { type Clock, systemClock } from "../../../src/shared/domain/index.ts";
+import { silentLogger } from "../../../src/shared/observe/index.ts";
 import type { Problem } from "../../../src/shared/wire/index.ts";
+import { until } from "../../support/poll.ts";
 import { type Member, type SecureControlPlane, startSecureControlPlane } from "../../support/secure-control-plane.ts";
 import { syncRequest } from "../../unit/api/sync-request.ts";
 
@@ -250,6 +255,60 @@ describe("a node's certificate", () => {
     await expect(member.client.sync(syncRequest("removed"), signal())).rejects.toMatchObject({ code: "unauthorized" });
     const csr = await makeRequest(makeKey(), join(folder, "scratch"));
     await expect(member.client.certify(csr, signal())).rejects.toMatchObject({ code: "unauthorized" });
+  });
+});
+
+describe("a node that was removed", () => {
+  it("comes back with a new token over its old data dir, and not without", async () => {
+    const member = await joined("returning");
+    await plane.local("/v1/nodes/returning", { method: "DELETE" });
+    await rm(join(member.dataDir, "agent/node.pem"));
+    const without = await plane.member("returning", null, { dataDir: member.dataDir });
+    await expect(without.membership.ensure(signal())).rejects.toMatchObject({
+      code: "unauthorized",
+      message: expect.stringContaining("join again"),
+    });
+    const again = await plane.member("returning", await plane.token(), { dataDir: member.dataDir });
+    await again.membership.ensure(signal());
+    expect((await again.client.sync(syncRequest("returning"), signal())).desired).toEqual([]);
+  });
+});
+
+describe("the server's certificate", () => {
+  it("is renewed while it serves", async () => {
+    const clock = { offset: -25 * 86_400_000, wake: () => {} };
+    const ticking: Clock = {
+      ...systemClock(),
+      now: () => Date.now() + clock.offset,
+      sleep: (_milliseconds, aborted) =>
+        new Promise((resolve, reject) => {
+          clock.wake = resolve;
+          aborted?.addEventListener("abort", () => reject(aborted.reason), { once: true });
+        }),
+    };
+    const stop = new AbortController();
+    const ca = createClusterCa({ folder: join(folder, "server"), files: null, clock: ticking });
+    const app = Fastify();
+    await app.ready();
+    const options = { ca, address: { host: "127.0.0.1", port: 0 }, names: [], clock: ticking, log: silentLogger(), stopping: stop.signal };
+    const { server, url } = await listenSecure(app, options);
+    cleanups.push(async () => {
+      stop.abort();
+      await new Promise((resolve) => server.close(resolve));
+      await app.close();
+    });
+    const shown = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", rejectUnauthorized: false }, () => {
+          resolve(socket.getPeerX509Certificate()?.serialNumber ?? "");
+          socket.destroy();
+        });
+        socket.on("error", reject);
+      });
+    const before = await shown();
+    clock.offset = 0;
+    clock.wake();
+    await until("another certificate", 20, async () => (await shown()) !== before);
   });
 });
 

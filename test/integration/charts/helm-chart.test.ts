@@ -95,6 +95,13 @@ test("the CA that the chart makes is one the control plane can sign with", async
   }
 });
 
+test("nodes give each other layers where a port for it is set", async () => {
+  const argumentsOf = async (...settings: string[]) =>
+    (await render(...settings)).find(({ kind }) => kind === "DaemonSet")?.spec?.template?.spec?.containers[0]?.args.join(" ");
+  expect(await argumentsOf("agent.peerPort=8471")).toContain("--peer-listen=0.0.0.0:8471");
+  expect(await argumentsOf()).not.toContain("--peer-listen");
+});
+
 test("a CA of one's own takes the place of the chart's", async () => {
   const manifests = await render("clusterCaSecret=ours");
   expect(manifests.map(({ metadata }) => metadata.name)).not.toContain("demo-berth-ca");

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { connect } from "node:tls";
 import { Agent, request } from "undici";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createClusterCa } from "../../../src/control/api/index.ts";
@@ -319,6 +320,30 @@ test("a node gives only so many transfers at a time, and the rest are told to co
   expect(first.statusCode).toBe(206);
   expect((await request(url, { dispatcher })).statusCode).toBe(503);
   expect(images.inFlight(pulled.layers[0]?.digest ?? "")).toBeNull();
+});
+
+test("after its certificate was renewed a node shows the new one", async () => {
+  const giver = await node();
+  const { images, identity, member } = giver;
+  const server = await servePeers({
+    ...{ dataDir: member.dataDir, listen: { host: "127.0.0.1", port: 0 }, identity, images, native: { tryLock: () => true } },
+    ...{ clock: systemClock(), log: silentLogger() },
+  });
+  cleanups.push(() => server.close());
+  const shown = () =>
+    new Promise<string>((resolve, reject) => {
+      const tls = { ca: identity.ca, cert: identity.certificate, key: identity.key, servername: nodeHost(giver.name) };
+      const socket = connect({ ...tls, host: "127.0.0.1", port: server.port }, () => {
+        resolve(socket.getPeerX509Certificate()?.serialNumber ?? "");
+        socket.destroy();
+      });
+      socket.on("error", reject);
+    });
+  const before = await shown();
+  const key = makeKey();
+  const renewed = await member.client.certify(await makeRequest(key, `${plane.dataDir}/scratch`), AbortSignal.timeout(20_000));
+  server.useIdentity({ certificate: renewed.certificate, key, ca: renewed.ca });
+  expect(await shown()).not.toBe(before);
 });
 
 async function* neverEnding(): AsyncGenerator<Buffer> {
