@@ -1,3 +1,5 @@
+import { readdir, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { loadTinyImage } from "../support/load-tiny-image.ts";
@@ -55,6 +57,65 @@ test("a job with a part of a GPU sees that GPU and is told its part", async () =
   const lines = await berth.logLines(id);
   expect(lines.filter((name) => /^nvidia\d+$/.test(name))).toEqual(["nvidia0"]);
   expect(lines.at(-1)).toBe(`0.25 ${10 * 2 ** 30} 0.12`);
+});
+
+/** Processes of MPS daemons of this test's node. */
+async function mpsDaemons(): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir("/proc")) {
+    const environment = /^\d+$/.test(pid) ? await readFile(join("/proc", pid, "environ"), "utf8").catch(() => "") : "";
+    if (environment.includes(`CUDA_MPS_PIPE_DIRECTORY=${berth.runDir}/mps/`)) found.push(pid);
+  }
+  return found;
+}
+
+const MPS = { gpus: 0.25, gpuSharing: "mps", gpuMemory: "10Gi", cpus: "100m" };
+
+test("jobs by MPS are clients of one daemon of their GPU, with its limits, and the daemon ends with the last of them", async () => {
+  const tell = 'echo "$CUDA_MPS_PIPE_DIRECTORY $CUDA_MPS_ACTIVE_THREAD_PERCENTAGE $CUDA_MPS_PINNED_DEVICE_MEM_LIMIT"';
+  const command = ["sh", "-c", `${tell}; ls $CUDA_MPS_PIPE_DIRECTORY; cat /dev/shm/cuda.mps; sleep 1000`];
+  const client = (name: string) => berth.submit({ name, command, stopGrace: "1s", resources: MPS });
+  const [one, other] = [await client("one"), await client("other")];
+  const uuid = await gpuOf(one);
+  expect(await gpuOf(other)).toBe(uuid);
+  for (const id of [one, other]) {
+    await until("its words", 20, async () => (await berth.logLines(id)).length >= 3);
+    expect(await berth.logLines(id)).toEqual([
+      "/usr/local/nvidia/run/nvidia-mps 25 0=10240M",
+      "control",
+      `simulated MPS control daemon of ${uuid}`,
+    ]);
+  }
+  expect(await mpsDaemons()).toHaveLength(1);
+  await berth.cli("cancel", one);
+  await berth.waitFor(one, "cancelled");
+  expect(await mpsDaemons()).toHaveLength(1);
+  await berth.cli("cancel", other);
+  await until("the daemon to end", 20, async () => (await mpsDaemons()).length === 0);
+});
+
+test("an MPS daemon outlives a killed agent with its clients, and the next agent ends it when they have ended", async () => {
+  const id = await berth.submit({ name: "survivor", ...SLEEP, resources: MPS });
+  await gpuOf(id);
+  const before = await mpsDaemons();
+  await berth.killTree();
+  expect(await mpsDaemons()).toEqual(before);
+  await berth.up();
+  await berth.waitFor(id, "running");
+  expect(await mpsDaemons()).toEqual(before);
+  await berth.cli("cancel", id);
+  await until("the daemon to end", 20, async () => (await mpsDaemons()).length === 0);
+});
+
+test("a node without MPS says so, and how to share without", async () => {
+  const home = join(berth.dataDir, "simulated-gpus");
+  const root = (await readdir(home)).find((name) => name.startsWith("root-")) ?? "";
+  await rename(join(home, root, "usr/bin/nvidia-cuda-mps-control"), join(home, root, "usr/bin/away"));
+  const id = await berth.submit({ name: "without", ...SLEEP, resources: MPS });
+  const { outcome } = await berth.waitFor(id, "failed");
+  await rename(join(home, root, "usr/bin/away"), join(home, root, "usr/bin/nvidia-cuda-mps-control"));
+  expect(outcome?.message).toMatch(/missing_requirement: .*nvidia-cuda-mps-control is not on this node.*gpuSharing: time-slice/);
+  expect(await mpsDaemons()).toEqual([]);
 });
 
 test("a job with a MIG device sees exactly that device", async () => {

@@ -101,6 +101,7 @@ async function run(agent: TestAgent, engine: FakeEngine, url: string, token: str
           ]),
         keepFresh: async () => {},
       },
+      mps: { endpointOf: async () => Promise.reject(new Error("no MPS here")), keepOnly: async () => {} },
       records: await openReplicaRecords(join(agent.dataDir, "agent", "replicas")),
       metrics: createAgentMetrics({ hostname: "test", containers: () => engine.list(), gpus: () => [], xidCounts: () => [], clock }),
       peakGpuMemory: () => null,

@@ -2,6 +2,7 @@ import { type Clock, isBerthError, type NodeFacts } from "../../shared/domain/in
 import type { Logger } from "../../shared/observe/index.ts";
 import { AGENT_PROTOCOL_VERSION, type DesiredReplica, type ReplicaReport, type SyncRequest } from "../../shared/wire/index.ts";
 import type { Container, Engine } from "../engine/index.ts";
+import type { MpsDaemons } from "../gpu/index.ts";
 import type { AgentMetrics } from "./agent-metrics.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
 import { createDiagnostician, type Diagnostician } from "./diagnostics/diagnostician.ts";
@@ -14,6 +15,7 @@ import { createReconciler, type Reconciler } from "./reconciler.ts";
 import { containerIdOf } from "./replica-key.ts";
 import type { ReplicaRecords } from "./replica-records.ts";
 import { openReplicaTable, type ReplicaTable } from "./replica-table.ts";
+import { retireMps } from "./retire-mps.ts";
 import type { StepContext } from "./steps/context.ts";
 import { runningSince } from "./steps/start-replica.ts";
 import { createSyncLoop, type SyncLoop } from "./sync-loop.ts";
@@ -26,6 +28,7 @@ export interface AgentParts {
   membership: Membership;
   facts: Pick<NodeFactsSource, "current" | "gpuHealth" | "keepFresh">;
   records: ReplicaRecords;
+  mps: MpsDaemons;
   metrics: AgentMetrics;
   /** Bytes; null when unknown. */
   peakGpuMemory(containerId: string): number | null;
@@ -63,6 +66,8 @@ export async function runNode(parts: AgentParts, signal: AbortSignal): Promise<v
   const wiring = await wire(parts, signal);
   const unsubscribe = parts.engine.onChange((container) => containerChanged(wiring, container));
   for (const container of parts.engine.list()) containerChanged(wiring, container);
+  // Those of an agent that was killed, whose last client has ended since.
+  void retireMps({ ...parts, table: wiring.table });
   wiring.reconciler.look();
   try {
     const wakes = readWakes({ ...parts, onWake: () => wiring.loop.poke("wake") }, signal);
@@ -72,6 +77,7 @@ export async function runNode(parts: AgentParts, signal: AbortSignal): Promise<v
   } finally {
     unsubscribe();
     await Promise.all([wiring.reconciler.close(CLOSE_MS), wiring.shipper.close(CLOSE_MS)]);
+    await retireMps({ ...parts, table: wiring.table });
   }
 }
 
@@ -211,7 +217,10 @@ function containerChanged(wiring: Wiring, container: Container): void {
   const entry = table.get(container.id);
   if (!entry) return;
   if (container.state !== "created") shipper.follow(container.id, entry.key, parts.engine.logPath(container.id));
-  if (container.state === "exited") shipper.finish(container.id);
+  if (container.state === "exited") {
+    shipper.finish(container.id);
+    void retireMps({ ...parts, table });
+  }
   loop.poke("change");
   reconciler.look();
 }

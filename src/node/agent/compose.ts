@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { BerthError } from "../../shared/domain/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
-import { createGpuHost, type GpuHost, type GpuXid, parseSimulatedMig, prepareSimulatedGpus } from "../gpu/index.ts";
+import { createGpuHost, createMpsDaemons, type GpuHost, type GpuXid, parseSimulatedMig, prepareSimulatedGpus } from "../gpu/index.ts";
 import {
   createImageStore,
   createSnapshots,
@@ -151,6 +151,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     membership,
     facts,
     metrics,
+    mps: createMpsDaemons({ folder: paths.mps, driverRoot: gpu.driverRoot, clock }),
     records: await openReplicaRecords(paths.replicas),
     peakGpuMemory: peaks.peakOf,
     bootTimeMs: () => native.bootTimeMs(),

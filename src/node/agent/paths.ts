@@ -18,6 +18,8 @@ export interface AgentPaths {
   replicas: string;
   /** <run-dir>/node.sock: the local API */
   socket: string;
+  /** <run-dir>/mps/<gpu uuid>/: pipes and shared memory of the GPU's MPS daemon */
+  mps: string;
   /** <run-dir>/agent.lock: one agent a run dir, whatever its data dir */
   runLock: string;
 }
@@ -33,6 +35,7 @@ export function agentPaths(dataDir: string, runDir: string): AgentPaths {
     openssl: join(folder, "openssl"),
     replicas: join(folder, "replicas"),
     socket: join(runDir, "node.sock"),
+    mps: join(runDir, "mps"),
     runLock: join(runDir, "agent.lock"),
   };
 }

@@ -104,6 +104,7 @@ async function gpusAndRootfs(core: EngineCore, request: ContainerRequest, image:
   const gpus = await injectGpus({
     gpuHost,
     uuids: request.gpuUuids,
+    mpsFolder: request.mps?.pipeFolder ?? null,
     process,
     lowerDirs: () => snapshots.lowerDirs(image.chainIds),
     planFile: files.injectionPlan,

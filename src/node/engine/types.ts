@@ -22,6 +22,8 @@ export interface ContainerRequest {
   storageBytes?: number;
   pidsLimit: number;
   gpuUuids: string[];
+  /** Host folders through which it is a client of its GPU's MPS daemon; absent for all others. */
+  mps?: { pipeFolder: string; shmFolder: string };
   network: NetworkMode;
   labels: Record<string, string>;
   /** Boot-time milliseconds after which the lease guard kills the container; null for none (builds). */

@@ -15,7 +15,7 @@ import type { AllowedExtra } from "./requests/extra-devices.ts";
 import type { ForwardCompatibility } from "./requests/grant-terms.ts";
 import { type PlanPreview, type PreviewRequest, previewPlan } from "./requests/preview-plan.ts";
 import { assertRequirements } from "./requests/requirements/evaluate-requirement.ts";
-import { type GrantingHost, workOutGrant } from "./requests/work-out-grant.ts";
+import { type GrantingHost, type WantedGrant, workOutGrant } from "./requests/work-out-grant.ts";
 import type { DeviceRule, DriverFiles, GpuInventory, InjectionPlan, RootfsFacts } from "./types.ts";
 
 const NVML_TIMEOUT_MS = 5000;
@@ -47,10 +47,11 @@ export interface GpuHost {
   watch: Inventory["watch"];
   /**
    * The plan for `hooks/gpu-prestart`, the device rules for the OCI spec and the layer for the overlay. `gpuUuids` alone grant;
-   * the environment in `rootfs` says which capabilities are wanted and what the driver must fulfil.
+   * the environment in `rootfs` says which capabilities are wanted and what the driver must fulfil. `mpsFolder`: pipes of the
+   * MPS daemon it is to be a client of, in place of the machine's own.
    * @throws BerthError gpu_unavailable, gpu_requirement_unmet, gpu_request_invalid, forbidden
    */
-  planFor(gpuUuids: readonly string[], rootfs: RootfsFacts): Promise<GpuGrant>;
+  planFor(gpuUuids: readonly string[], rootfs: RootfsFacts, mpsFolder?: string | null): Promise<GpuGrant>;
   /** The same for people, and why: changes nothing. @throws as planFor, but unmet requirements are part of the answer */
   preview(request: PreviewRequest): Promise<PlanPreview>;
 }
@@ -93,20 +94,16 @@ export async function createGpuHost(options: GpuHostOptions): Promise<GpuHost> {
     release: inventory.release,
     xidCounts: inventory.xidCounts,
     watch: inventory.watch,
-    planFor: async (gpuUuids, rootfs) => grant(options.stateDir, await look(), gpuUuids, rootfs),
+    planFor: async (gpuUuids, rootfs, mpsFolder = null) =>
+      grant(options.stateDir, await look(), { gpuUuids, rootfs, mpsFolder, capabilities: null }),
     preview: async (request) => previewPlan(await look(), request),
   };
 }
 
-async function grant(
-  stateDir: string | undefined,
-  host: GrantingHost,
-  gpuUuids: readonly string[],
-  rootfs: RootfsFacts,
-): Promise<GpuGrant> {
-  const { plan, requirements, driverFiles, compat } = await workOutGrant(host, { gpuUuids, rootfs, capabilities: null });
+async function grant(stateDir: string | undefined, host: GrantingHost, wanted: WantedGrant): Promise<GpuGrant> {
+  const { plan, requirements, driverFiles, compat } = await workOutGrant(host, wanted);
   assertRequirements(requirements);
-  return { plan, deviceRules: deviceRules(plan), layer: await layerFor(stateDir, driverFiles, plan, rootfs, compat) };
+  return { plan, deviceRules: deviceRules(plan), layer: await layerFor(stateDir, driverFiles, plan, wanted.rootfs, compat) };
 }
 
 async function layerFor(

@@ -29,6 +29,7 @@ export { parseLdCache } from "./layer/parse-ld-cache.ts";
 export { prepareDriverLayer } from "./layer/prepare-driver-layer.ts";
 export { removeUnusedLayers } from "./layer/remove-unused-layers.ts";
 export { writeLdCache } from "./layer/write-ld-cache.ts";
+export { createMpsDaemons, type MpsDaemons, type MpsEndpoint } from "./mps/mps-daemons.ts";
 export { deviceRules } from "./plan/device-rules.ts";
 export { DRIVER_FOLDER } from "./plan/driver-mounts.ts";
 export type { PlanRequest } from "./plan/plan-injection.ts";

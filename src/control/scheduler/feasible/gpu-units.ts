@@ -1,4 +1,4 @@
-import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
+import type { Gpu, GpuSharing, ResourceRequest } from "../../../shared/domain/index.ts";
 import type { MigUnit, NodeCapacity } from "../snapshot.ts";
 import type { FreeNode } from "./free-capacity.ts";
 import { gpuFits } from "./gpu-fit.ts";
@@ -34,7 +34,12 @@ export function roomyGpus(entry: FreeNode, request: Request): SharedGpu[] {
 /** Whether a further share of the request may be on this GPU at all, however much of it is left. */
 export function mayJoin({ gpu, sharing, holders }: SharedGpu, node: NodeCapacity, request: Request): boolean {
   if (sharing !== request.resources.gpuShare?.sharing || !gpuFits(gpu, node, request)) return false;
-  return node.sharesAcrossProjects === true || [...holders.values()].every(({ project }) => project === request.project);
+  return sharesAcross(node, sharing) || [...holders.values()].every(({ project }) => project === request.project);
+}
+
+/** Clients of one MPS server share memory with it and die of each other's faults: that is nothing for strangers. */
+export function sharesAcross(node: NodeCapacity, sharing: GpuSharing): boolean {
+  return node.sharesAcrossProjects === true && sharing === "time-slice";
 }
 
 /** How many times the request's GPU part finds room on the node, for shares and MIG devices. */

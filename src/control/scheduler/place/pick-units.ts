@@ -7,7 +7,7 @@ import {
   WHOLE_GPU_MILLIS,
 } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
-import { fittingMigDevices, roomyGpus } from "../feasible/gpu-units.ts";
+import { fittingMigDevices, roomyGpus, sharesAcross } from "../feasible/gpu-units.ts";
 import { fittingGpus } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import { type SharedGpu, usableMillis } from "../feasible/shared-gpu.ts";
@@ -29,7 +29,7 @@ function pickShare(entry: FreeNode, request: Request, share: GpuShareRequest): P
 }
 
 function heldOf({ memoryBytes: gpuMemoryBytes }: Gpu, share: GpuShareRequest, { node }: FreeNode): GpuShare {
-  const across = node.sharesAcrossProjects === true ? { acrossProjects: true as const } : {};
+  const across = sharesAcross(node, share.sharing) ? { acrossProjects: true as const } : {};
   return { millis: share.millis, memoryBytes: shareMemory(share, gpuMemoryBytes), gpuMemoryBytes, sharing: share.sharing, ...across };
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../shared/domain/index.ts";
 import type { Logger } from "../../../shared/observe/index.ts";
 import type { Engine } from "../../engine/index.ts";
+import type { MpsDaemons } from "../../gpu/index.ts";
 import type { EnsureImage } from "../ensure-image.ts";
 import type { ReplicaTable } from "../replica-table.ts";
 
@@ -9,6 +10,7 @@ export interface StepContext {
   engine: Engine;
   ensureImage: EnsureImage;
   table: ReplicaTable;
+  mps: MpsDaemons;
   clock: Clock;
   /** CLOCK_BOOTTIME, milliseconds. */
   bootTimeMs(): number;

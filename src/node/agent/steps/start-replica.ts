@@ -1,11 +1,12 @@
 import { BerthError, errorText, isBerthError } from "../../../shared/domain/index.ts";
 import type { DesiredReplica } from "../../../shared/wire/index.ts";
-import type { Container } from "../../engine/index.ts";
+import type { Container, ContainerRequest } from "../../engine/index.ts";
 import type { Progress } from "../../images/index.ts";
 import { containerRequest } from "../container-request.ts";
 import { claimGpus } from "../gpu-ledger.ts";
 import { linkSignal, withTimeLimit } from "../linked-signal.ts";
 import type { ReplicaEntry } from "../replica-entry.ts";
+import { retireMps } from "../retire-mps.ts";
 import type { StepContext } from "./context.ts";
 
 /** Without the unpacking a start takes well below a second; a runtime that hangs must not hold GPUs for ever. */
@@ -31,6 +32,7 @@ export async function startReplica(context: StepContext, desired: DesiredReplica
     entry.activity = null;
     entry.startAbort = null;
     either.unlink();
+    void retireMps(context);
   }
 }
 
@@ -40,8 +42,7 @@ async function runContainer(context: StepContext, desired: DesiredReplica, entry
     entry.message = message;
   };
   claimGpus(entry.containerId, desired.spec, table.gpuHolders(), context.gpuHealth());
-  if (desired.spec.gpuShare?.sharing === "mps")
-    throw new BerthError("missing_requirement", "this node runs no MPS control daemon; ask for gpuSharing: time-slice");
+  const mps = await mpsOf(context, desired);
   // Pulling and unpacking may outlast a lease, so they come first and the newest lease is read after them.
   const image = await ensureImage(desired.spec.image, (line) => say(progressText(line)), signal, desired.spec.pull);
   say(`image ${image.digest}`);
@@ -51,10 +52,16 @@ async function runContainer(context: StepContext, desired: DesiredReplica, entry
   }
   const late = new BerthError("container_start_failed", `${entry.containerId} did not start within ${START_MS / 1000} s`);
   // By digest: a tag that moves meanwhile must not change what was just made ready.
-  const request = { ...containerRequest(desired, entry.containerId, leaseDeadlineMs), image: image.digest };
+  const request = { ...containerRequest(desired, entry.containerId, leaseDeadlineMs), image: image.digest, ...mps };
   const container = await withTimeLimit(signal, START_MS, late, (timed) => engine.run(request, say, timed));
   entry.leaseDeadlineMs = leaseDeadlineMs;
   return container;
+}
+
+/** Early: a node without MPS says so before it pulls anything. */
+async function mpsOf({ mps }: StepContext, { spec }: DesiredReplica): Promise<Pick<ContainerRequest, "mps">> {
+  const [gpuUuid] = spec.gpuUuids;
+  return spec.gpuShare?.sharing === "mps" && gpuUuid !== undefined ? { mps: await mps.endpointOf(gpuUuid) } : {};
 }
 
 function progressText({ step, detail, current, total }: Parameters<Progress>[0]): string {

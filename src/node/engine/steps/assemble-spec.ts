@@ -32,7 +32,11 @@ export function assembleSpec(core: EngineCore, prepared: PreparedContainer): Oci
     agent: core.privileges,
     seccomp: core.seccomp,
     network: prepared.network.spec,
-    mounts: prepared.mounts,
+    // The daemon and its clients pass memory through one /dev/shm: it covers the container's own.
+    mounts: [
+      ...(request.mps === undefined ? [] : [{ source: request.mps.shmFolder, target: "/dev/shm", readOnly: false }]),
+      ...prepared.mounts,
+    ],
     identityFiles: prepared.identityFiles,
     shmBytes: request.shmBytes,
     resources: {

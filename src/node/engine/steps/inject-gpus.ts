@@ -20,6 +20,8 @@ export interface GpuInjection {
 export async function injectGpus(work: {
   gpuHost: GpuHost | null;
   uuids: readonly string[];
+  /** Pipes of the MPS daemon that the container is a client of. */
+  mpsFolder: string | null;
   process: ProcessInput;
   /** The image's layers on disk, top first. */
   lowerDirs: () => Promise<string[]>;
@@ -28,10 +30,11 @@ export async function injectGpus(work: {
 }): Promise<GpuInjection> {
   if (work.uuids.length === 0) return { hooks: [], deviceRules: [], env: { NVIDIA_VISIBLE_DEVICES: "void" }, topLayers: [] };
   if (work.gpuHost === null) throw new BerthError("gpu_unavailable", `no GPU on this node, asked for ${work.uuids.join(", ")}`);
-  const { plan, deviceRules, layer } = await work.gpuHost.planFor(work.uuids, {
-    env: environmentOf(work.process),
-    lowerDirs: await work.lowerDirs(),
-  });
+  const { plan, deviceRules, layer } = await work.gpuHost.planFor(
+    work.uuids,
+    { env: environmentOf(work.process), lowerDirs: await work.lowerDirs() },
+    work.mpsFolder,
+  );
   await writeFile(work.planFile, JSON.stringify(plan), { mode: 0o600 });
   return { hooks: [prestart(work.hook, work.planFile)], deviceRules, env: plan.env, topLayers: layer === null ? [] : [layer] };
 }

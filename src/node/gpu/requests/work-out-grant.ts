@@ -23,6 +23,8 @@ export interface WantedGrant {
   /** The assignment. */
   gpuUuids: readonly string[];
   rootfs: RootfsFacts;
+  /** Pipes of the MPS daemon it is to be a client of; null or absent leaves it to the machine's own, where one runs. */
+  mpsFolder?: string | null;
   /** In place of NVIDIA_DRIVER_CAPABILITIES; null lets the environment say. */
   capabilities: readonly CapabilityWord[] | null;
 }
@@ -40,11 +42,12 @@ export interface WorkedOutGrant {
  * What a job's container gets for its assignment and its environment. Requirements are judged but not enforced here.
  * @throws BerthError gpu_unavailable, gpu_request_invalid, forbidden
  */
-export async function workOutGrant(host: GrantingHost, { gpuUuids, rootfs, capabilities: named }: WantedGrant): Promise<WorkedOutGrant> {
+export async function workOutGrant(host: GrantingHost, wanted: WantedGrant): Promise<WorkedOutGrant> {
+  const { gpuUuids, rootfs, mpsFolder = null, capabilities: named } = wanted;
   const { inventory, listing, driverRoot, allowedExtras } = host;
   const request = readGpuRequest(rootfs.env, allowedExtras, named);
   const capabilities = grantedCapabilities(request, listing);
-  const selected = selectDriverFiles(listing, capabilities, inventory.driverVersion);
+  const selected = withMps(selectDriverFiles(listing, capabilities, inventory.driverVersion), mpsFolder);
   const driverFiles = await withExtraFiles(selected, driverRoot, request.extras);
   const planned = planInjection({ inventory, driverFiles, gpuUuids, capabilities, rootfs });
   const [compat, extras] = await Promise.all([
@@ -53,4 +56,10 @@ export async function workOutGrant(host: GrantingHost, { gpuUuids, rootfs, capab
   ]);
   const plan = { ...planned, deviceNodes: [...planned.deviceNodes, ...extras], env: withCompatFirst(planned.env, compat) };
   return { request, capabilities, requirements: judgeRequirements(request, inventory, gpuUuids), compat, driverFiles, plan };
+}
+
+function withMps(files: DriverFiles | null, hostPath: string | null): DriverFiles | null {
+  if (files === null || hostPath === null) return files;
+  const others = files.services.filter(({ service }) => service !== "mps");
+  return { ...files, services: [...others, { service: "mps", kind: "folder", hostPath }] };
 }

@@ -13,6 +13,13 @@ const CONTROL_NODES = [
   ["nvidia-uvm", 510, 0],
   ["nvidia-uvm-tools", 510, 1],
 ] as const;
+/** Opens its pipe as the real one does, and serves nobody. */
+const MPS_CONTROL = `#!/bin/sh
+[ "$1" = -f ] || { echo "only -f is simulated" >&2; exit 1; }
+mkfifo "$CUDA_MPS_PIPE_DIRECTORY/control" || exit 1
+echo "simulated MPS control daemon of $CUDA_VISIBLE_DEVICES" > /dev/shm/cuda.mps
+exec sleep 1000000000
+`;
 /** A usual dynamic one, as UVM's. */
 const CAPS_MAJOR = 511;
 const PARAMS = "ModifyDeviceFiles: 1\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n";
@@ -31,6 +38,7 @@ export async function layDriverRoot(request: DriverRootRequest): Promise<void> {
   for (const folder of [LIBRARY_FOLDER, "usr/bin", "dev", "proc/driver/nvidia"]) await mkdir(join(temporary, folder), { recursive: true });
   const names = await builtNames(request.fakeBuildDir);
   for (const name of names) await place(request.fakeBuildDir, name, temporary);
+  await writeFile(join(temporary, "usr/bin/nvidia-cuda-mps-control"), MPS_CONTROL, { mode: 0o755 });
   await writeTexts(temporary, versionOf(names), request);
   await makeNodes(join(temporary, "dev"), request.count);
   await layMigNodes(temporary, request.migDevices);
