@@ -5,7 +5,7 @@ import { orNull } from "../driver-files/root-view.ts";
 import { mpsProcesses } from "./mps-processes.ts";
 import { assertMpsInstalled, mpsFolders, startMps } from "./start-mps.ts";
 
-const STOP_MS = 5_000;
+const STOP_MS = 2_000;
 const LOOK_MS = 20;
 
 /** What a container needs to be a client of its GPU's daemon. */
