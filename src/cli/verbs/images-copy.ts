@@ -53,5 +53,5 @@ async function copy(io: CliIo, source: string, destination: string, options: Cop
 
 function textOf({ manifests, referrers, blobs, bytes }: Copied): string {
   const about = referrers === 0 ? "" : ` (${referrers} about it)`;
-  return `${manifests} manifests${about}, ${blobs.uploaded} blobs sent (${formatBytes(bytes)}), ${blobs.mounted} mounted, ${blobs.exists} there already`;
+  return `manifests: ${manifests}${about}; blobs: ${blobs.uploaded} sent (${formatBytes(bytes)}), ${blobs.mounted} mounted, ${blobs.exists} there already`;
 }
