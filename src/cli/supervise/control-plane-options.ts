@@ -6,6 +6,7 @@ import { duration, positiveInteger } from "../submit/option-values.ts";
 export interface ControlPlaneOptions {
   queueing?: "fair" | "service";
   maxArrayTasks?: number;
+  neverFits?: "refuse" | "pend";
   diagnoseAfter?: string;
   defragment?: number;
 }
@@ -24,14 +25,21 @@ export function withControlPlaneOptions(command: Command): Command {
       "running jobs that write checkpoints may be moved, so many an hour, to let larger ones start",
       positiveInteger,
     )
+    .addOption(
+      new Option(
+        "--never-fits <what>",
+        "a job larger than any node could run: refuse it, or let it wait with the reason (default: pend)",
+      ).choices(["refuse", "pend"]),
+    )
     .option("--diagnose-after <duration>", "look at a quarantined GPU after this long (default: 10m); 0 never", duration);
 }
 
 /** The options as `berth up` hands them to its control plane. */
-export function controlPlaneArguments({ queueing, maxArrayTasks, diagnoseAfter, defragment }: ControlPlaneOptions): string[] {
+export function controlPlaneArguments({ queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment }: ControlPlaneOptions): string[] {
   const all: [string, string | number | undefined][] = [
     ["--queueing", queueing],
     ["--max-array-tasks", maxArrayTasks],
+    ["--never-fits", neverFits],
     ["--diagnose-after", diagnoseAfter],
     ["--defragment", defragment],
   ];
@@ -39,10 +47,11 @@ export function controlPlaneArguments({ queueing, maxArrayTasks, diagnoseAfter, 
 }
 
 /** The options as the control plane takes them. */
-export function schedulingOptions({ queueing, maxArrayTasks, diagnoseAfter, defragment }: ControlPlaneOptions) {
+export function schedulingOptions({ queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment }: ControlPlaneOptions) {
   return {
     ...(queueing === undefined ? {} : { queueing }),
     ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
+    ...(neverFits === undefined ? {} : { neverFits }),
     ...(defragment === undefined ? {} : { movesPerHour: defragment }),
     ...(diagnoseAfter === undefined ? {} : { diagnoseAfterSeconds: parseDurationSeconds(diagnoseAfter) }),
   };

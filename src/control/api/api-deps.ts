@@ -22,6 +22,8 @@ export interface ApiDeps {
   movesPerHour?: number;
   /** Absent: LIMITS.arrayTasks. */
   maxArrayTasks?: number;
+  /** Absent: they wait, with the reason. */
+  neverFits?: "refuse" | "pend";
   queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;
   logs: LogStore;
   wake: WakeStreams;

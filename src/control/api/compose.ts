@@ -27,6 +27,8 @@ export interface SchedulingPolicy {
   maxArrayTasks?: number;
   /** Running jobs that may be moved within an hour; absent moves none. */
   movesPerHour?: number;
+  /** What becomes of a job that no node could ever run. Default: pend. */
+  neverFits?: "refuse" | "pend";
   /** Default: DEFAULTS.diagnoseAfter. */
   diagnoseAfterSeconds?: number;
 }
@@ -59,7 +61,7 @@ export interface Wing {
 
 export async function composeWing(options: WingOptions): Promise<Wing> {
   const { dataDir, leaseSeconds, joinTokenFile, policy, logger, stopping } = options;
-  const { queueing, maxArrayTasks, diagnoseAfterSeconds, movesPerHour } = policy;
+  const { diagnoseAfterSeconds, maxArrayTasks, movesPerHour, neverFits, queueing } = policy;
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -125,6 +127,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     ...(queueing === undefined ? {} : { queueing }),
     ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
     ...(movesPerHour === undefined ? {} : { movesPerHour }),
+    ...(neverFits === undefined ? {} : { neverFits }),
     queues: hints,
     logs,
     wake,

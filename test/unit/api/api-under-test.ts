@@ -104,8 +104,8 @@ export async function startTestApi(changes: Partial<ApiDeps> = {}): Promise<Test
 }
 
 /** As `startTestApi`, with nodes that have told of four GPUs each. */
-export async function startTestApiWithNodes(...names: string[]): Promise<TestApi> {
-  const api = await startTestApi();
+export async function startTestApiWithNodes(changes: Partial<ApiDeps>, ...names: string[]): Promise<TestApi> {
+  const api = await startTestApi(changes);
   const { stores, clock } = api.deps;
   for (const nodeId of names) {
     await stores.nodes.join(nodeId, 1);

@@ -7,7 +7,7 @@ import { SPEC, startTestApi, startTestApiWithNodes, type TestApi } from "./api-u
 let api: TestApi;
 
 beforeEach(async () => {
-  api = await startTestApiWithNodes("a", "b");
+  api = await startTestApiWithNodes({}, "a", "b");
 });
 
 afterEach(() => api.close());

@@ -7,7 +7,7 @@ const HOUR = 3_600_000;
 let api: TestApi;
 
 beforeEach(async () => {
-  api = await startTestApiWithNodes("a", "b");
+  api = await startTestApiWithNodes({}, "a", "b");
 });
 
 afterEach(() => api.close());

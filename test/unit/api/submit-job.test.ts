@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Problem } from "../../../src/shared/wire/index.ts";
-import { AS_ADMIN, SPEC, startTestApi, type TestApi } from "./api-under-test.ts";
+import { AS_ADMIN, SPEC, startTestApi, startTestApiWithNodes, type TestApi } from "./api-under-test.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -210,5 +210,25 @@ describe("without a token", () => {
   it("a token in the wrong place does not count", async () => {
     const answer = await api.app.inject({ method: "GET", url: `/v1/jobs?token=${AS_ADMIN.authorization}`, headers: { cookie: "token=x" } });
     expect(answer.statusCode).toBe(401);
+  });
+});
+
+describe("a job that no node could ever run", () => {
+  const large = { ...SPEC, resources: { gpus: 9 } };
+
+  it("waits with the reason, unless the operator wants it refused: then with the same reason", async () => {
+    expect((await post(large)).statusCode).toBe(201);
+    const strict = await startTestApiWithNodes({ neverFits: "refuse" }, "a");
+    const answer = await strict.call({ method: "POST", url: "/v1/jobs", payload: large });
+    expect([answer.statusCode, answer.json<Problem>().code]).toEqual([400, "invalid_job_spec"]);
+    expect(answer.json<Problem>().detail).toBe("no node could ever run it: can never fit: 9 GPUs asked, the largest node has 4");
+    expect((await strict.call({ method: "POST", url: "/v1/jobs", payload: { ...SPEC, resources: { gpus: 4 } } })).statusCode).toBe(201);
+    await strict.close();
+  });
+
+  it("is not refused before any node has joined", async () => {
+    const empty = await startTestApi({ neverFits: "refuse" });
+    expect((await empty.call({ method: "POST", url: "/v1/jobs", payload: large })).statusCode).toBe(201);
+    await empty.close();
   });
 });

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
+import { BerthError, type JobSpec } from "../../../shared/domain/index.ts";
 import { type IdempotencyHeaders, IdempotencyHeadersSchema, type JobSpecInput, resolveJobSpec } from "../../../shared/wire/index.ts";
+import { neverFits } from "../../jobs/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { userOf } from "../auth/identity.ts";
 import { acceptYaml } from "../http/job-body.ts";
@@ -27,6 +29,7 @@ export function submitJob(scope: FastifyInstance, deps: ApiDeps): void {
     async (request, reply) => {
       const spec = resolveJobSpec(request.body);
       refuseLargeArray(spec, deps.maxArrayTasks);
+      await refuseImpossible(deps, spec);
       const submission = {
         spec,
         user: userOf(request.identity),
@@ -39,4 +42,10 @@ export function submitJob(scope: FastifyInstance, deps: ApiDeps): void {
       return reply.code(201).header("location", `/v1/jobs/${job.id}`).send(job);
     },
   );
+}
+
+/** Where the operator has it so. @throws BerthError invalid_job_spec */
+async function refuseImpossible({ neverFits: wish, stores, decide, clock }: ApiDeps, spec: JobSpec): Promise<void> {
+  const why = wish === "refuse" ? await neverFits(stores.nodes, decide, spec, clock.now()) : null;
+  if (why !== null) throw new BerthError("invalid_job_spec", `no node could ever run it: ${why}`);
 }
