@@ -49,6 +49,7 @@ TEST_PACKAGES=(
 BENCH_PACKAGES=(
   docker.io
   podman
+  slurm-wlm                         # dispatches jobs beside the scheduler, in folders of its own
   strace                            # counts the programs that a start runs
 )
 

@@ -1,16 +1,13 @@
+import { mkdirSync, writeFileSync } from "node:fs";
 import { type ClusterSnapshot, createIncrementalDecide, decide } from "../../src/control/scheduler/index.ts";
+import { lineChart } from "../../src/control/simulator/index.ts";
 import { type Row, row, summarise } from "../measure.ts";
 import type { BenchPart } from "./part.ts";
 import { NOW, scaleCluster } from "./scale-cluster.ts";
 
-const SIZES = [
-  [1000, 1000],
-  [1000, 10_000],
-  [10_000, 10_000],
-  [3000, 30_000],
-  [10_000, 30_000],
-  [10_000, 100_000],
-] as const;
+/** Two lines through the largest size: more nodes, and more jobs. */
+const BY_NODES = [1000, 2000, 5000, 10_000].map((nodes) => [nodes, 100_000] as const);
+const BY_JOBS = [1000, 3000, 10_000, 30_000].map((pending) => [10_000, pending] as const);
 const ROUNDS = 5;
 const EVENTS = 40;
 const WARM_UP = 10;
@@ -28,7 +25,7 @@ interface Cost {
  * nothing but the snapshot; an incremental one follows one event (a job ended, or one was submitted) in a settled cluster.
  */
 export async function scalePart(): Promise<BenchPart> {
-  const costs = SIZES.map(([nodes, pending]) => ({ nodes, pending, ...costOf(nodes, pending) }));
+  const costs = [...BY_JOBS, ...BY_NODES].map(([nodes, pending]) => ({ nodes, pending, ...costOf(nodes, pending) }));
   const largest = costs.at(-1);
   if (largest === undefined) throw new Error("no size was measured");
   const rows: Row[] = [
@@ -36,12 +33,35 @@ export async function scalePart(): Promise<BenchPart> {
     { ...row("cycle-incremental", largest.incremental, null, "ms", EVENTS - WARM_UP), limit: 20 },
     { ...row("cycle-memory", largest.memoryMib, null, "MiB", 1), limit: 1024 },
   ];
+  draw(
+    "nodes",
+    costs.filter(({ pending }) => pending === largest.pending),
+  );
+  draw(
+    "pending",
+    costs.filter(({ nodes }) => nodes === largest.nodes),
+  );
   const lines = costs.map(
     ({ nodes, pending, full, incremental, placed, memoryMib }) =>
       `| ${nodes} | ${pending} | ${full.toFixed(0)} | ${incremental.toFixed(1)} | ${placed} | ${memoryMib.toFixed(0)} |\n`,
   );
-  const markdown = `## Cost against size\n\n8 GPUs a node, ${LOAD * 100} % of them taken; medians of CPU milliseconds.\n\n| nodes | pending jobs | full cycle, ms | incremental, ms | placements of the full cycle | resident MiB |\n|---|---|---|---|---|---|\n${lines.join("")}`;
+  const markdown = `## Cost against size\n\n8 GPUs a node, ${LOAD * 100} % of them taken; medians of CPU milliseconds.\n\n| nodes | pending jobs | full cycle, ms | incremental, ms | placements of the full cycle | resident MiB |\n|---|---|---|---|---|---|\n${lines.join("")}\n![cost against nodes](charts/scale-nodes.svg)\n![cost against pending jobs](charts/scale-pending.svg)\n`;
   return { name: "scale", rows, notes: ["CPU time of one process; resident memory includes the cluster itself."], markdown };
+}
+
+/** A straight line from the origin is linear; ten incremental cycles are drawn, so that they can be seen beside a full one. */
+function draw(by: "nodes" | "pending", costs: readonly (Cost & { nodes: number; pending: number })[]): void {
+  const points = (y: (cost: Cost) => number) => costs.map((cost) => ({ x: cost[by], y: y(cost) }));
+  const lines = [
+    { name: "full cycle", points: points(({ full }) => full) },
+    { name: "10 incremental cycles", points: points(({ incremental }) => incremental * 10) },
+  ];
+  const [fixed, what] = by === "nodes" ? ["100,000 pending jobs", "nodes"] : ["10,000 nodes", "pending jobs"];
+  mkdirSync("bench/scheduler/charts", { recursive: true });
+  writeFileSync(
+    `bench/scheduler/charts/scale-${by}.svg`,
+    lineChart({ title: `Cost of a cycle, ${fixed}`, xTitle: what, yTitle: "CPU ms", lines }),
+  );
 }
 
 function costOf(nodes: number, pending: number): Cost {

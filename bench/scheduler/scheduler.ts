@@ -1,3 +1,4 @@
+import { dispatchPart } from "./dispatch.ts";
 import { muriPart } from "./muri.ts";
 import { type BenchPart, publish } from "./part.ts";
 import { placementPart } from "./placement.ts";
@@ -10,6 +11,7 @@ const PARTS: Record<string, () => Promise<BenchPart>> = {
   muri: muriPart,
   queueing: queueingPart,
   scale: scalePart,
+  dispatch: dispatchPart,
 };
 
 const wanted = process.env.BENCH_PARTS?.split(",") ?? Object.keys(PARTS);

@@ -1,5 +1,5 @@
 import { isActive, isBerthError, type Job } from "../../shared/domain/index.ts";
-import type { SyncRequest } from "../../shared/wire/index.ts";
+import type { ReplicaReport, SyncRequest } from "../../shared/wire/index.ts";
 import { applyChange } from "./apply-change.ts";
 import type { JobChange } from "./job-change.ts";
 import type { JobStore } from "./job-store.ts";
@@ -19,12 +19,18 @@ export async function applyReports(
       .filter((gpu) => !gpu.healthy)
       .flatMap((gpu) => [gpu, ...(gpu.mig?.devices ?? [])].map(({ uuid }) => [uuid, gpu.problem ?? "unhealthy"])),
   );
-  const changed: ChangedJob[] = [];
-  for (const report of reports) {
-    const change = await tryChange(store, report.jobId, { type: "replica-report", nodeId, report, sickGpus }, now);
-    if (change !== null) changed.push(change);
-  }
-  return changed;
+  // The reports of one job follow each other; different jobs are written, and synced to disk, together.
+  const byJob = new Map<string, ReplicaReport[]>();
+  for (const report of reports) byJob.set(report.jobId, [...(byJob.get(report.jobId) ?? []), report]);
+  const changes = [...byJob].map(async ([jobId, ofJob]) => {
+    const changed: ChangedJob[] = [];
+    for (const report of ofJob) {
+      const change = await tryChange(store, jobId, { type: "replica-report", nodeId, report, sickGpus }, now);
+      if (change !== null) changed.push(change);
+    }
+    return changed;
+  });
+  return (await Promise.all(changes)).flat();
 }
 
 export interface ChangedJob {

@@ -19,6 +19,7 @@ const CONTROL_ATTEMPTS = 16;
 const BOOTS_REMEMBERED = 8;
 
 export function createRedisNodeStore(redis: Redis): NodeStore {
+  const [facts, controls] = [rememberingParse(), rememberingParse()];
   return {
     join: async (name, now) => {
       const credential = randomSecret("berth-node-");
@@ -39,7 +40,10 @@ export function createRedisNodeStore(redis: Redis): NodeStore {
     list: async () => {
       const names = (await redisCall(() => redis.smembers(KEYS.nodes))).sort();
       const hashes = await redisCall(() => Promise.all(names.map((name) => redis.hgetall(KEYS.node(name)))));
-      return hashes.flatMap((hash, index) => decode(names[index] ?? "", hash) ?? []);
+      return hashes.flatMap((hash, index) => {
+        const name = names[index] ?? "";
+        return decode(name, hash, { facts: facts(name), controls: controls(name) }) ?? [];
+      });
     },
     remove: async (nodeId) => {
       const removed = await redisCall(() => redis.multi().del(KEYS.node(nodeId)).srem(KEYS.nodes, nodeId).exec());
@@ -79,24 +83,42 @@ async function control(redis: Redis, nodeId: string, change: (controls: NodeCont
   throw new BerthError("conflict", `the controls of ${nodeId} changed ${CONTROL_ATTEMPTS} times in between`);
 }
 
-function decodeControls(json: string | undefined): Pick<NodeRecord, "controls"> {
-  return json ? { controls: JSON.parse(json) as NodeControls } : {};
+function decodeControls(json: string | undefined, parse: Parse = JSON.parse): Pick<NodeRecord, "controls"> {
+  return json ? { controls: parse(json) as NodeControls } : {};
+}
+
+type Parse = (json: string) => unknown;
+
+/** For each key, the text it was last: most nodes tell what they told before, and who compares by identity sees that. */
+function rememberingParse(): (key: string) => Parse {
+  const known = new Map<string, { json: string; value: unknown }>();
+  return (key) => (json) => {
+    const before = known.get(key);
+    if (before?.json === json) return before.value;
+    const value: unknown = JSON.parse(json);
+    known.set(key, { json, value });
+    return value;
+  };
 }
 
 /** Null for a node that joined but has not synced yet: nothing is known of it. */
-function decode(id: string, hash: Record<string, string>): NodeRecord | null {
+function decode(
+  id: string,
+  hash: Record<string, string>,
+  parse: { facts: Parse; controls: Parse } = { facts: JSON.parse, controls: JSON.parse },
+): NodeRecord | null {
   const { facts, state, address = "", incarnation = "", bootId = "", joinedAt, lastSeenAt } = hash;
   if (facts === undefined || state === undefined) return null;
   return {
     id,
     name: id,
     address,
-    facts: JSON.parse(facts),
+    facts: parse.facts(facts) as NodeRecord["facts"],
     incarnation,
     bootId,
     joinedAt: Number(joinedAt),
     lastSeenAt: Number(lastSeenAt),
     state: state as NodeState,
-    ...decodeControls(hash["controls"]),
+    ...decodeControls(hash["controls"], parse.controls),
   };
 }
