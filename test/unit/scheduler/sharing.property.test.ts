@@ -132,7 +132,7 @@ test("neither the time nor the memory of a GPU is given twice, and a job has the
       expect(new Set(shares.map(({ sharing }) => sharing)).size).toBe(1);
       for (const { job, assignment } of holders) expect(assignment.gpuShare?.millis).toBe(job.resources.gpuShare?.millis);
     }
-  }, 300);
+  }, 150);
 });
 
 test("two projects are on one GPU only where its operator says so", () => {
@@ -142,7 +142,7 @@ test("two projects are on one GPU only where its operator says so", () => {
       const projects = new Set(holders.map(({ job }) => job.project));
       if (projects.size > 1) expect(across.has(holders[0]?.assignment.nodeId ?? "")).toBe(true);
     }
-  }, 200);
+  }, 100);
 });
 
 test("a MIG device goes to a job that asks for its profile, a GPU to one that does not", () => {
@@ -150,7 +150,7 @@ test("a MIG device goes to a job that asks for its profile, a GPU to one that do
     const profiles = new Map(snapshot.nodes.flatMap(({ migDevices = [] }) => migDevices.map(({ uuid, profile }) => [uuid, profile])));
     for (const [uuid, holders] of heldAfter(snapshot))
       for (const { job } of holders) expect(job.resources.migProfile).toBe(profiles.get(uuid));
-  }, 200);
+  }, 100);
 });
 
 test("the order of the lists does not matter, and an incremental decision is the same", () => {
@@ -163,7 +163,7 @@ test("the order of the lists does not matter, and an incremental decision is the
     // One job ends: only its nodes are looked at again.
     const fewer = { ...snapshot, active: active.slice(1) };
     expect(incremental(fewer, NOW)).toEqual(decide(fewer, NOW));
-  }, 200);
+  }, 100);
 });
 
 test("the explanation agrees with the decision, and each change that it names starts the job", () => {
@@ -181,5 +181,5 @@ test("the explanation agrees with the decision, and each change that it names st
         expect(decide({ ...snapshot, pending }, NOW).placements.map(({ jobId }) => jobId)).toContain(job.id);
       }
     }
-  }, 60);
+  }, 40);
 });
