@@ -21,7 +21,15 @@ describe.each(storeAdapters())("arrays over $name", ({ open, close }) => {
   const loop = () => {
     const queues = { nudgeNode: async () => {} };
     const clock = { ...systemClock(), now: () => now, monotonic: () => now };
-    return createScheduleLoop({ store: stores.jobs, arrays: stores.arrays, nodes: stores.nodes, decide, queues, clock });
+    return createScheduleLoop({
+      store: stores.jobs,
+      arrays: stores.arrays,
+      nodes: stores.nodes,
+      projects: stores.projects,
+      decide,
+      queues,
+      clock,
+    });
   };
   const pass = async () => {
     syncs += 1;
@@ -149,6 +157,22 @@ describe.each(storeAdapters())("arrays over $name", ({ open, close }) => {
       await pass();
     }
     expect(finished).toBeLessThanOrEqual(64 + 4);
+    await cancelTasks({ jobs: stores.jobs, arrays: stores.arrays, by: "ada", now }, array.id, null);
+  });
+
+  test("a user's limit counts tasks, and a long array of one project does not keep another's job from its share", async () => {
+    const limits = { gpus: null, jobs: null, gpusPerUser: null, jobsPerUser: 3 };
+    for (const name of ["vision", "speech"]) await stores.projects.put({ name, weight: 1, parent: null, quotaGpus: 0, limits });
+    const array = await submit("0-99", null, { project: "vision", resources: { gpus: 0 } });
+    await pass();
+    const other = specOf({ project: "speech", resources: { gpus: 0 } });
+    const { job } = await stores.jobs.submit({ spec: other, user: "eve", idempotencyKey: null }, now + 60_000);
+    await pass();
+    expect((await stores.jobs.get(array.id))?.array?.tasks).toMatchObject({ starting: 3, pending: 64 });
+    expect((await stores.jobs.get(job.id))?.state).toBe("starting");
+    const waits = (await stores.arrays.liveTasks(array.id)).find(({ state }) => state === "pending");
+    expect(waits?.pendingReason).toBe("user ada in project vision may hold 3 jobs; it holds 3 and this job asks 1");
+    for (const name of ["vision", "speech"]) await stores.projects.remove(name);
     await cancelTasks({ jobs: stores.jobs, arrays: stores.arrays, by: "ada", now }, array.id, null);
   });
 });
