@@ -18,7 +18,8 @@ export function integer(text: string): number {
 /** "2", or "0.5" for a part of one; which parts there are, the server says. */
 export function gpuNumber(text: string): number {
   const value = /^\d{1,4}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= 0)) throw new InvalidArgumentError("it must be a number of GPUs, 2, or a part of one, 0.5.");
+  if (!(value >= 0) || (value > 1 && !Number.isInteger(value)))
+    throw new InvalidArgumentError("it must be a number of GPUs, 2, or a part of one, 0.5.");
   return value;
 }
 
