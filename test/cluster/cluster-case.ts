@@ -1,4 +1,13 @@
-import type { ActiveJob, ClusterSnapshot, MigUnit, NodeCapacity, PendingJob, ReservedWindow } from "../../src/control/scheduler/index.ts";
+import {
+  type ActiveJob,
+  type ClusterSnapshot,
+  type MigUnit,
+  NO_LIMITS,
+  type NodeCapacity,
+  type PendingJob,
+  type ProjectShare,
+  type ReservedWindow,
+} from "../../src/control/scheduler/index.ts";
 import {
   type Gpu,
   type GpuCondition,
@@ -76,6 +85,8 @@ interface CasePending extends CaseRequest {
   /** Nodes that others move away from for it, since so many minutes. */
   promised?: string[];
   promisedAgo?: number;
+  /** Nodes on which borrowers were stopped for it just now. */
+  takesBack?: string[];
 }
 
 /** Minutes from NOW; without projects it is a maintenance window. */
@@ -93,24 +104,33 @@ export interface ClusterCase {
   running?: Record<string, CaseRunning>;
   queue: Record<string, CasePending>;
   reservations?: Record<string, CaseWindow>;
+  /** Project -> GPUs that are its own. */
+  projects?: Record<string, number>;
   /** Moves that the operator allows within this hour. */
   movesLeft?: number;
   /** Job -> for whom it is moved away. */
   moved?: Record<string, string>;
+  /** Job -> for whom it is stopped, because a quota is taken back. */
+  stops?: Record<string, string>;
   /** Job -> its places by rank, written as in `on`. */
   placed?: Record<string, string[]>;
   /** Job -> its reason. */
   waits?: Record<string, string>;
 }
 
-export function snapshotOf({ nodes, running = {}, queue, reservations, movesLeft }: ClusterCase): ClusterSnapshot {
+export function snapshotOf({ nodes, running = {}, queue, reservations, projects, movesLeft }: ClusterCase): ClusterSnapshot {
   return {
     ...(movesLeft === undefined ? {} : { defragment: { movesPerHour: 10, movesLastHour: 10 - movesLeft } }),
     ...(reservations === undefined ? {} : { reservations: Object.entries(reservations).map(([name, window]) => windowOf(name, window)) }),
+    ...(projects === undefined ? {} : { projects: Object.entries(projects).map(([name, gpus]) => projectOf(name, gpus)) }),
     nodes: Object.entries(nodes).map(([id, node]) => nodeOf(id, node)),
     active: Object.entries(running).map(([id, job]) => activeOf(id, job)),
     pending: Object.entries(queue).map(([id, job]) => pendingOf(id, job)),
   };
+}
+
+function projectOf(name: string, guaranteedGpus: number): ProjectShare {
+  return { name, parent: null, weight: 1, guaranteedGpus, limits: NO_LIMITS, usage: 0 };
 }
 
 function windowOf(name: string, { nodes, fromMinutes, toMinutes, projects = [] }: CaseWindow): ReservedWindow {
@@ -187,6 +207,7 @@ function activeOf(id: string, job: CaseRunning): ActiveJob {
     assignments,
     priority: job.priority ?? 0,
     ...known,
+    startedAt: NOW - 3_600_000,
     ...(job.stopping ? { stopping: true } : {}),
     ...savingOf(id, job, gpus),
   };
@@ -217,6 +238,7 @@ function pendingOf(id: string, job: CasePending): PendingJob {
     resources: requestOf(job),
     ...(job.minReplicas === undefined ? {} : { minReplicas: job.minReplicas }),
     ...(job.movedAgo === undefined ? {} : { movedAt: NOW - job.movedAgo * 60_000 }),
+    ...(job.takesBack === undefined ? {} : { promise: { nodeIds: job.takesBack, madeAt: NOW, until: NOW + 300_000 } }),
     ...(job.promised === undefined ? {} : { promise: promiseOf(job.promised, job.promisedAgo ?? 0) }),
     ...(job.rules === undefined ? {} : { rules: { ...NO_RULES, ...job.rules } }),
     ...(job.image === undefined ? {} : { imageRequirements: job.image.map((any) => any.map((all) => all.map(conditionOf))) }),

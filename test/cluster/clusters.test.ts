@@ -3,6 +3,7 @@ import { decide } from "../../src/control/scheduler/index.ts";
 import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
 import { MOVE_CASES } from "./move-cases.ts";
 import { PLACEMENT_CASES } from "./placement-cases.ts";
+import { QUOTA_CASES } from "./quota-cases.ts";
 import { GANG_CASES, RULE_CASES } from "./rule-cases.ts";
 import { SHARING_CASES } from "./sharing-cases.ts";
 import { WAITING_CASES } from "./waiting-cases.ts";
@@ -15,6 +16,7 @@ function outcomeOf(cluster: ClusterCase) {
   return {
     placed: Object.fromEntries(plan.placements.map(({ jobId, assignments }) => [jobId, assignments.map(place)])),
     waits: Object.fromEntries(plan.reasons.map(({ jobId, reason }) => [jobId, reason])),
+    stops: Object.fromEntries(plan.preemptions.flatMap(({ jobId, forJobId, kind }) => (kind === "move" ? [] : [[jobId, forJobId]]))),
     moved: Object.fromEntries(plan.preemptions.flatMap(({ jobId, forJobId, kind }) => (kind === "move" ? [[jobId, forJobId]] : []))),
   };
 }
@@ -24,11 +26,13 @@ describe.each([
   { title: "why a job waits", cases: WAITING_CASES },
   { title: "which nodes and GPUs a job may use", cases: RULE_CASES },
   { title: "what an operator reserves", cases: WINDOW_CASES },
+  { title: "what a quota takes back", cases: QUOTA_CASES },
   { title: "who shares a GPU, and MIG devices", cases: SHARING_CASES },
   { title: "who is moved so that another starts", cases: MOVE_CASES },
   { title: "how a gang lies on the nodes", cases: GANG_CASES },
 ])("$title", ({ cases }) => {
   test.each(cases)("$name", (cluster) => {
-    expect(outcomeOf(cluster)).toEqual({ placed: cluster.placed ?? {}, waits: cluster.waits ?? {}, moved: cluster.moved ?? {} });
+    const { placed = {}, waits = {}, stops = {}, moved = {} } = cluster;
+    expect(outcomeOf(cluster)).toEqual({ placed, waits, stops, moved });
   });
 });
