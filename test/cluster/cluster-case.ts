@@ -5,6 +5,7 @@ import {
   NO_LIMITS,
   type NodeCapacity,
   type PendingJob,
+  type PlacementKinds,
   type ProjectShare,
   type ReservedWindow,
 } from "../../src/control/scheduler/index.ts";
@@ -108,6 +109,8 @@ export interface ClusterCase {
   projects?: Record<string, number>;
   /** Moves that the operator allows within this hour. */
   movesLeft?: number;
+  /** Pack or spread, for all nodes or by their label berth.pool. */
+  placement?: PlacementKinds;
   /** Job -> for whom it is moved away. */
   moved?: Record<string, string>;
   /** Job -> for whom it is stopped, because a quota is taken back. */
@@ -118,8 +121,9 @@ export interface ClusterCase {
   waits?: Record<string, string>;
 }
 
-export function snapshotOf({ nodes, running = {}, queue, reservations, projects, movesLeft }: ClusterCase): ClusterSnapshot {
+export function snapshotOf({ nodes, running = {}, queue, reservations, projects, movesLeft, placement }: ClusterCase): ClusterSnapshot {
   return {
+    ...(placement === undefined ? {} : { placement }),
     ...(movesLeft === undefined ? {} : { defragment: { movesPerHour: 10, movesLastHour: 10 - movesLeft } }),
     ...(reservations === undefined ? {} : { reservations: Object.entries(reservations).map(([name, window]) => windowOf(name, window)) }),
     ...(projects === undefined ? {} : { projects: Object.entries(projects).map(([name, gpus]) => projectOf(name, gpus)) }),

@@ -87,4 +87,27 @@ export const PLACEMENT_CASES: ClusterCase[] = [
     placed: { 3: ["b"], 4: ["a"] },
     waits: { 5: "needs 1 CPU and 8.0 GiB on one node; b has 2.0 GiB of 16.0 GiB memory free, a has 0 of 8 CPUs free" },
   },
+  {
+    name: "jobs are packed unless the operator says otherwise",
+    nodes: { a: { gpus: 4 }, b: { gpus: 4 } },
+    queue: { 1: { gpus: 1 }, 2: { gpus: 1 } },
+    placed: { 1: ["a:0"], 2: ["a:1"] },
+  },
+  {
+    name: "a pool that is spread takes its emptiest node, a pool that is packed fills one",
+    placement: { kind: "spread", byPool: { training: "pack" } },
+    nodes: {
+      a: { gpus: 4, labels: { "berth.pool": "training" } },
+      b: { gpus: 4, labels: { "berth.pool": "training" } },
+      c: { gpus: 4, labels: { "berth.pool": "inference" } },
+      d: { gpus: 4 },
+    },
+    queue: {
+      1: { gpus: 1, rules: { nodeSelector: { "berth.pool": "training" } } },
+      2: { gpus: 1, rules: { nodeSelector: { "berth.pool": "training" } } },
+      3: { gpus: 1, rules: { excludedNodes: ["a", "b"] } },
+      4: { gpus: 1, rules: { excludedNodes: ["a", "b"] } },
+    },
+    placed: { 1: ["a:0"], 2: ["a:1"], 3: ["c:0"], 4: ["d:0"] },
+  },
 ];

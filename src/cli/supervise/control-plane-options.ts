@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { parseDurationSeconds } from "../../shared/domain/index.ts";
 import { duration, positiveInteger } from "../submit/option-values.ts";
+import { placementKinds } from "./placement-option.ts";
 
 /** What an operator may say of the scheduling, to `berth up` and `berth control-plane` alike. */
 export interface ControlPlaneOptions {
@@ -9,6 +10,7 @@ export interface ControlPlaneOptions {
   neverFits?: "refuse" | "pend";
   diagnoseAfter?: string;
   defragment?: number;
+  placement?: string[];
 }
 
 export function withControlPlaneOptions(command: Command): Command {
@@ -31,28 +33,40 @@ export function withControlPlaneOptions(command: Command): Command {
         "a job larger than any node could run: refuse it, or let it wait with the reason (default: pend)",
       ).choices(["refuse", "pend"]),
     )
+    .option(
+      "--placement <[pool=]pack|spread>",
+      "pack keeps nodes free, spread takes the emptiest; for all nodes or those labelled berth.pool=POOL; repeatable (default: pack)",
+      (text: string, before: string[] = []) => {
+        placementKinds([...before, text]);
+        return [...before, text];
+      },
+    )
     .option("--diagnose-after <duration>", "look at a quarantined GPU after this long (default: 10m); 0 never", duration);
 }
 
 /** The options as `berth up` hands them to its control plane. */
-export function controlPlaneArguments({ queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment }: ControlPlaneOptions): string[] {
+export function controlPlaneArguments(options: ControlPlaneOptions): string[] {
+  const { queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment, placement = [] } = options;
   const all: [string, string | number | undefined][] = [
     ["--queueing", queueing],
     ["--max-array-tasks", maxArrayTasks],
     ["--never-fits", neverFits],
     ["--diagnose-after", diagnoseAfter],
     ["--defragment", defragment],
+    ...placement.map((text): [string, string] => ["--placement", text]),
   ];
   return all.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
 }
 
 /** The options as the control plane takes them. */
-export function schedulingOptions({ queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment }: ControlPlaneOptions) {
+export function schedulingOptions(options: ControlPlaneOptions) {
+  const { queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment, placement } = options;
   return {
     ...(queueing === undefined ? {} : { queueing }),
     ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
     ...(neverFits === undefined ? {} : { neverFits }),
     ...(defragment === undefined ? {} : { movesPerHour: defragment }),
+    ...(placement === undefined ? {} : { placement: placementKinds(placement) }),
     ...(diagnoseAfter === undefined ? {} : { diagnoseAfterSeconds: parseDurationSeconds(diagnoseAfter) }),
   };
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger, Metrics } from "../../shared/observe/index.ts";
 import type { NodeSync, Stores } from "../jobs/index.ts";
 import type { Queues } from "../queue/index.ts";
-import type { ClusterSnapshot, Plan } from "../scheduler/index.ts";
+import type { ClusterSnapshot, PlacementKinds, Plan } from "../scheduler/index.ts";
 import type { AdminToken } from "./auth/admin-token.ts";
 import type { LogStore } from "./logs/log-store.ts";
 import type { WakeStreams } from "./streams/wake-streams.ts";
@@ -20,6 +20,8 @@ export interface ApiDeps {
   queueing?: "fair" | "service";
   /** The scheduling loop's; absent: running jobs are not moved. */
   movesPerHour?: number;
+  /** The scheduling loop's; absent packs everywhere. */
+  placement?: PlacementKinds;
   /** Absent: LIMITS.arrayTasks. */
   maxArrayTasks?: number;
   /** Absent: they wait, with the reason. */

@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../shared/domain/index.ts";
 import { createMetrics, type Logger, type Metrics, recordPending } from "../../shared/observe/index.ts";
 import { createLeader, createNodeSync, createScheduleLoop, type Leader, type ScheduleLoop, type Stores } from "../jobs/index.ts";
-import { type ClusterSnapshot, createIncrementalDecide, decide, type Plan } from "../scheduler/index.ts";
+import { type ClusterSnapshot, createIncrementalDecide, decide, type PlacementKinds, type Plan } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createApp } from "./app.ts";
 import { loadAdminToken } from "./auth/admin-token.ts";
@@ -27,6 +27,8 @@ export interface SchedulingPolicy {
   maxArrayTasks?: number;
   /** Running jobs that may be moved within an hour; absent moves none. */
   movesPerHour?: number;
+  /** Default: pack everywhere. */
+  placement?: PlacementKinds;
   /** What becomes of a job that no node could ever run. Default: pend. */
   neverFits?: "refuse" | "pend";
   /** Default: DEFAULTS.diagnoseAfter. */
@@ -61,7 +63,7 @@ export interface Wing {
 
 export async function composeWing(options: WingOptions): Promise<Wing> {
   const { dataDir, leaseSeconds, joinTokenFile, policy, logger, stopping } = options;
-  const { diagnoseAfterSeconds, maxArrayTasks, movesPerHour, neverFits, queueing } = policy;
+  const { diagnoseAfterSeconds, maxArrayTasks, movesPerHour, neverFits, placement, queueing } = policy;
   const clock = systemClock();
   const version = packageVersion();
   const metrics = createMetrics({ version });
@@ -94,6 +96,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     reservations: stores.reservations,
     ...(queueing === undefined ? {} : { queueing }),
     ...(movesPerHour === undefined ? {} : { movesPerHour }),
+    ...(placement === undefined ? {} : { placement }),
     decide: timedDecide(metrics, clock),
     leader,
     queues: hints,
@@ -128,6 +131,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
     ...(movesPerHour === undefined ? {} : { movesPerHour }),
     ...(neverFits === undefined ? {} : { neverFits }),
+    ...(placement === undefined ? {} : { placement }),
     queues: hints,
     logs,
     wake,

@@ -1,4 +1,4 @@
-import { type ClusterSnapshot, SERVICE_POLICY } from "../scheduler/index.ts";
+import { type ClusterSnapshot, type PlacementKinds, SERVICE_POLICY } from "../scheduler/index.ts";
 import { createQueueStanding } from "./queue-standing.ts";
 import { createServiceTracker, type TrackedJob } from "./service-tracker.ts";
 import { pendingJob, snapshotOf } from "./snapshot-of.ts";
@@ -13,6 +13,8 @@ export interface AskedWith {
   queueing: "fair" | "service" | undefined;
   /** Absent: running jobs are not moved. */
   movesPerHour: number | undefined;
+  /** Absent packs everywhere. */
+  placement?: PlacementKinds | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface AskedWith {
 export async function currentSnapshot(
   { nodes, jobs, projects, reservations }: Pick<Stores, "nodes" | "jobs" | "projects" | "reservations">,
   asked: AskedJob,
-  { mostPending, now, queueing, movesPerHour }: AskedWith,
+  { mostPending, now, queueing, movesPerHour, placement }: AskedWith,
 ): Promise<ClusterSnapshot> {
   const [records, view, windows] = await Promise.all([nodes.list(), jobs.queue(mostPending), reservations.list()]);
   const saving = new Proxy(projects, {
@@ -42,5 +44,6 @@ export async function currentSnapshot(
   };
   // Promises of moves are honoured; none is thought up here, where nobody would carry it out.
   const moves = movesPerHour === undefined ? {} : { defragment: { movesPerHour, movesLastHour: movesPerHour } };
-  return { ...known, ...moves, pending: known.pending.map(withRemaining), active: known.active.map(withRemaining) };
+  const kinds = placement === undefined ? {} : { placement };
+  return { ...known, ...moves, ...kinds, pending: known.pending.map(withRemaining), active: known.active.map(withRemaining) };
 }

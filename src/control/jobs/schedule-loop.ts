@@ -3,6 +3,7 @@ import {
   type ClusterSnapshot,
   type PendingReason,
   type Placement,
+  type PlacementKinds,
   type Plan,
   type Preemption,
   type PreemptionKind,
@@ -46,6 +47,8 @@ export interface ScheduleLoopOptions {
   queueing?: "fair" | "service";
   /** Running jobs that may be moved within an hour, so that others can start; absent moves none. */
   movesPerHour?: number;
+  /** Absent packs everywhere. */
+  placement?: PlacementKinds;
   /** Absent: jobs go by priority and age. */
   projects?: ProjectStore;
   /** Absent: nothing is reserved. */
@@ -135,6 +138,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
       ...memory.view(nodes, view.pending, view.active),
       ...(projects.length === 0 ? {} : { projects }),
       ...(reservations.length === 0 ? {} : { reservations }),
+      ...(options.placement === undefined ? {} : { placement: options.placement }),
     };
     const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
     const plan = options.decide({ ...snapshot, ...defragment(view, now) }, now);

@@ -31,6 +31,7 @@ export type {
   PendingKind,
   PendingReason,
   Placement,
+  PlacementKinds,
   Plan,
   Preemption,
   PreemptionKind,

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
 import { createScheduleLoop } from "../../../src/control/jobs/index.ts";
 import { type ClusterSnapshot, decide, SERVICE_POLICY } from "../../../src/control/scheduler/index.ts";
 import { factsOf } from "../../support/control-samples.ts";
@@ -119,6 +119,23 @@ describe("the queueing policy of explanations", () => {
       expect(pending.every(({ serviceIndex = 0 }) => serviceIndex > 0)).toBe(true);
     }
   });
+});
+
+test("explanations and plans see the pools as the loop does: packed or spread", async () => {
+  await api.close();
+  const seen: ClusterSnapshot[] = [];
+  const placement = { kind: "spread" as const };
+  api = await startTestApi({
+    placement,
+    decide: (snapshot, now) => {
+      seen.push(snapshot);
+      return decide(snapshot, now);
+    },
+  });
+  await explain((await api.submit()).id);
+  await api.call({ method: "POST", url: "/v1/plan", payload: SPEC });
+  expect(seen.length).toBeGreaterThanOrEqual(2);
+  expect(seen.every((snapshot) => snapshot.placement === placement)).toBe(true);
 });
 
 describe("PATCH /v1/nodes/:id", () => {

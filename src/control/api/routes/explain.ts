@@ -28,8 +28,8 @@ export function explain(app: FastifyInstance, deps: ApiDeps): void {
       const job = asked.array === undefined ? asked : ((await nextTask(deps.stores.arrays, asked)) ?? asked);
       if (job.state !== "pending") return notPending(job);
       const now = deps.clock.now();
-      const { queueing, movesPerHour } = deps;
-      const snapshot = await currentSnapshot(deps.stores, job, { mostPending: PENDING_READ, now, queueing, movesPerHour });
+      const { queueing, movesPerHour, placement } = deps;
+      const snapshot = await currentSnapshot(deps.stores, job, { mostPending: PENDING_READ, now, queueing, movesPerHour, placement });
       const explanation = explainJob(deps.decide, snapshot, now, job.id);
       return explanation === null ? notPending(job) : { ...explanation, jobId: nameOfJobId(job), state: job.state };
     },

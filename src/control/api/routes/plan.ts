@@ -35,8 +35,8 @@ export function plan(scope: FastifyInstance, deps: ApiDeps): void {
       refuseLargeArray(spec, deps.maxArrayTasks);
       const now = deps.clock.now();
       const planned = { id: PLANNED, spec, queuedAt: now, submittedAt: now, user: userOf(request.identity), attempt: null };
-      const { queueing, movesPerHour } = deps;
-      const snapshot = await currentSnapshot(deps.stores, planned, { mostPending: PENDING_READ, now, queueing, movesPerHour });
+      const { queueing, movesPerHour, placement } = deps;
+      const snapshot = await currentSnapshot(deps.stores, planned, { mostPending: PENDING_READ, now, queueing, movesPerHour, placement });
       const explanation = explainJob(deps.decide, snapshot, now, PLANNED);
       if (explanation === null) throw new BerthError("internal", "the planned job is missing in its own snapshot");
       return { ...explanation, jobId: null, state: "planned" };
