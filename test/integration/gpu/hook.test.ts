@@ -66,7 +66,7 @@ describe.each([
     expect(await holder.names("dev")).toEqual(["nvidia-uvm", "nvidia-uvm-tools", "nvidia0", "nvidia1", "nvidiactl"]);
     const mounts = (await holder.mounts()).filter((path) => path !== "/dev" && path !== "/proc");
     expect(mounts).toEqual(["/usr/local/nvidia", ...plan.mounts.map((mount) => mount.containerPath)].sort());
-    expect(await holder.names("usr/local/nvidia/bin")).toEqual(["nvidia-smi"]);
+    expect(await holder.names("usr/local/nvidia/bin")).toEqual(["nvidia-cuda-mps-control", "nvidia-smi"]);
   });
 
   it("shows of /proc/driver/nvidia the params with ModifyDeviceFiles off and the assigned GPUs' folders", async () => {

@@ -109,9 +109,10 @@ describe("a GPU host", () => {
     expect((await tree(plain)).filter((path) => !path.endsWith("/"))).toEqual([
       "etc/ld.so.cache",
       "etc/ld.so.conf.d/00-berth-nvidia.conf",
+      "usr/bin/nvidia-cuda-mps-control",
       "usr/bin/nvidia-smi",
     ]);
-    const own = await layer([await image("c", ["usr/bin/nvidia-smi", "etc/ld.so.cache"])]);
+    const own = await layer([await image("c", ["usr/bin/nvidia-smi", "usr/bin/nvidia-cuda-mps-control", "etc/ld.so.cache"])]);
     expect((await tree(own)).filter((path) => !path.endsWith("/"))).toEqual([]);
     expect(await tree(own)).toContain("usr/local/nvidia/");
   });

@@ -38,7 +38,7 @@ export async function layDriverRoot(request: DriverRootRequest): Promise<void> {
   for (const folder of [LIBRARY_FOLDER, "usr/bin", "dev", "proc/driver/nvidia"]) await mkdir(join(temporary, folder), { recursive: true });
   const names = await builtNames(request.fakeBuildDir);
   for (const name of names) await place(request.fakeBuildDir, name, temporary);
-  await writeFile(join(temporary, "usr/bin/nvidia-cuda-mps-control"), MPS_CONTROL, { mode: 0o755 });
+  await writeProgram(join(temporary, "usr/bin/nvidia-cuda-mps-control"), MPS_CONTROL);
   await writeTexts(temporary, versionOf(names), request);
   await makeNodes(join(temporary, "dev"), request.count);
   await layMigNodes(temporary, request.migDevices);
@@ -60,6 +60,11 @@ async function place(from: string, name: string, root: string): Promise<void> {
   if (!name.endsWith(".so.1")) return copyProgram(join(from, name), to);
   await symlink(await readlink(join(from, name)), to);
   await symlink(name, to.replace(/\.1$/, ""));
+}
+
+async function writeProgram(path: string, text: string): Promise<void> {
+  await writeFile(path, text);
+  await chmod(path, 0o755);
 }
 
 /** Containers of any user read these files: the umask of the build or of the agent must not decide that. */
