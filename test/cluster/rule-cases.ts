@@ -49,7 +49,26 @@ export const RULE_CASES: ClusterCase[] = [
   {
     name: "what the image requires is one alternative of each requirement",
     nodes: { a: { gpus: 1, driver: "535.104", cuda: "12.2" }, b: { gpus: 1, driver: "550.54", cuda: "12.4", gpu: T4 } },
-    queue: { 1: { gpus: 1, image: [[["cuda >= 12.4"], ["brand = A100", "driver >= 535"]]] } },
+    queue: { 1: { gpus: 1, image: [[["cuda >= 12.4"], ["brand = tesla", "driver >= 535"]]] } },
+    placed: { 1: ["a:0"] },
+  },
+  {
+    name: "an image of NVIDIA's runs where its exception for data-centre GPUs holds, and nowhere else on that driver",
+    nodes: {
+      a: { gpus: 1, driver: "535.104", cuda: "12.2", gpu: { model: "NVIDIA GeForce RTX 4090" } },
+      b: { gpus: 1, driver: "535.104", cuda: "12.2", gpu: { model: "NVIDIA H100 80GB HBM3" } },
+    },
+    queue: {
+      1: { gpus: 1, image: [[["cuda >= 12.4"], ["brand = tesla", "driver >= 535", "driver < 536"]]] },
+      2: { gpus: 1, image: [[["cuda >= 12.4"], ["brand = tesla", "driver >= 535", "driver < 536"]]] },
+    },
+    placed: { 1: ["b:0"] },
+    waits: { 2: "needs 1 GPU on one node; b has 0 free of 1 (job 1 uses 1)" },
+  },
+  {
+    name: "what an image requires of a driver that is not known is left to the node, as NVIDIA's own tools do",
+    nodes: { a: { gpus: 1 } },
+    queue: { 1: { gpus: 1, image: [[["cuda >= 12.4"]]] } },
     placed: { 1: ["a:0"] },
   },
   {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyChange, applyEvent, followEvents, type JobChange, type Stores } from "../../src/control/jobs/index.ts";
-import type { Assignment, GpuShare, Job, JobEvent } from "../../src/shared/domain/index.ts";
+import type { Assignment, GpuCondition, GpuShare, Job, JobEvent } from "../../src/shared/domain/index.ts";
 import { GIB, specOf } from "../support/control-samples.ts";
 import { storeAdapters } from "./jobs-adapters.ts";
 
@@ -50,6 +50,23 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
     expect(Number(second.id)).toBe(Number(first.id) + 1);
     expect(await stores.jobs.get(first.id)).toEqual(first);
     expect(await stores.jobs.get("999999")).toBeNull();
+  });
+
+  test("what an image requires is written into a waiting job once, and never into one that has been placed", async () => {
+    const requirements: GpuCondition[][][] = [[[{ subject: "cuda", operator: ">=", value: "12.4" }]]];
+    const lookedUp: JobChange = { type: "image-looked-up", requirements, note: "x requires cuda >= 12.4" };
+    const waiting = await submit(stores);
+    const told = await applyChange(stores.jobs, waiting.id, lookedUp, T);
+    expect(told).toMatchObject({ state: "pending", version: waiting.version + 1, imageRequirements: requirements });
+    expect(await applyChange(stores.jobs, waiting.id, { ...lookedUp, requirements: [] }, T)).toEqual(told);
+    expect(await stores.jobs.get(waiting.id)).toEqual(told);
+    expect((await stores.jobs.events(waiting.id, null)).filter(({ type }) => type === "image")).toHaveLength(1);
+
+    const job = await submit(stores);
+    const late = applyEvent(job, lookedUp, T);
+    const placed = await place(stores, job, at("look-up-node"));
+    await expect(stores.jobs.commit(job, late, T)).rejects.toMatchObject({ code: "conflict" });
+    expect(await applyChange(stores.jobs, job.id, lookedUp, T)).toEqual(placed);
   });
 
   test("an idempotency key makes one job for one spec and user", async () => {

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import type { Clock } from "../../shared/domain/index.ts";
+import type { Clock, Job } from "../../shared/domain/index.ts";
 import type { Logger, Metrics } from "../../shared/observe/index.ts";
 import type { NodeSync, Stores } from "../jobs/index.ts";
 import type { Queues } from "../queue/index.ts";
@@ -26,6 +26,8 @@ export interface ApiDeps {
   maxArrayTasks?: number;
   /** Absent: they wait, with the reason. */
   neverFits?: "refuse" | "pend";
+  /** Has the registry asked what a new job's image requires. Must not throw. Absent: nobody asks. */
+  lookUpImage?: (job: Job) => void;
   queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;
   logs: LogStore;
   wake: WakeStreams;

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../shared/domain/index.ts";
 import { createMetrics, type Logger, type Metrics, recordPending } from "../../shared/observe/index.ts";
+import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
+import { awaitsLookup, createImageLookup, type ImageLookup, wantsLookup } from "../images/index.ts";
 import { createLeader, createNodeSync, createScheduleLoop, type Leader, type ScheduleLoop, type Stores } from "../jobs/index.ts";
 import { type ClusterSnapshot, createIncrementalDecide, decide, type PlacementKinds, type Plan } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
@@ -55,6 +57,8 @@ export interface Wing {
   leader: Leader;
   deferred: DeferredStores;
   hints: SwitchedHints;
+  imageLookup: ImageLookup;
+  registries: RegistryAccess;
   wake: WakeStreams;
   logs: LogStore;
   local: LocalConnections;
@@ -94,6 +98,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     nodes: stores.nodes,
     projects: stores.projects,
     reservations: stores.reservations,
+    isHeld: awaitsLookup,
     ...(queueing === undefined ? {} : { queueing }),
     ...(movesPerHour === undefined ? {} : { movesPerHour }),
     ...(placement === undefined ? {} : { placement }),
@@ -121,6 +126,13 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     clock,
     ...(options.nodeCertificateMs === undefined ? {} : { nodeLifetimeMs: options.nodeCertificateMs }),
   });
+  const registries = createRegistryAccess({ env: process.env, clock });
+  const imageLookup = createImageLookup({
+    jobs: stores.jobs,
+    registries,
+    clock,
+    wakeScheduler: (reason) => void hints.wakeScheduler(reason),
+  });
   const admin = await loadAdminToken(join(dataDir, "control", "admin-token"));
   const isLocal: ApiDeps["isLocal"] = (request) => local.has(request.raw.socket);
   const app = await createApp({
@@ -132,6 +144,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     ...(movesPerHour === undefined ? {} : { movesPerHour }),
     ...(neverFits === undefined ? {} : { neverFits }),
     ...(placement === undefined ? {} : { placement }),
+    lookUpImage: (job) => void (wantsLookup(job) ? hints.lookUpImage(job.id) : undefined),
     queues: hints,
     logs,
     wake,
@@ -146,7 +159,7 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     secure: options.secure,
     stopping,
   });
-  return { app, loop, leader, deferred, hints, wake, logs, local, ca };
+  return { app, loop, leader, deferred, hints, imageLookup, registries, wake, logs, local, ca };
 }
 
 function timedDecide(metrics: Metrics, clock: Clock): (snapshot: ClusterSnapshot, now: number) => Plan {

@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 import { join } from "node:path";
 import { errorText, systemClock } from "../../shared/domain/index.ts";
 import { createLogger, type Logger } from "../../shared/observe/index.ts";
-import { createQueues, type Queues } from "../queue/index.ts";
+import { createImageQueue, createQueues, type ImageQueue, type Queues } from "../queue/index.ts";
 import { composeWing, type SchedulingPolicy, type Wing } from "./compose.ts";
 import { listenLocal, listenTcp, parseListen } from "./listeners.ts";
 import { parseRedisAddress, reachRedis } from "./reach-redis.ts";
@@ -65,6 +65,7 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
   let localServer: Server | null = null;
   let secureServer: Server | null = null;
   let queues: Queues | null = null;
+  let images: ImageQueue | null = null;
   try {
     localServer = await listenLocal(wing.app, join(options.runDir, "api.sock"), wing.local);
     let url: string;
@@ -85,12 +86,13 @@ export async function runControlPlane(options: ControlPlaneOptions, signal: Abor
         onNudgeNode: wing.wake.nudge,
         log: logger.child({ room: "queue" }),
       });
-      wing.hints.use(queues);
+      images = createImageQueue({ redis, lookUp: wing.imageLookup.lookUp, log: logger.child({ room: "queue" }) });
+      wing.hints.use(queues, images);
       await Promise.all([wing.loop.run(stopping), wing.leader.run(stopping)]);
     }
   } finally {
     failed.abort();
-    await stop(wing, [localServer, secureServer], queues, logger);
+    await stop(wing, [localServer, secureServer], [queues, images], logger);
   }
 }
 
@@ -99,7 +101,12 @@ function servesTls(mode: "auto" | "always" | "plain", host: string): boolean {
 }
 
 /** Ends followed streams, finishes what is being answered, then lets go of Redis and the logs. Every step is bounded. */
-async function stop(wing: Wing, own: readonly (Server | null)[], queues: Queues | null, logger: Logger): Promise<void> {
+async function stop(
+  wing: Wing,
+  own: readonly (Server | null)[],
+  queues: readonly (Pick<Queues, "close"> | null)[],
+  logger: Logger,
+): Promise<void> {
   logger.info("control plane stops");
   wing.wake.closeAll();
   const servers = [wing.app.server, ...own.filter((server) => server !== null)];
@@ -112,7 +119,8 @@ async function stop(wing: Wing, own: readonly (Server | null)[], queues: Queues 
   ]);
   clearInterval(idle);
   clearTimeout(hardStop);
-  await within(CLOSE_MS, attempt("close the queues", queues?.close() ?? Promise.resolve(), logger));
+  await within(CLOSE_MS, attempt("close the queues", Promise.all(queues.map((queue) => queue?.close())), logger));
+  await within(CLOSE_MS, attempt("close the connections to registries", wing.registries.close(), logger));
   await within(CLOSE_MS, attempt("close the stores", wing.deferred.stores.close(), logger));
   await attempt("close the logs", wing.logs.close(), logger);
 }

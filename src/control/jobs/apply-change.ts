@@ -10,7 +10,7 @@ const ATTEMPTS = 16;
  * A change that changes nothing (a repeated report) writes nothing and returns the row.
  * @throws BerthError job_not_found; stale_epoch or conflict as `applyEvent` refuses; redis_unavailable
  */
-export async function applyChange(store: JobStore, jobId: string, change: JobChange, now: number): Promise<Job> {
+export async function applyChange(store: Pick<JobStore, "get" | "commit">, jobId: string, change: JobChange, now: number): Promise<Job> {
   for (let attempt = 1; ; attempt += 1) {
     const job = await store.get(jobId);
     if (job === null) throw new BerthError("job_not_found", `no job ${jobId}`);

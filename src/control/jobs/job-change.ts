@@ -1,4 +1,4 @@
-import type { Assignment, Job, RoomPromise } from "../../shared/domain/index.ts";
+import type { Assignment, GpuCondition, Job, RoomPromise } from "../../shared/domain/index.ts";
 import type { ReplicaReport } from "../../shared/wire/index.ts";
 
 /** Everything that can happen to a job after its submission. */
@@ -14,7 +14,9 @@ export type JobChange =
   | { type: "replica-missing"; epoch: number; rank: number; cause: "lost" | "stopped"; why: string }
   /** Room is being made for it; null when that is over. */
   | { type: "room-promised"; promise: RoomPromise | null }
-  | { type: "pending-reason"; reason: string };
+  | { type: "pending-reason"; reason: string }
+  /** Its image was looked up at the registry; `note` for people, null when there is nothing to say. */
+  | { type: "image-looked-up"; requirements: GpuCondition[][][]; note: string | null };
 
 /** One line for the job's history. */
 export interface HistoryLine {

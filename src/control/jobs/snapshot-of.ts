@@ -28,7 +28,8 @@ export function pendingJob({
   user,
   promise,
   movedAt,
-}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise" | "movedAt"> & Partial<Pick<Job, "user">>): PendingJob {
+  imageRequirements = [],
+}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise" | "movedAt" | "imageRequirements"> & Partial<Pick<Job, "user">>): PendingJob {
   return {
     id,
     queuedAt,
@@ -42,6 +43,7 @@ export function pendingJob({
     ...(spec.minReplicas === undefined ? {} : { minReplicas: spec.minReplicas }),
     ...(spec.placement === undefined ? {} : { rules: spec.placement }),
     ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
+    ...(imageRequirements.length === 0 ? {} : { imageRequirements }),
     ...(promise === undefined ? {} : { promise }),
     ...(movedAt === undefined ? {} : { movedAt }),
   };

@@ -1,6 +1,7 @@
 import type { Job } from "../../shared/domain/index.ts";
 import type { JobChange, Transition } from "./job-change.ts";
 import { cancel } from "./transition/cancel.ts";
+import { takeRequirements } from "./transition/image-looked-up.ts";
 import { loseNode, loseReplica } from "./transition/lose-replicas.ts";
 import { explainPending } from "./transition/pending-reason.ts";
 import { place } from "./transition/place.ts";
@@ -20,6 +21,7 @@ import { report } from "./transition/replica-report.ts";
  *   replica-missing   nothing          stopping | (2)            stopping | (2)           nothing
  *   room-promised     pending          nothing                   nothing                  nothing
  *   pending-reason    pending          nothing                   nothing                  nothing
+ *   image-looked-up   pending          nothing                   nothing                  nothing
  *
  *   (1) a report of a higher epoch than the row's raises the row's epoch: the store was restored from an older copy, and
  *       an epoch must never be given twice.
@@ -44,6 +46,8 @@ export function applyEvent(job: Job, change: JobChange, now: number): Transition
       return loseReplica(job, change, now);
     case "pending-reason":
       return explainPending(job, change.reason);
+    case "image-looked-up":
+      return takeRequirements(job, change);
     case "room-promised":
       return promiseRoom(job, change.promise);
   }

@@ -4,6 +4,7 @@ import { errorText } from "../../shared/domain/index.ts";
 import { coalesce } from "./coalesce.ts";
 import { type QueueAddress, sendingConnection, waitingConnection } from "./connections.ts";
 import { startWatchdog } from "./watchdog.ts";
+import { within } from "./within.ts";
 
 const PREFIX = "{berth-queue}";
 const QUEUE = "hints";
@@ -128,14 +129,4 @@ async function endWorker({ worker, connection }: { worker: Worker<Hint>; connect
   // Forced: whatever it was handling is handled again by another, or by the next look.
   await within(CLOSE_MS, worker.close(true));
   connection.disconnect();
-}
-
-/** Closing waits for Redis to answer; it may be gone for good. */
-async function within(milliseconds: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([work.catch(() => {}), limit]);
-  clearTimeout(timer);
 }

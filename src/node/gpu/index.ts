@@ -44,20 +44,16 @@ export { extraNodes } from "./requests/extra-nodes.ts";
 export { type CompatNote, type ReadAt, readCompatNote } from "./requests/forward-compatibility/compat-note.ts";
 export { type CompatDecision, type CompatLibraries, decideCompat } from "./requests/forward-compatibility/decide-compat.ts";
 export { findCompatLibraries } from "./requests/forward-compatibility/find-compat-libraries.ts";
-export { parseGoBool } from "./requests/go-bool.ts";
 export { type GpuRequest, readGpuRequest } from "./requests/gpu-request.ts";
 export { type GpusOption, parseGpusOption } from "./requests/gpus-option.ts";
 export type { ForwardCompatibility } from "./requests/grant-terms.ts";
 export type { PlanPreview, PreviewRequest } from "./requests/preview-plan.ts";
-export { brandsOfModel } from "./requests/requirements/brand-of-model.ts";
 export {
   assertRequirements,
   evaluateRequirement,
   type RequirementFacts,
   type RequirementResult,
 } from "./requests/requirements/evaluate-requirement.ts";
-export { type ImageRequirements, imageRequirements } from "./requests/requirements/image-requirements.ts";
-export { parseRequirement, type Requirement } from "./requests/requirements/parse-requirement.ts";
 export { type GpuSelection, selectGpus } from "./requests/select-gpus.ts";
 export type { SimulatedGpus, SimulationOptions } from "./simulate/prepare-simulated-gpus.ts";
 export { prepareSimulatedGpus } from "./simulate/prepare-simulated-gpus.ts";

@@ -1,5 +1,6 @@
 import type { GpuShare } from "./gpu-share.ts";
 import type { JobSpec } from "./job-spec.ts";
+import type { GpuCondition } from "./placement-rules.ts";
 
 /**
  * pending -> starting -> running -> succeeded | failed | cancelled, with `stopping` between the wish to end an
@@ -145,6 +146,11 @@ export interface Job {
   /** Absent unless it is pending and room is being made for it. */
   promise?: RoomPromise;
   outcome: Outcome | null;
+  /**
+   * What its image's NVIDIA_REQUIRE_* say, read at the registry: every one, one of its alternatives, all conditions of that.
+   * [] asks nothing, or is not known; absent: nobody has looked.
+   */
+  imageRequirements?: GpuCondition[][][];
   /** Of an array's own row, which is never placed: its tasks are. */
   array?: ArrayProgress;
   /** Of a task's row. */

@@ -20,6 +20,7 @@ export type { CredentialStore } from "./registry/credentials/credential-store.ts
 export { createCredentialStore } from "./registry/credentials/credential-store.ts";
 export type { BlobBody } from "./registry/fetch-blob.ts";
 export type { FetchedManifest } from "./registry/fetch-manifest.ts";
+export { readSmallBlob } from "./registry/read-small-blob.ts";
 export type { RegistryAccess } from "./registry/registry-access.ts";
 export { createRegistryAccess } from "./registry/registry-access.ts";
 export type { RegistryClient } from "./registry/registry-client.ts";

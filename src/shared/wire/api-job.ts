@@ -13,6 +13,19 @@ export const JobStateSchema = Type.Union([
   Type.Literal("cancelled"),
 ]);
 
+const ConditionSchema = Type.Object({
+  subject: Type.Union([Type.Literal("driver"), Type.Literal("cuda"), Type.Literal("compute-capability"), Type.Literal("brand")]),
+  operator: Type.Union([
+    Type.Literal(">="),
+    Type.Literal(">"),
+    Type.Literal("="),
+    Type.Literal("!="),
+    Type.Literal("<="),
+    Type.Literal("<"),
+  ]),
+  value: Type.String(),
+});
+
 const ResolvedSpecSchema = Type.Object(
   {
     name: Type.String(),
@@ -39,7 +52,7 @@ const ResolvedSpecSchema = Type.Object(
       gpuMemoryBytes: nullable(Type.Number()),
       gpuMemoryMaxBytes: Type.Optional(Type.Number()),
       gpuConditions: Type.Optional(
-        Type.Array(Type.Object({ subject: Type.String(), operator: Type.String(), value: Type.String() }), {
+        Type.Array(ConditionSchema, {
           description: "of the driver, CUDA or the compute capability",
         }),
       ),
@@ -156,6 +169,11 @@ export const JobSchema = Type.Object(
         { cause: Type.String(), exitCode: nullable(Type.Integer({ minimum: 0, maximum: 255 })), message: Type.String() },
         { description: "how it ended: what decided it, the exit code where a program ended, and words" },
       ),
+    ),
+    imageRequirements: Type.Optional(
+      Type.Array(Type.Array(Type.Array(ConditionSchema)), {
+        description: "what its image requires of a GPU, as the registry tells: every one, any of its alternatives, all of that",
+      }),
     ),
     array: Type.Optional(
       Type.Object(

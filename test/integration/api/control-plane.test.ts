@@ -8,6 +8,7 @@ import { runControlPlane } from "../../../src/control/api/index.ts";
 import type { Job } from "../../../src/shared/domain/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
 import type { JoinResponse, Problem, SyncResponse } from "../../../src/shared/wire/index.ts";
+import { startDockerRegistry } from "../../support/docker-registry.ts";
 import { until } from "../../support/poll.ts";
 import { startRedis, type TestRedis } from "../../support/redis.ts";
 import { syncRequest } from "../../unit/api/sync-request.ts";
@@ -103,6 +104,26 @@ describe("the control plane", () => {
     expect((await call(`${url}/v1/jobs`, { token: admin })).status).toBe(200);
     const made = await byLocal<{ token: string }>("/v1/tokens", { method: "POST", body: { kind: "api" } });
     expect((await call(`${url}/v1/jobs`, { token: made.body.token })).status).toBe(200);
+  });
+
+  it("asks the registry what the image of a job with GPUs requires, and says where it cannot know", async () => {
+    const registry = await startDockerRegistry();
+    try {
+      await ready((await start()).url);
+      const body = { name: "train", image: `${registry.host}/team/missing:1`, resources: { gpus: 1 } };
+      const ids: string[] = [];
+      // Look-ups of before the queue's connection stands are dropped: submitted again until one is made.
+      const job = await until("a look-up", 20, async () => {
+        ids.push((await byLocal<Job>("/v1/jobs", { method: "POST", body })).body.id);
+        const rows = await Promise.all(ids.map(async (id) => (await byLocal<Job>(`/v1/jobs/${id}`)).body));
+        return rows.find(({ imageRequirements }) => imageRequirements !== undefined);
+      });
+      expect(job.imageRequirements).toEqual([]);
+      const events = await request(`http://local/v1/jobs/${job.id}/events`, { dispatcher: local });
+      expect(await events.body.text()).toContain(`cannot read what ${body.image} requires of a GPU`);
+    } finally {
+      await registry.stop();
+    }
   });
 
   it("takes a job through a node that joins: placed, run, logged, ended, kept over a restart", async () => {

@@ -2,15 +2,10 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  evaluateRequirement,
-  type HostState,
-  parseRequirement,
-  type RequirementFacts,
-  writeHostState,
-} from "../../../src/node/gpu/index.ts";
+import { evaluateRequirement, type HostState, type RequirementFacts, writeHostState } from "../../../src/node/gpu/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
+import { parseRequirement } from "../../../src/shared/gpu-requirements/index.ts";
 import { runs } from "../../support/property-runs.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
 import { removeTestCgroups } from "./support/container.ts";

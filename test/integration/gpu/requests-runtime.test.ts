@@ -2,16 +2,10 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  brandsOfModel,
-  evaluateRequirement,
-  type HostState,
-  type InjectionPlan,
-  imageRequirements,
-  writeHostState,
-} from "../../../src/node/gpu/index.ts";
+import { evaluateRequirement, type HostState, type InjectionPlan, writeHostState } from "../../../src/node/gpu/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { isBerthError, systemClock } from "../../../src/shared/domain/index.ts";
+import { brandsOfModel, imageRequirements } from "../../../src/shared/gpu-requirements/index.ts";
 import { runs } from "../../support/property-runs.ts";
 import { buildFakeAndHook, RUNTIME_WRAPPER_ASAN } from "./support/builds.ts";
 import { exec, type Finished, must } from "./support/exec.ts";

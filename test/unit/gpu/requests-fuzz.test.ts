@@ -6,10 +6,10 @@ import {
   parseDriverCapabilities,
   parseGpusOption,
   parseImexChannels,
-  parseRequirement,
   readGpuRequest,
 } from "../../../src/node/gpu/index.ts";
 import { isBerthError } from "../../../src/shared/domain/index.ts";
+import { parseRequirement } from "../../../src/shared/gpu-requirements/index.ts";
 import { runs } from "../../support/property-runs.ts";
 
 const RUNS = { numRuns: runs(3000) };

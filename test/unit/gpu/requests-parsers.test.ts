@@ -4,10 +4,10 @@ import {
   type DeviceChoice,
   parseDeviceSelector,
   parseDriverCapabilities,
-  parseGoBool,
   parseGpusOption,
   parseImexChannels,
 } from "../../../src/node/gpu/index.ts";
+import { parseGoBool } from "../../../src/shared/gpu-requirements/index.ts";
 
 const UUID = "5ec0ffee-0000-4111-8222-333344445555";
 const invalid = (message: RegExp | string) =>

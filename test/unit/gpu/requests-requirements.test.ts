@@ -1,12 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  assertRequirements,
-  brandsOfModel,
-  evaluateRequirement,
-  imageRequirements,
-  parseRequirement,
-  type RequirementFacts,
-} from "../../../src/node/gpu/index.ts";
+import { assertRequirements, evaluateRequirement, type RequirementFacts } from "../../../src/node/gpu/index.ts";
+import { brandsOfModel, imageRequirements, parseRequirement } from "../../../src/shared/gpu-requirements/index.ts";
 
 const FACTS: RequirementFacts = { cuda: "12.4", driver: "550.163.01", arch: "9.0", brands: ["nvidia", "tesla"], gpu: "GPU 0" };
 const evaluate = (expression: string, facts: Partial<RequirementFacts> = {}) =>

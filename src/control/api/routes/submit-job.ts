@@ -37,6 +37,7 @@ export function submitJob(scope: FastifyInstance, deps: ApiDeps): void {
       };
       const { job, replayed } = await deps.stores.jobs.submit(submission, deps.clock.now());
       if (replayed) return reply.code(200).header("idempotency-replayed", "true").send(job);
+      deps.lookUpImage?.(job);
       void deps.queues.wakeScheduler(`job ${job.id} submitted`);
       request.log.info({ job: job.id, user: job.user }, "job submitted");
       return reply.code(201).header("location", `/v1/jobs/${job.id}`).send(job);

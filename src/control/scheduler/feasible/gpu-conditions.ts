@@ -1,4 +1,5 @@
 import { type Gpu, type GpuCondition, versionHolds } from "../../../shared/domain/index.ts";
+import { brandsOfModel } from "../../../shared/gpu-requirements/index.ts";
 import type { NodeCapacity } from "../snapshot.ts";
 
 /** The first condition that the GPU, with the driver of its node, does not meet, in words; null when it meets all. */
@@ -6,10 +7,13 @@ export function unmetCondition(gpu: Gpu, node: NodeCapacity, conditions: readonl
   return conditions?.find((condition) => !holds(gpu, node, condition)) ?? null;
 }
 
-/** The requirement of the image (a list of alternatives) that the GPU does not meet; null when it meets all. */
+/**
+ * The requirement of the image (a list of alternatives) that the GPU does not meet; null when it meets all. As the node
+ * judges when the container starts: what is not known holds, and brands are NVML's, of which "A100" is "nvidia" and "tesla".
+ */
 export function unmetRequirement(gpu: Gpu, node: NodeCapacity, requirements: GpuCondition[][][] | undefined): GpuCondition | null {
   for (const alternatives of requirements ?? []) {
-    const unmet = alternatives.map((conditions) => unmetCondition(gpu, node, conditions));
+    const unmet = alternatives.map((conditions) => conditions.find((condition) => !holdsForImage(gpu, node, condition)) ?? null);
     // The first alternative is the one that image authors write for everybody; the rest are exceptions for data-centre GPUs.
     if (!unmet.includes(null)) return unmet[0] ?? null;
   }
@@ -32,6 +36,16 @@ function holds(gpu: Gpu, node: NodeCapacity, { subject, operator, value }: GpuCo
   if (actual === null) return false;
   if (subject === "brand") return actual.toLowerCase().includes(value.toLowerCase()) === (operator !== "!=");
   return versionHolds(actual, operator, value);
+}
+
+function holdsForImage(gpu: Gpu, node: NodeCapacity, { subject, operator, value }: GpuCondition): boolean {
+  if (subject !== "brand") {
+    const actual = actualValue(gpu, node, subject);
+    return actual === null || versionHolds(actual, operator, value);
+  }
+  const brands = brandsOfModel(gpu.model);
+  const wanted = value.toLowerCase();
+  return brands.length === 0 || (operator === "=" ? brands.includes(wanted) : brands.some((brand) => brand !== wanted));
 }
 
 function actualValue(gpu: Gpu, node: NodeCapacity, subject: GpuCondition["subject"]): string | null {

@@ -1,7 +1,7 @@
 import { BerthError } from "../../../shared/domain/index.ts";
+import { brandsOfModel } from "../../../shared/gpu-requirements/index.ts";
 import { DRIVER_FOLDER } from "../plan/driver-mounts.ts";
 import { planInjection } from "../plan/plan-injection.ts";
-import { brandsOfModel } from "../requests/requirements/brand-of-model.ts";
 import type { Capability, DeviceNode, DriverFiles, FileMount, GpuInventory, InjectionPlan } from "../types.ts";
 
 const CAPABILITIES: readonly Capability[] = ["utility", "compute", "video", "graphics", "display", "ngx", "compat32"];

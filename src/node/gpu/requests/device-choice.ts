@@ -1,5 +1,5 @@
+import { invalid } from "../../../shared/gpu-requirements/index.ts";
 import { type DeviceSelector, parseDeviceSelector } from "./device-selector.ts";
-import { invalid } from "./request-limits.ts";
 
 /**
  * What a container asks to see. "void": not a GPU container, nothing is injected. "none": the driver's files and control

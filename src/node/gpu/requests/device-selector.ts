@@ -1,4 +1,4 @@
-import { invalid, quoted } from "./request-limits.ts";
+import { invalid, quoted } from "../../../shared/gpu-requirements/index.ts";
 
 /** How one device was named. UUIDs and bus ids are in lower case. */
 export type DeviceSelector =

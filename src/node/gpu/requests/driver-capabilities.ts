@@ -1,5 +1,5 @@
 import { BerthError } from "../../../shared/domain/index.ts";
-import { listItems, quoted } from "./request-limits.ts";
+import { listItems, quoted } from "../../../shared/gpu-requirements/index.ts";
 
 /** The words of NVIDIA_DRIVER_CAPABILITIES, "all" left out. */
 export const CAPABILITY_WORDS = ["compute", "compat32", "graphics", "utility", "video", "display", "ngx"] as const;

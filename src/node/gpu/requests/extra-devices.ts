@@ -1,5 +1,5 @@
 import { BerthError } from "../../../shared/domain/index.ts";
-import { invalid, listItems, quoted } from "./request-limits.ts";
+import { invalid, listItems, quoted } from "../../../shared/gpu-requirements/index.ts";
 
 /** Devices beside the GPUs that NVIDIA_<NAME>=enabled asks for. */
 export const EXTRA_DEVICES = ["gds", "mofed", "gdrcopy", "nvswitch"] as const;

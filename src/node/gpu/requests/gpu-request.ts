@@ -1,6 +1,6 @@
+import { type ImageRequirements, imageRequirements, isLegacyImage } from "../../../shared/gpu-requirements/index.ts";
 import { CAPABILITY_WORDS, type CapabilityRequest, type CapabilityWord, parseDriverCapabilities } from "./driver-capabilities.ts";
 import { type AllowedExtra, EXTRA_DEVICES, type ExtraDevice, extraDevices, parseImexChannels, refuseMigRights } from "./extra-devices.ts";
-import { type ImageRequirements, imageRequirements, isLegacyImage } from "./requirements/image-requirements.ts";
 
 /** What a job asks beside what it was assigned, read from its environment. */
 export interface GpuRequest {

@@ -1,6 +1,6 @@
+import { boundedValue, invalid, quoted } from "../../../shared/gpu-requirements/index.ts";
 import { choiceOf, type DeviceChoice } from "./device-choice.ts";
 import { CAPABILITY_WORDS, type CapabilityWord, isCapabilityWord } from "./driver-capabilities.ts";
-import { boundedValue, invalid, quoted } from "./request-limits.ts";
 
 export interface GpusOption {
   choice: DeviceChoice;

@@ -1,9 +1,9 @@
+import { brandsOfModel } from "../../../shared/gpu-requirements/index.ts";
 import type { DriverRootListing } from "../driver-files/listing.ts";
 import type { Capability, GpuInventory, RootfsFacts } from "../types.ts";
 import { type CompatDecision, type CompatLibraries, decideCompat } from "./forward-compatibility/decide-compat.ts";
 import { findCompatLibraries } from "./forward-compatibility/find-compat-libraries.ts";
 import type { GpuRequest } from "./gpu-request.ts";
-import { brandsOfModel } from "./requirements/brand-of-model.ts";
 import { evaluateRequirement, type RequirementResult } from "./requirements/evaluate-requirement.ts";
 
 /** The image's own CUDA libraries, and whether they stand in for the driver's. */

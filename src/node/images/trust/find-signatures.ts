@@ -6,10 +6,9 @@ import {
   MAX_SIGNATURES,
   parseArtifact,
   type RegistryClient,
+  readSmallBlob,
   SIMPLE_SIGNING,
   signatureTag,
-  verifyDigest,
-  withRetries,
 } from "../../../shared/oci/index.ts";
 import type { StoredSignature } from "./evidence.ts";
 
@@ -69,23 +68,8 @@ async function readSignature(place: Place, layer: ArtifactDescriptor): Promise<S
   return { kind: "simple", payload: (await readBlob(place, layer, MAX_PAYLOAD_BYTES)).toString("base64"), signature };
 }
 
-async function readBlob({ client, repository, signal }: Place, blob: ArtifactDescriptor, maxBytes: number): Promise<Buffer> {
-  const { digest, size } = blob;
-  if (size > maxBytes)
-    throw new BerthError("image_invalid", `the signature ${digest} has ${size} bytes, at most ${maxBytes} are looked at`);
-  return withRetries(client.retry, signal, async () => {
-    const { body } = await client.blob(repository, { digest, size }, { from: 0, to: size }, 0, signal);
-    const chunks: Buffer[] = [];
-    let read = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      read += chunk.byteLength;
-      if (read > size) throw new BerthError("digest_mismatch", `the signature ${digest} has more than ${size} bytes`);
-      chunks.push(chunk);
-    }
-    const bytes = Buffer.concat(chunks);
-    verifyDigest(bytes, digest, `the signature ${digest}`);
-    return bytes;
-  });
+function readBlob({ client, repository, signal }: Place, { digest, size }: ArtifactDescriptor, maxBytes: number): Promise<Buffer> {
+  return readSmallBlob(client, { repository, digest, size }, { what: "the signature", maxBytes }, signal);
 }
 
 async function orProblem<T>(work: () => Promise<T>): Promise<T | { problem: string }> {

@@ -1,4 +1,4 @@
-import { compareVersions, isVersion } from "../requirements/version.ts";
+import { compareVersions, isVersion } from "../../../../shared/gpu-requirements/index.ts";
 import type { CompatNote } from "./compat-note.ts";
 
 /** CUDA libraries of an image that may stand in for the driver's. */

@@ -1,6 +1,11 @@
 import { BerthError } from "../../../../shared/domain/index.ts";
-import type { Requirement, RequirementRule } from "./parse-requirement.ts";
-import { compareVersions, isVersion, satisfies } from "./version.ts";
+import {
+  compareVersions,
+  isVersion,
+  type Requirement,
+  type RequirementRule,
+  satisfies,
+} from "../../../../shared/gpu-requirements/index.ts";
 
 /** What a requirement is held against. Null and [] stand for "not known": rules about it hold, as in libnvidia-container. */
 export interface RequirementFacts {

@@ -1,6 +1,6 @@
-import { parseGoBool } from "../go-bool.ts";
-import { invalid } from "../request-limits.ts";
+import { parseGoBool } from "./go-bool.ts";
 import { parseRequirement, type Requirement } from "./parse-requirement.ts";
+import { invalid } from "./request-limits.ts";
 
 const VARIABLE = /^NVIDIA_REQUIRE_[A-Za-z0-9_]+$/;
 /** Of Tegra boards, which have no NVML to hold them against. */

@@ -1,4 +1,4 @@
-import { BerthError } from "../../../shared/domain/index.ts";
+import { BerthError } from "../domain/index.ts";
 
 /** Longest environment value or option read here: NVIDIA's own images come to 3000 characters of requirements. */
 export const LONGEST_VALUE = 16_384;

@@ -1,4 +1,4 @@
-import { boundedValue, invalid, quoted } from "../request-limits.ts";
+import { boundedValue, invalid, quoted } from "./request-limits.ts";
 import { type Comparison, isVersion } from "./version.ts";
 
 export type RequirementProperty = "cuda" | "driver" | "arch" | "brand";

@@ -1,0 +1,34 @@
+import { BerthError } from "../../shared/domain/index.ts";
+import {
+  choosePlatform,
+  parseImageConfig,
+  parseManifest,
+  parsePlatform,
+  parseReference,
+  type RegistryClient,
+  readSmallBlob,
+} from "../../shared/oci/index.ts";
+
+const MOST_CONFIG_BYTES = 1024 * 1024;
+
+/**
+ * The environment that an image's config sets, from manifest and config alone. Of an image for several architectures
+ * (OCI names; null is this machine's) that of the one.
+ * @throws BerthError image_not_found, image_invalid, digest_mismatch, registry_*, rate_limited
+ */
+export async function readEnvironment(
+  client: RegistryClient,
+  name: string,
+  architecture: string | null,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  const { repository, digest, tag } = parseReference(name);
+  const first = await client.manifest(repository, digest ?? tag ?? "latest", signal);
+  const platform = parsePlatform(architecture === null ? null : `linux/${architecture}`);
+  const found = first.kind === "index" ? await client.manifest(repository, choosePlatform(first, platform), signal) : first;
+  if (found.kind === "index") throw new BerthError("image_invalid", `${name} is an index within an index`);
+  const config = { repository, ...parseManifest(found.bytes).config };
+  const bytes = await readSmallBlob(client, config, { what: "the image config", maxBytes: MOST_CONFIG_BYTES }, signal);
+  const lines = parseImageConfig(bytes).config.Env ?? [];
+  return Object.fromEntries(lines.map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]));
+}

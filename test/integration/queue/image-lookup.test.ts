@@ -1,0 +1,141 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { awaitsLookup, createImageLookup, wantsLookup } from "../../../src/control/images/index.ts";
+import { createMemoryStores, createScheduleLoop } from "../../../src/control/jobs/index.ts";
+import { createImageQueue, type ImageQueue } from "../../../src/control/queue/index.ts";
+import { decide } from "../../../src/control/scheduler/index.ts";
+import { type Clock, type JobSpec, systemClock } from "../../../src/shared/domain/index.ts";
+import { createRegistryAccess, type RegistryAccess } from "../../../src/shared/oci/index.ts";
+import { factsOf, specOf } from "../../support/control-samples.ts";
+import { type DockerRegistry, startDockerRegistry } from "../../support/docker-registry.ts";
+import { freePort } from "../../support/free-port.ts";
+import { until } from "../../support/poll.ts";
+import { startRedis, type TestRedis } from "../../support/redis.ts";
+import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { addTinyImage } from "../../support/tiny-image.ts";
+
+const LOGIN = { username: "ada", password: "correct horse: battery" };
+
+let redis: TestRedis;
+let registry: DockerRegistry;
+let closed: DockerRegistry;
+let images: TestStore;
+let access: RegistryAccess;
+const queues: ImageQueue[] = [];
+
+beforeAll(async () => {
+  [redis, registry, closed, images] = await Promise.all([
+    startRedis(),
+    startDockerRegistry(),
+    startDockerRegistry({ login: LOGIN }),
+    openTestStore(),
+  ]);
+  access = createRegistryAccess({ env: { HOME: images.dataDir }, clock: systemClock() });
+});
+afterEach(async () => {
+  await Promise.all(queues.splice(0).map((queue) => queue.close()));
+});
+afterAll(async () => {
+  await access.close();
+  await Promise.all([redis.stop(), registry.stop(), closed.stop(), images.remove()]);
+});
+
+/** An image that asks for a CUDA, in the registry; returns its name. */
+async function pushRequiring(cuda: string): Promise<string> {
+  const reference = `${registry.host}/team/cuda:${cuda}`;
+  const tiny = await addTinyImage(images.store, `local/tiny:${cuda}`);
+  const config = { ...tiny.config, config: { ...tiny.config.config, Env: ["PATH=/bin", `NVIDIA_REQUIRE_CUDA=cuda>=${cuda}`] } };
+  await images.store.commit({ config, layers: tiny.layers, reference });
+  await images.store.push({ reference, client: await access.clientFor(reference, null) }, () => undefined, neverAborted());
+  return reference;
+}
+
+/** Node "old" (CUDA 12.2), which best fit prefers, and the larger "new" (CUDA 12.6); looks images up through Redis. */
+async function cluster(clock: Clock = systemClock()) {
+  const stores = createMemoryStores();
+  for (const [id, gpus, cudaVersion, driverVersion] of [["old", 1, "12.2", "535.104"] as const, ["new", 4, "12.6", "560.28"] as const]) {
+    await stores.nodes.join(id, clock.now());
+    const facts = factsOf(id, gpus, { cudaVersion, driverVersion });
+    await stores.nodes.recordSync({ nodeId: id, incarnation: "i", bootId: "b", sentAt: 1, address: "10.0.0.1", facts }, clock.now());
+  }
+  const woken: string[] = [];
+  const lookup = createImageLookup({ jobs: stores.jobs, registries: access, clock, wakeScheduler: (reason) => woken.push(reason) });
+  const queue = createImageQueue({ redis: { unixPath: redis.socketPath }, lookUp: lookup.lookUp });
+  queues.push(queue);
+  const hints = { nudgeNode: async () => {} };
+  const loop = createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, decide, queues: hints, clock, isHeld: awaitsLookup });
+  const submit = async (spec: Partial<Omit<JobSpec, "resources">>, gpus = 1) =>
+    (await stores.jobs.submit({ spec: specOf({ ...spec, resources: { gpus } }), user: "ada", idempotencyKey: null }, clock.now())).job.id;
+  const get = async (id: string) => {
+    const job = await stores.jobs.get(id);
+    if (job === null) throw new Error(`no job ${id}`);
+    return job;
+  };
+  /** Sent again until it is heard: what is sent before the connection stands is dropped. */
+  const lookedUp = (id: string) =>
+    until("the look-up", 20, async () => {
+      if ((await get(id)).imageRequirements !== undefined) return true;
+      await queue.add(id);
+      return false;
+    });
+  const notes = async (id: string) =>
+    (await stores.jobs.events(id, null)).filter(({ type }) => type === "image").map(({ message }) => message);
+  return { loop, submit, get, lookedUp, notes, woken };
+}
+
+test("a job goes to the node whose driver has the CUDA that its image requires, or waits and says why", async () => {
+  const { loop, submit, get, lookedUp, notes, woken } = await cluster();
+  const image = await pushRequiring("12.4");
+  const fits = await submit({ image });
+  const never = await submit({ image: await pushRequiring("13.0") });
+  await loop.pass();
+  expect([(await get(fits)).state, (await get(never)).state]).toEqual(["pending", "pending"]);
+
+  await Promise.all([lookedUp(fits), lookedUp(never)]);
+  expect(woken).toContain(`image of job ${fits} looked up`);
+  await loop.pass();
+  expect((await get(fits)).attempt?.assignments).toMatchObject([{ nodeId: "new" }]);
+  expect(await notes(fits)).toEqual([`${image} requires cuda >= 12.4`]);
+  expect((await get(never)).pendingReason).toMatch(/CUDA 12\.[26] < 13\.0/);
+});
+
+test("the job's own variables win over the image's, as in its container", async () => {
+  const { submit, get, lookedUp } = await cluster();
+  const id = await submit({ image: await pushRequiring("13.1"), env: { NVIDIA_DISABLE_REQUIRE: "true" } });
+  await lookedUp(id);
+  expect((await get(id)).imageRequirements).toEqual([]);
+});
+
+test("a registry that wants credentials, or lacks the image, leaves it to the node and says so", async () => {
+  const { loop, submit, get, lookedUp, notes } = await cluster();
+  const secret = await submit({ image: `${closed.host}/team/secret:1` });
+  const missing = await submit({ image: `${registry.host}/team/missing:1` });
+  await Promise.all([lookedUp(secret), lookedUp(missing)]);
+  for (const id of [secret, missing])
+    expect(await notes(id)).toEqual([expect.stringMatching(/^cannot read what .* requires of a GPU: .*; the node judges when it starts$/)]);
+  await loop.pass();
+  expect([(await get(secret)).state, (await get(missing)).state]).toEqual(["starting", "starting"]);
+});
+
+test("a job whose image nobody looks up is placed after three seconds", async () => {
+  let now = 1_700_000_000_000;
+  const { loop, submit, get } = await cluster({ ...systemClock(), now: () => now, monotonic: () => now });
+  const id = await submit({ image: `127.0.0.1:${await freePort()}/gone:1` });
+  now += 2900;
+  await loop.pass();
+  expect((await get(id)).state).toBe("pending");
+  now += 200;
+  await loop.pass();
+  expect((await get(id)).state).toBe("starting");
+});
+
+test("short names, jobs without GPUs and those that never pull are not looked up", async () => {
+  const { submit, get } = await cluster();
+  const image = `${registry.host}/team/cuda:12.4`;
+  const ids = [
+    await submit({ image: "trainer:1" }),
+    await submit({ image }, 0),
+    await submit({ image, pull: "never" }),
+    await submit({ image }),
+  ];
+  expect((await Promise.all(ids.map(get))).map(wantsLookup)).toEqual([false, false, false, true]);
+});
