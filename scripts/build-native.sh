@@ -46,7 +46,7 @@ build_release() {
 
 build_sanitized() {
   local out=native/build-asan
-  local flags=(-std=c++17 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE)
+  local flags=(-std=c++17 -O0 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE)
   mkdir -p "$out"
   say "compiling the addon and lease-guard with sanitizers"
   "${CXX:-g++}" "${flags[@]}" -shared -fPIC -DNAPI_VERSION=9 -DNAPI_CPP_EXCEPTIONS -DNODE_GYP_MODULE_NAME=berth \
