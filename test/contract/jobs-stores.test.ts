@@ -54,10 +54,20 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
 
   test("what an image requires is written into a waiting job once, and never into one that has been placed", async () => {
     const requirements: GpuCondition[][][] = [[[{ subject: "cuda", operator: ">=", value: "12.4" }]]];
-    const lookedUp: JobChange = { type: "image-looked-up", requirements, note: "x requires cuda >= 12.4" };
+    const lookedUp = {
+      type: "image-looked-up" as const,
+      requirements,
+      digest: `sha256:${"1".repeat(64)}`,
+      note: "x requires cuda >= 12.4",
+    } satisfies JobChange;
     const waiting = await submit(stores);
     const told = await applyChange(stores.jobs, waiting.id, lookedUp, T);
-    expect(told).toMatchObject({ state: "pending", version: waiting.version + 1, imageRequirements: requirements });
+    expect(told).toMatchObject({
+      state: "pending",
+      version: waiting.version + 1,
+      imageRequirements: requirements,
+      imageDigest: lookedUp.digest,
+    });
     expect(await applyChange(stores.jobs, waiting.id, { ...lookedUp, requirements: [] }, T)).toEqual(told);
     expect(await stores.jobs.get(waiting.id)).toEqual(told);
     expect((await stores.jobs.events(waiting.id, null)).filter(({ type }) => type === "image")).toHaveLength(1);

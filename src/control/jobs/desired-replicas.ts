@@ -46,6 +46,7 @@ function replicaSpec(job: Job, attempt: Attempt, assignment: Assignment): Replic
     jobName: spec.name,
     project: spec.project,
     image: spec.image,
+    ...(job.imageDigest === undefined ? {} : { imageDigest: job.imageDigest }),
     ...(spec.pull === undefined ? {} : { pull: spec.pull }),
     command: spec.command,
     args: spec.args,

@@ -151,6 +151,8 @@ export interface Job {
    * [] asks nothing, or is not known; absent: nobody has looked.
    */
   imageRequirements?: GpuCondition[][][];
+  /** What its image's name meant then: the digest that all its replicas run. Absent when it is not known. */
+  imageDigest?: string;
   /** Of an array's own row, which is never placed: its tasks are. */
   array?: ArrayProgress;
   /** Of a task's row. */

@@ -198,6 +198,8 @@ export const ReplicaSpecSchema = Type.Object({
   jobName: Type.String(),
   project: Type.String(),
   image: Type.String(),
+  /** What `image` stands for, the same for all replicas; absent leaves it to the node. */
+  imageDigest: Type.Optional(Digest),
   pull: Type.Optional(Type.Union([Type.Literal("always"), Type.Literal("missing"), Type.Literal("never")])),
   command: nullable(Type.Array(Type.String())),
   args: nullable(Type.Array(Type.String())),

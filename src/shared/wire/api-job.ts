@@ -170,6 +170,7 @@ export const JobSchema = Type.Object(
         { description: "how it ended: what decided it, the exit code where a program ended, and words" },
       ),
     ),
+    imageDigest: Type.Optional(Type.String({ description: "what its image's name meant when it was submitted: all replicas run it" })),
     imageRequirements: Type.Optional(
       Type.Array(Type.Array(Type.Array(ConditionSchema)), {
         description: "what its image requires of a GPU, as the registry tells: every one, any of its alternatives, all of that",

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { awaitsLookup, createImageLookup, wantsLookup } from "../../../src/control/images/index.ts";
-import { createMemoryStores, createScheduleLoop } from "../../../src/control/jobs/index.ts";
+import { createMemoryStores, createScheduleLoop, desiredFor } from "../../../src/control/jobs/index.ts";
 import { createImageQueue, type ImageQueue } from "../../../src/control/queue/index.ts";
 import { decide } from "../../../src/control/scheduler/index.ts";
-import { type Clock, type JobSpec, systemClock } from "../../../src/shared/domain/index.ts";
+import { createEnsureImage } from "../../../src/node/agent/ensure-image.ts";
+import { replicaImage } from "../../../src/node/agent/replica-image.ts";
+import { type Clock, type JobSpec, NO_RULES, systemClock } from "../../../src/shared/domain/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../../src/shared/oci/index.ts";
 import { factsOf, specOf } from "../../support/control-samples.ts";
 import { type DockerRegistry, startDockerRegistry } from "../../support/docker-registry.ts";
@@ -40,10 +42,10 @@ afterAll(async () => {
 });
 
 /** An image that asks for a CUDA, in the registry; returns its name. */
-async function pushRequiring(cuda: string): Promise<string> {
+async function pushRequiring(cuda: string, ...more: string[]): Promise<string> {
   const reference = `${registry.host}/team/cuda:${cuda}`;
   const tiny = await addTinyImage(images.store, `local/tiny:${cuda}`);
-  const config = { ...tiny.config, config: { ...tiny.config.config, Env: ["PATH=/bin", `NVIDIA_REQUIRE_CUDA=cuda>=${cuda}`] } };
+  const config = { ...tiny.config, config: { ...tiny.config.config, Env: ["PATH=/bin", `NVIDIA_REQUIRE_CUDA=cuda>=${cuda}`, ...more] } };
   await images.store.commit({ config, layers: tiny.layers, reference });
   await images.store.push({ reference, client: await access.clientFor(reference, null) }, () => undefined, neverAborted());
   return reference;
@@ -79,7 +81,8 @@ async function cluster(clock: Clock = systemClock()) {
     });
   const notes = async (id: string) =>
     (await stores.jobs.events(id, null)).filter(({ type }) => type === "image").map(({ message }) => message);
-  return { loop, submit, get, lookedUp, notes, woken };
+  const desired = async (nodeId: string) => desiredFor({ id: nodeId, state: "ready" }, await stores.jobs.onNode(nodeId));
+  return { loop, submit, get, lookedUp, notes, desired, woken };
 }
 
 test("a job goes to the node whose driver has the CUDA that its image requires, or waits and says why", async () => {
@@ -96,6 +99,40 @@ test("a job goes to the node whose driver has the CUDA that its image requires, 
   expect((await get(fits)).attempt?.assignments).toMatchObject([{ nodeId: "new" }]);
   expect(await notes(fits)).toEqual([`${image} requires cuda >= 12.4`]);
   expect((await get(never)).pendingReason).toMatch(/CUDA 12\.[26] < 13\.0/);
+});
+
+test("a tag that moves between the starts of two replicas: both run what it meant when the job was submitted", async () => {
+  const { loop, submit, get, lookedUp, desired } = await cluster();
+  const image = await pushRequiring("11.0");
+  const first = (await images.store.get(image)).digest;
+  const id = await submit({ image, replicas: 2, placement: { ...NO_RULES, maxPerNode: 1 } });
+  await lookedUp(id);
+  await loop.pass();
+  expect((await get(id)).attempt?.assignments.map(({ nodeId }) => nodeId).sort()).toEqual(["new", "old"]);
+  const nodes = [await openTestStore(), await openTestStore()] as const;
+  const start = async (store: TestStore, nodeId: string) => {
+    const [replica] = await desired(nodeId);
+    if (replica === undefined) throw new Error(`nothing to run on ${nodeId}`);
+    expect(replica.spec.image).toBe(image);
+    const ensure = createEnsureImage({ images: store.store, registries: access });
+    return (await ensure(replicaImage(replica.spec), () => undefined, neverAborted(), replica.spec.pull)).digest;
+  };
+  try {
+    const before = await start(nodes[0], "old");
+    await pushRequiring("11.0", "moved=1");
+    expect((await images.store.get(image)).digest).not.toBe(first);
+    expect([before, await start(nodes[1], "new")]).toEqual([first, first]);
+  } finally {
+    await Promise.all(nodes.map((node) => node.remove()));
+  }
+});
+
+test("who says that the node's own image will do gets it, whatever the registry says", async () => {
+  const { submit, get, lookedUp } = await cluster();
+  const id = await submit({ image: await pushRequiring("11.1"), pull: "missing" });
+  await lookedUp(id);
+  expect(await get(id)).not.toHaveProperty("imageDigest");
+  expect((await get(id)).imageRequirements).toHaveLength(1);
 });
 
 test("the job's own variables win over the image's, as in its container", async () => {

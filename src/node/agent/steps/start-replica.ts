@@ -6,6 +6,7 @@ import { containerRequest } from "../container-request.ts";
 import { claimGpus } from "../gpu-ledger.ts";
 import { linkSignal, withTimeLimit } from "../linked-signal.ts";
 import type { ReplicaEntry } from "../replica-entry.ts";
+import { replicaImage } from "../replica-image.ts";
 import { retireMps } from "../retire-mps.ts";
 import type { StepContext } from "./context.ts";
 
@@ -44,7 +45,7 @@ async function runContainer(context: StepContext, desired: DesiredReplica, entry
   claimGpus(entry.containerId, desired.spec, table.gpuHolders(), context.gpuHealth());
   const mps = await mpsOf(context, desired);
   // Pulling and unpacking may outlast a lease, so they come first and the newest lease is read after them.
-  const image = await ensureImage(desired.spec.image, (line) => say(progressText(line)), signal, desired.spec.pull);
+  const image = await ensureImage(replicaImage(desired.spec), (line) => say(progressText(line)), signal, desired.spec.pull);
   say(`image ${image.digest}`);
   const leaseDeadlineMs = context.leaseDeadlineMs();
   if (leaseDeadlineMs === null || leaseDeadlineMs <= context.bootTimeMs()) {

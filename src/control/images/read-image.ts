@@ -12,16 +12,16 @@ import {
 const MOST_CONFIG_BYTES = 1024 * 1024;
 
 /**
- * The environment that an image's config sets, from manifest and config alone. Of an image for several architectures
+ * What the name means now, and the environment that the image's config sets, from manifest and config alone. Of an image for several architectures
  * (OCI names; null is this machine's) that of the one.
  * @throws BerthError image_not_found, image_invalid, digest_mismatch, registry_*, rate_limited
  */
-export async function readEnvironment(
+export async function readImage(
   client: RegistryClient,
   name: string,
   architecture: string | null,
   signal: AbortSignal,
-): Promise<Record<string, string>> {
+): Promise<{ digest: string; env: Record<string, string> }> {
   const { repository, digest, tag } = parseReference(name);
   const first = await client.manifest(repository, digest ?? tag ?? "latest", signal);
   const platform = parsePlatform(architecture === null ? null : `linux/${architecture}`);
@@ -30,5 +30,7 @@ export async function readEnvironment(
   const config = { repository, ...parseManifest(found.bytes).config };
   const bytes = await readSmallBlob(client, config, { what: "the image config", maxBytes: MOST_CONFIG_BYTES }, signal);
   const lines = parseImageConfig(bytes).config.Env ?? [];
-  return Object.fromEntries(lines.map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]));
+  const env = Object.fromEntries(lines.map((line) => [line.split("=", 1)[0] ?? "", line.slice(line.indexOf("=") + 1)]));
+  // Of an index its own digest: nodes of any architecture can pull by it.
+  return { digest: first.digest, env };
 }
