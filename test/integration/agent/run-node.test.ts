@@ -59,6 +59,14 @@ describe("a node with a control plane", () => {
     expect(await readdir(join(agent.dataDir, "agent", "replicas"))).toEqual([]);
   });
 
+  test("asks for the digest that the control plane says the image's name means", async () => {
+    const imageDigest = `sha256:${"a".repeat(64)}`;
+    plane.desired = [desiredReplica({ spec: { image: "registry.example:5000/team/digits:2", imageDigest } })];
+    agent.start(engine);
+    await reportIs("running");
+    expect(engine.requests.get(ID)).toMatchObject({ image: `registry.example:5000/team/digits@${imageDigest}` });
+  });
+
   test("computes the lease from its own send time, however slow the answer", async () => {
     plane.leaseSeconds = 5;
     plane.desired = [desiredReplica()];
