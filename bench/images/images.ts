@@ -1,7 +1,11 @@
 import { measureRegistry } from "./registry.ts";
-import { measureStore } from "./store.ts";
+import { measureStore, STORE_PARTS } from "./store.ts";
 
-const PARTS: Record<string, () => Promise<void>> = { store: measureStore, registry: measureRegistry };
+/** What `BENCH_PARTS=pull,registry` may name. */
+const PARTS: Record<string, () => Promise<void>> = {
+  ...Object.fromEntries(Object.entries(STORE_PARTS).map(([name, part]) => [name, () => measureStore(part, name)])),
+  registry: measureRegistry,
+};
 
 for (const name of process.env["BENCH_PARTS"]?.split(",") ?? Object.keys(PARTS)) {
   const measure = PARTS[name];

@@ -25,30 +25,48 @@ const BOUNDS: Record<string, number> = {
   "pull-peak-memory": 150,
 };
 
-/** Pull, push, save, load and disk of Berth, docker and podman: one registry (docker-registry), one disk, in turn. */
-export async function measureStore(): Promise<void> {
+interface Measured {
+  rows: Row[];
+  notes: string[];
+}
+
+type Corpora = Record<"pytorch" | "small-files", Corpus>;
+
+/** Berth, docker and podman with one registry (docker-registry) and one disk, in turn. Each part can be measured by itself. */
+export const STORE_PARTS: Record<string, (bench: Bench, images: Corpora) => Promise<Measured>> = {
+  pull: async (bench, images) =>
+    joined(
+      await pulls(bench, "pytorch", "pull-unpack", images.pytorch),
+      await pulls(bench, "small-files", "pull-unpack-small-files", images["small-files"]),
+    ),
+  again: async (bench) => ({ rows: [await noChange(bench), await memory(bench)], notes: [] }),
+  archive: (bench) => archives(bench),
+  push: async (bench) => ({ rows: [await pushes(bench)], notes: [] }),
+  sharing: (bench, images) => sharing(bench, images.pytorch),
+};
+
+/** Measures one part and writes it as topic `images-<part>`. */
+export async function measureStore(part: (bench: Bench, images: Corpora) => Promise<Measured>, name: string): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "bench-images-"));
   const registry = await startDockerRegistry();
   const contenders: Record<string, Contender> = {};
   try {
     const images = { pytorch: await pytorchCorpus(), "small-files": await smallFilesCorpus() };
-    for (const [name, corpus] of Object.entries(images)) await publish(corpus, `${registry.host}/bench/${name}:1`);
+    for (const [image, corpus] of Object.entries(images)) await publish(corpus, `${registry.host}/bench/${image}:1`);
     contenders["berth"] = await startBerth();
     contenders["docker"] = await startDocker();
     contenders["podman"] = await startPodman();
-    const bench = { contenders, folder, host: registry.host };
-    const rows: Row[] = [];
-    const notes = [describe("pytorch", images.pytorch), describe("small-files", images["small-files"])];
-    rows.push(...(await pulls(bench, "pytorch", "pull-unpack", images.pytorch, notes)));
-    rows.push(...(await pulls(bench, "small-files", "pull-unpack-small-files", images["small-files"], notes)));
-    rows.push(await noChange(bench), await memory(bench), ...(await archives(bench, notes)), await pushes(bench));
-    rows.push(...(await sharing(bench, images.pytorch, notes)));
-    report("images", rows.map(bounded), notes);
+    const { rows, notes } = await part({ contenders, folder, host: registry.host }, images);
+    report(`images-${name}`, rows.map(bounded), [...Object.entries(images).map(([image, corpus]) => describe(image, corpus)), ...notes]);
   } finally {
     for (const contender of Object.values(contenders)) await contender.stop();
     await registry.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function joined(...measured: Measured[]): Measured {
+  return { rows: measured.flatMap(({ rows }) => rows), notes: measured.flatMap(({ notes }) => notes) };
 }
 
 interface Bench {
@@ -86,7 +104,7 @@ async function settle(): Promise<void> {
   await run("sync");
 }
 
-async function pulls(bench: Bench, image: string, name: string, corpus: Corpus, notes: string[]): Promise<Row[]> {
+async function pulls(bench: Bench, image: string, name: string, corpus: Corpus): Promise<Measured> {
   const reference = `${bench.host}/bench/${image}:1`;
   const target = join(bench.folder, "limit");
   const limits = { "zcat and tar": () => untar(corpus, target), "copy of the layers": () => copy(corpus, target) };
@@ -98,10 +116,8 @@ async function pulls(bench: Bench, image: string, name: string, corpus: Corpus, 
   });
   await rm(target, { recursive: true, force: true });
   const shown = Object.entries(samples).map(([which, { median }]) => `${which} ${Math.round(median)} ms`);
-  notes.push(
-    `${name}: ${shown.join(", ")}; zcat and tar unpack the same layers one after another and flush, the copy moves their compressed bytes.`,
-  );
-  return [besideBest(name, samples)];
+  const note = `${name}: ${shown.join(", ")}; zcat and tar unpack the same layers one after another and flush, the copy moves their compressed bytes.`;
+  return { rows: [besideBest(name, samples)], notes: [note] };
 }
 
 async function untar(corpus: Corpus, target: string): Promise<void> {
@@ -140,7 +156,7 @@ async function memory({ contenders, host }: Bench): Promise<Row> {
   return row("pull-peak-memory", peaks["berth"] ?? Number.NaN, { name: "dockerd", value: peaks["docker"] ?? Number.NaN }, "MiB", 1);
 }
 
-async function archives(bench: Bench, notes: string[]): Promise<Row[]> {
+async function archives(bench: Bench): Promise<Measured> {
   const reference = `${bench.host}/bench/pytorch:1`;
   for (const contender of Object.values(bench.contenders)) await contender.pull(reference);
   const file = (name: string) => join(bench.folder, `${name}.tar`);
@@ -161,10 +177,8 @@ async function archives(bench: Bench, notes: string[]): Promise<Row[]> {
     },
   );
   for (const name of Object.keys(bench.contenders)) await rm(file(name));
-  notes.push(
-    "save and load: each its own archive of the image pytorch in the form that `docker load` reads; a load is into an empty store.",
-  );
-  return [besideBest("save", saves), besideBest("load", loads)];
+  const note = "save and load: each its own archive of the image pytorch in its default form; a load is into an empty store.";
+  return { rows: [besideBest("save", saves), besideBest("load", loads)], notes: [note] };
 }
 
 async function pushes(bench: Bench): Promise<Row> {
@@ -188,7 +202,7 @@ async function pushes(bench: Bench): Promise<Row> {
   return besideBest("push", samples);
 }
 
-async function sharing(bench: Bench, base: Corpus, notes: string[]): Promise<Row[]> {
+async function sharing(bench: Bench, base: Corpus): Promise<Measured> {
   const proxy = await startCountingProxy(bench.host);
   const used: Record<string, { base: number; all: number }> = {};
   const wire: Record<string, number> = {};
@@ -208,14 +222,15 @@ async function sharing(bench: Bench, base: Corpus, notes: string[]): Promise<Row
   const perImage = SIBLING_BYTES / 2 ** 20;
   // The unique bytes: the base as this engine keeps it, and each top layer, compressed and unpacked.
   const unique = (used["berth"]?.base ?? Number.NaN) + SIBLINGS * 2 * perImage;
-  notes.push(
+  const notes = [
     `disk-shared-base: ${SIBLINGS} images of one base with ${perImage} MiB each on top. Ours beside the unique bytes (compressed blobs and unpacked layers, each once); docker has ${Math.round(used["docker"]?.all ?? 0)} MiB, podman ${Math.round(used["podman"]?.all ?? 0)} MiB: they keep no compressed blobs.`,
     `base-present-pull: MiB over the wire for those ${SIBLINGS} images with the base there; the new layers have ${SIBLINGS * perImage} MiB.`,
-  );
-  return [
+  ];
+  const rows = [
     row("disk-shared-base", used["berth"]?.all ?? Number.NaN, { name: "unique bytes", value: unique }, "MiB", 1),
     row("base-present-pull", wire["berth"] ?? Number.NaN, { name: "new layers", value: SIBLINGS * perImage }, "MiB", 1),
   ];
+  return { rows, notes };
 }
 
 /** MiB on disk below a folder, not those of file systems mounted in it. */
