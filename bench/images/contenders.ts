@@ -1,9 +1,10 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Berth } from "../../test/support/berth.ts";
 import { until } from "../../test/support/poll.ts";
+import { removeFolder, stopDaemon } from "../daemon.ts";
 
 const run = promisify(execFile);
 
@@ -105,16 +106,4 @@ export async function peakMebibytes(pid: number): Promise<number> {
 
 export async function resetPeak(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, "5");
-}
-
-async function stopDaemon(daemon: ChildProcess, folder: string): Promise<void> {
-  const ended = new Promise((resolve) => daemon.once("exit", resolve));
-  daemon.kill("SIGTERM");
-  await ended;
-  await removeFolder(folder);
-}
-
-async function removeFolder(folder: string): Promise<void> {
-  await run("sh", ["-c", 'grep -o " $1[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l', "sh", folder]);
-  await run("rm", ["-rf", folder]);
 }

@@ -1,9 +1,10 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { until } from "../../test/support/poll.ts";
 import type { TestHost } from "../../test/support/test-hosts.ts";
+import { removeFolder, stopDaemon } from "../daemon.ts";
 
 const run = promisify(execFile);
 
@@ -72,16 +73,4 @@ export async function startRunc(host: TestHost, rootfsTar: string): Promise<Peer
     runNoop: async () => void (await on(host, ["runc", "--root", join(folder, "state"), "run", "--bundle", folder, `noop-${count++}`])),
     stop: () => removeFolder(folder),
   };
-}
-
-async function stopDaemon(daemon: ChildProcess, folder: string): Promise<void> {
-  const ended = new Promise((resolve) => daemon.once("exit", resolve));
-  daemon.kill("SIGTERM");
-  await ended;
-  await removeFolder(folder);
-}
-
-async function removeFolder(folder: string): Promise<void> {
-  await run("sh", ["-c", 'grep -o " $1[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l', "sh", folder]);
-  await run("rm", ["-rf", folder]);
 }
