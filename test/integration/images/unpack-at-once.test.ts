@@ -83,4 +83,23 @@ describe("two layers", () => {
     expect(await upper.stat("data")).toMatchObject({ mode: 0o750, uid: 0o1750 });
     upper.close();
   });
+
+  it("go on for a second caller when the first one, whose unpacking it shares, gives up", async () => {
+    const image = await addLayered(test.store, "app", [
+      [
+        ...range(400, (index) => rawEntry({ name: `f${index}`, body: "x".repeat(4096) })),
+        rawEntry({ name: "data/", type: "5", mode: "0000750" }),
+      ],
+      [rawEntry({ name: "data/file", body: "x" })],
+    ]);
+    const abort = new AbortController();
+    const atUpper = ({ current }: { current?: number | null }) => {
+      if (current === 2) setImmediate(() => abort.abort(new Error("the first caller gave up")));
+    };
+    const first = test.store.unpack(image, atUpper, abort.signal);
+    const second = test.store.unpack(image, () => undefined, neverAborted());
+    await expect(first).rejects.toThrow("gave up");
+    await second;
+    expect(await readdir(join(test.dataDir, "layers"))).toHaveLength(2);
+  });
 });

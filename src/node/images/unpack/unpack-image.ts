@@ -47,11 +47,7 @@ export function createUnpacker(ports: UnpackPorts): Unpack {
       const below = started.slice(0, index);
       if (await exists(ports.paths.layer(chainId))) return;
       progress({ step: "unpack", detail: image.references[0] ?? image.digest, current: index + 1, total: image.chainIds.length });
-      // The work is not tied to the first caller's signal: others may wait for the same layer.
-      await unlessAborted(
-        once(chainId, () => unpackOne(ports, image, index, source, below)),
-        signal,
-      );
+      await once(chainId, () => unpackOne(ports, image, index, source, below));
     };
     const stopped = new AbortController();
     const worker = async (): Promise<void> => {
@@ -60,7 +56,8 @@ export function createUnpacker(ports: UnpackPorts): Unpack {
         if (stopped.signal.aborted) return;
         const work = unpackAt(index, chainId);
         started[index] = work;
-        await work;
+        // The work is not tied to this caller's signal, nor is what it waits for: others may wait for the same layer.
+        await unlessAborted(work, signal);
       }
     };
     const workers = Array.from({ length: LAYERS_AT_ONCE }, () => worker().finally(() => stopped.abort()));
