@@ -57,6 +57,8 @@ interface CaseRequest {
   conditions?: string[];
   cpus?: number;
   memoryGi?: number;
+  /** "8080/tcp": ports of the node. */
+  ports?: string[];
 }
 
 interface CaseRunning extends CaseRequest {
@@ -193,6 +195,7 @@ function requestOf(request: CaseRequest): ResourceRequest {
     ...(request.mig === undefined ? {} : { migProfile: request.mig }),
     ...{ gpus: whole ? gpus : 1, gpuModel: model, gpuMemoryBytes, cpuMillis: cpus * 1000, memoryBytes: memoryGi * GIB },
     ...(request.gpuMemoryMaxGi === undefined ? {} : { gpuMemoryMaxBytes: request.gpuMemoryMaxGi * GIB }),
+    ...(request.ports === undefined ? {} : { hostPorts: request.ports }),
     ...(request.conditions === undefined ? {} : { gpuConditions: request.conditions.map(conditionOf) }),
   });
 }

@@ -3,6 +3,7 @@ import { decide } from "../../src/control/scheduler/index.ts";
 import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
 import { MOVE_CASES } from "./move-cases.ts";
 import { PLACEMENT_CASES } from "./placement-cases.ts";
+import { PORT_CASES } from "./port-cases.ts";
 import { QUOTA_CASES } from "./quota-cases.ts";
 import { GANG_CASES, RULE_CASES } from "./rule-cases.ts";
 import { SHARING_CASES } from "./sharing-cases.ts";
@@ -28,6 +29,7 @@ describe.each([
   { title: "what an operator reserves", cases: WINDOW_CASES },
   { title: "what a quota takes back", cases: QUOTA_CASES },
   { title: "who shares a GPU, and MIG devices", cases: SHARING_CASES },
+  { title: "whose port of a node is whose", cases: PORT_CASES },
   { title: "who is moved so that another starts", cases: MOVE_CASES },
   { title: "how a gang lies on the nodes", cases: GANG_CASES },
 ])("$title", ({ cases }) => {

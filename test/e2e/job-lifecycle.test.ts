@@ -1,7 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
+import { freePort } from "../support/free-port.ts";
 import { loadTinyImage } from "../support/load-tiny-image.ts";
 import { until } from "../support/poll.ts";
 
@@ -97,6 +100,26 @@ test("a program that is not in the image is a start failure, not a crash of anyt
   const id = await berth.submit({ name: "typo", command: ["/no/such/program"] });
   const job = await berth.waitFor(id, "failed");
   expect(job.outcome?.message).toMatch(/no such file/i);
+});
+
+test("a published port answers on the node, and the next job that asks for it waits until the first has ended", async () => {
+  const port = await freePort();
+  const publish = async (word: string) => {
+    const ran = await berth.cli("run", "-d", "-p", `${port}:7000`, "tiny", "sh", "-c", `echo ${word} | nc -l -p 7000`);
+    return ran.stdout.trim().replace("job/", "");
+  };
+  const answer = () => text(connect(port, "127.0.0.1")).catch(() => "");
+  const first = await publish("first");
+  await berth.waitFor(first, "running");
+  expect((await berth.job(first)).attempt?.replicas[0]?.ports).toEqual([{ containerPort: 7000, hostPort: port, protocol: "tcp" }]);
+  const second = await publish("second");
+  await until("the port to be missed", 20, async () =>
+    (await berth.job(second)).pendingReason?.includes(`port ${port}/tcp is taken by job ${first}`),
+  );
+  await expect.poll(answer, { timeout: 20_000 }).toBe("first\n");
+  await berth.waitFor(first, "succeeded");
+  await expect.poll(answer, { timeout: 30_000 }).toBe("second\n");
+  await berth.waitFor(second, "succeeded");
 });
 
 test("what a job writes to a volume is there for the next job", async () => {

@@ -78,6 +78,7 @@ function engineOver(containers: Map<string, Container>, folder: string): FakeEng
         exit: null,
         gpuUuids: request.gpuUuids,
         ipAddress: null,
+        ports: [],
       });
       if (request.leaseDeadlineMs !== null) engine.leases.set(request.id, request.leaseDeadlineMs);
       return set(request.id, { state: "running", pid: 1, startedAt: Date.now() });

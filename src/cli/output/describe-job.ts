@@ -6,6 +6,7 @@ import {
   type JobEvent,
   lastCheckpoint,
   type MountRequest,
+  publishedPortText,
   type ReplicaStatus,
   type ResourceRequest,
   WHOLE_GPU_MILLIS,
@@ -81,6 +82,7 @@ function asked({ spec }: Job): Field[] {
     ["Priority", spec.priority === 0 ? null : `${spec.priority}`],
     ["Time limit", spec.timeLimitSeconds === null ? null : formatDuration(spec.timeLimitSeconds)],
     ["Network", spec.network],
+    ["Ports", spec.ports === undefined ? null : spec.ports.map(publishedPortText).join(", ")],
     ["Mounts", spec.mounts.length > 0 ? spec.mounts.map(mountText).join(", ") : null],
     ["Environment", names(Object.keys(spec.env))],
     ["Labels", names(labels)],
@@ -130,9 +132,18 @@ function replicaTable({ job, nodeNames, simulated, now, colour }: JobDescription
       title: "GPUS",
       value: (replica) => (gpus(replica) !== "" && simulated.has(node(replica)) ? `SIMULATED ${gpus(replica)}` : gpus(replica)),
     },
+    ...(job.spec.ports === undefined
+      ? []
+      : [{ title: "PORTS", value: (replica: ReplicaStatus) => portsOf(replica, assignments.get(replica.rank)?.nodeAddress ?? "") }]),
     { title: "MESSAGE", value: (replica) => replica.message },
   ];
   return renderTable(columns, job.attempt?.replicas ?? [], { headers: true, colour });
+}
+
+/** As `docker ps` writes them: "10.0.0.7:32768->80/tcp". */
+function portsOf({ ports = [] }: ReplicaStatus, address: string): string {
+  const host = address.includes(":") ? `[${address}]` : address;
+  return ports.map((port) => `${host}:${port.hostPort}->${publishedPortText({ ...port, hostPort: null })}`).join(", ");
 }
 
 function bytesOrNull(bytes: number | null | undefined): string | null {

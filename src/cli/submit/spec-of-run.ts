@@ -27,6 +27,7 @@ export interface RunOptions {
   checkpointGrace?: string;
   checkpointInterval?: string;
   network?: "bridge" | "host" | "none";
+  publish?: string[];
   label?: string[];
 }
 
@@ -63,6 +64,7 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
     checkpoint: checkpointOf(options),
     mounts: options.volume?.map(parseVolume),
     network: options.network,
+    ports: options.publish,
     labels: options.label ? Object.fromEntries(options.label.map(parseLabel)) : undefined,
   }) as JobSpecInput;
 }

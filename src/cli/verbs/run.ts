@@ -57,6 +57,7 @@ export function runVerb(io: CliIo): Command {
     .option("--checkpoint-grace <duration>", "it saves at SIGUSR1: time to do so before it must make room", duration)
     .option("--checkpoint-interval <duration>", "ask for a checkpoint this often", duration)
     .addOption(new Option("--network <mode>", "network of the container").choices(["bridge", "host", "none"]))
+    .option("-p, --publish <[host:]port[/udp]>", "port of the container that its node answers on (repeatable)", collect)
     .option("-l, --label <name=value>", "label (repeatable)", collect)
     .option("-d, --detach", "only queue it and print its id")
     .addOption(new Option("--rm").hideHelp())
@@ -74,6 +75,7 @@ export function runVerb(io: CliIo): Command {
     "berth run --mig 1g.10gb trainer:v2 python3 infer.py",
     "berth run -G 8 -n 2 -t 12:00:00 -v checkpoints:/checkpoints trainer:v2",
     "berth run --array 0-99%10 trainer:v2 sh -c 'train --seed $BERTH_ARRAY_TASK_ID'",
+    "berth run -d -p 8888:8888 -G 1 notebook:v1",
     "id=$(berth run -d debian:bookworm sleep 60) && berth wait $id",
   ]);
 }

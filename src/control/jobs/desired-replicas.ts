@@ -63,6 +63,7 @@ function replicaSpec(job: Job, attempt: Attempt, assignment: Assignment): Replic
     stopGraceSeconds: spec.stopGraceSeconds,
     mounts: spec.mounts,
     network: spec.network,
+    ...(spec.ports === undefined ? {} : { ports: spec.ports }),
     ...(spec.checkpoint === undefined ? {} : { checkpoint: spec.checkpoint }),
   };
 }

@@ -30,6 +30,7 @@ export function containerRequest(desired: DesiredReplica, id: string, leaseDeadl
     pidsLimit: PIDS_LIMIT,
     gpuUuids: spec.gpuUuids,
     network: spec.network,
+    ...(spec.ports === undefined ? {} : { ports: spec.ports }),
     labels: labelsOf(desired),
     leaseDeadlineMs,
     stopSignal: null,

@@ -15,12 +15,17 @@ export function reportOf(entry: ReplicaEntry, container: Container | null): Repl
   const phase = phaseOf(entry, container);
   if (phase === "starting") return report(entry, "preparing", {});
   const startedAt = container?.startedAt ?? null;
+  const ports = portsOf(container);
   const shipping = phase === "exited" && container !== null && entry.logs === "open";
-  if (phase === "running" || shipping) return report(entry, "running", { startedAt });
+  if (phase === "running" || shipping) return report(entry, "running", { startedAt, ...ports });
   return report(entry, "exited", { ...endOf(entry, container?.exit ?? null), startedAt, ...messageOfEnd(entry) });
 }
 
-type Details = Partial<Pick<ReplicaReport, "message" | "cause" | "exitCode" | "startedAt" | "finishedAt" | "usage">>;
+function portsOf(container: Container | null): Details {
+  return container === null || container.ports.length === 0 ? {} : { ports: container.ports };
+}
+
+type Details = Partial<Pick<ReplicaReport, "message" | "cause" | "exitCode" | "startedAt" | "finishedAt" | "usage" | "ports">>;
 
 function report(entry: ReplicaEntry, state: ReplicaReport["state"], details: Details): ReplicaReport {
   const { jobId, epoch, rank } = entry.key;
@@ -36,6 +41,7 @@ function report(entry: ReplicaEntry, state: ReplicaReport["state"], details: Det
     finishedAt: details.finishedAt ?? null,
     usage: details.usage ?? null,
     message: message === null ? null : message.slice(0, MESSAGE_CHARACTERS),
+    ...(details.ports === undefined ? {} : { ports: details.ports }),
     ...(entry.checkpointAt === null ? {} : { checkpointAt: entry.checkpointAt }),
   };
 }

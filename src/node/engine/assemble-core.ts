@@ -73,7 +73,7 @@ export async function assembleCore(options: EngineOptions, paths: EnginePaths): 
       clock: options.clock,
     }),
     networks: createNetworkPool({
-      network: createBridgeNetwork({ paths, native: options.native }),
+      network: createBridgeNetwork({ paths, native: options.native, clock: options.clock }),
       size: options.warmNetworks ?? WARM_NETWORKS,
       onError,
     }),

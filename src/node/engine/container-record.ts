@@ -1,3 +1,4 @@
+import type { PublishedPort } from "../../shared/domain/index.ts";
 import type { ProcessIdentity } from "../platform/index.ts";
 import type { ContainerExit, ContainerRequest } from "./types.ts";
 
@@ -25,7 +26,7 @@ export interface ContainerRecord {
   runtime: string;
   bootId: string;
   process: ProcessIdentity | null;
-  network: { slot: string; address: string } | null;
+  network: { slot: string; address: string; ports?: PublishedPort[] } | null;
   createdAt: number;
   startedAt: number | null;
   exit: ContainerExit | null;

@@ -91,5 +91,6 @@ export function toContainer(record: ContainerRecord): Container {
     exit: record.exit,
     gpuUuids: [...record.request.gpuUuids],
     ipAddress: record.network?.address ?? null,
+    ports: record.network?.ports ?? [],
   };
 }

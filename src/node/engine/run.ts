@@ -24,7 +24,7 @@ import type { ContainerRequest } from "./types.ts";
 /**
  * Creates and starts one container. What does not depend on each other runs side by side.
  * A failure anywhere takes back everything, by the same path that recover() and remove() take.
- * @throws BerthError image_not_found, gpu_unavailable, mount_forbidden, invalid_request, container_start_failed, conflict
+ * @throws BerthError image_not_found, gpu_unavailable, port_unavailable, mount_forbidden, invalid_request, container_start_failed, conflict
  */
 export async function run(
   core: EngineCore,
@@ -126,7 +126,7 @@ async function gpusAndRootfs(core: EngineCore, request: ContainerRequest, image:
 }
 
 async function joinAndName(core: EngineCore, held: { record: ContainerRecord }, request: ContainerRequest) {
-  const network = await joinNetwork(request.network, core.networks);
+  const network = await joinNetwork(request.network, core.networks, request.ports ?? []);
   held.record = { ...held.record, network: network.record };
   const identityFiles = await writeIdentityFiles({
     folder: containerPaths(core.paths, request.id).etc,

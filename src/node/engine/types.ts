@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { ExitCause, MountRequest, NetworkMode, ResourceUsage } from "../../shared/domain/index.ts";
+import type { ExitCause, MountRequest, NetworkMode, PublishedPort, ResourceUsage } from "../../shared/domain/index.ts";
 
 /** What to run. The caller has resolved policy; the engine does as told. */
 export interface ContainerRequest {
@@ -25,6 +25,8 @@ export interface ContainerRequest {
   /** Host folders through which it is a client of its GPU's MPS daemon; absent for all others. */
   mps?: { pipeFolder: string; shmFolder: string };
   network: NetworkMode;
+  /** On network bridge only: elsewhere there is nothing between the container and the host, or nothing at all. */
+  ports?: PublishedPort[];
   labels: Record<string, string>;
   /** Boot-time milliseconds after which the lease guard kills the container; null for none (builds). */
   leaseDeadlineMs: number | null;
@@ -54,12 +56,14 @@ export interface Container {
   exit: ContainerExit | null;
   gpuUuids: string[];
   ipAddress: string | null;
+  /** With the host ports that were chosen. */
+  ports: PublishedPort[];
 }
 
 export interface Engine {
   /** Finishes or rolls back whatever a crash left half done; adopts what still runs. Call once before anything else. */
   recover(): Promise<void>;
-  /** Creates and starts. Throws image_not_found, gpu_unavailable, mount_forbidden, container_start_failed; leaves nothing behind then. */
+  /** Creates and starts. Throws image_not_found, gpu_unavailable, port_unavailable, mount_forbidden, container_start_failed; leaves nothing behind then. */
   run(request: ContainerRequest, progress: (message: string) => void, signal: AbortSignal): Promise<Container>;
   list(): Container[];
   get(id: string): Container | null;

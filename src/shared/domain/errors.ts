@@ -46,6 +46,7 @@ export const ERRORS = {
   bootstrap_failed: kind(422, false, "see mmdebstrap's output above"),
   container_start_failed: kind(500, true, "see the message of the runtime; `berth doctor` checks the machine"),
   container_stuck: kind(503, true, "a process waits in the kernel, often for a dead disk or network mount: drain the node"),
+  port_unavailable: kind(409, true, "another program of the node listens there: ask for another host port, or for none"),
   gpu_unavailable: kind(409, true, "`berth nodes` shows which GPUs are healthy"),
   gpu_request_invalid: kind(422, false, "correct the value; docs/gpu.md lists the forms of --gpus and NVIDIA_*"),
   gpu_requirement_unmet: kind(409, true, "use a node with a newer driver, an image for an older CUDA, or set NVIDIA_DISABLE_REQUIRE=true"),

@@ -28,6 +28,8 @@ export { quarantineText } from "./node.ts";
 export type { GpuCondition, PlacementRules, Taint, Toleration, VersionOperator } from "./placement-rules.ts";
 export { NO_RULES, versionHolds } from "./placement-rules.ts";
 export { placesText } from "./places-text.ts";
+export type { PortProtocol, PublishedPort } from "./published-port.ts";
+export { portName, publishedPortText } from "./published-port.ts";
 export { systemClock } from "./system-clock.ts";
 export type { TaskIndexes } from "./task-indexes.ts";
 export {

@@ -1,5 +1,6 @@
 import type { GpuShareRequest } from "./gpu-share.ts";
 import type { GpuCondition, PlacementRules } from "./placement-rules.ts";
+import type { PublishedPort } from "./published-port.ts";
 
 /**
  * A job as the whole system sees it after its units were read and its defaults filled in
@@ -31,6 +32,8 @@ export interface JobSpec {
   retries: number;
   mounts: MountRequest[];
   network: NetworkMode;
+  /** Ports of each replica that its node answers on; absent for none. */
+  ports?: PublishedPort[];
   labels: Record<string, string>;
   /** Which nodes, and how the replicas lie on them; absent without wishes (and in rows of older versions). */
   placement?: PlacementRules;
@@ -84,6 +87,8 @@ export interface ResourceRequest {
   shmBytes: number | null;
   /** Most that a replica may write into its root, bytes; left out for as much as the node's disk has. */
   storageBytes?: number;
+  /** Ports of the node that nobody else there may have, by `portName`; absent for none. */
+  hostPorts?: string[];
 }
 
 export type NetworkMode = "bridge" | "host" | "none";

@@ -1,6 +1,7 @@
 import type { GpuShare } from "./gpu-share.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { GpuCondition } from "./placement-rules.ts";
+import type { PublishedPort } from "./published-port.ts";
 
 /**
  * pending -> starting -> running -> succeeded | failed | cancelled, with `stopping` between the wish to end an
@@ -65,6 +66,8 @@ export interface ReplicaStatus {
   hardware?: HardwareVerdict;
   /** Its newest acknowledged checkpoint, milliseconds since the Unix epoch; absent without any. */
   checkpointAt?: number;
+  /** Where its node answers for it; absent before it runs, and without any. */
+  ports?: PublishedPort[];
 }
 
 /** One run of a job. A report with another epoch than the row's is refused. */

@@ -85,6 +85,13 @@ export const GpuShareSchema = Type.Object({
   acrossProjects: Type.Optional(Type.Literal(true)),
 });
 
+/** A port of a container at a port of its node; `hostPort` null is one that the node chooses. */
+export const PublishedPortSchema = Type.Object({
+  containerPort: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  hostPort: nullable(Type.Integer({ minimum: 1, maximum: 65_535 })),
+  protocol: Type.Union([Type.Literal("tcp"), Type.Literal("udp")]),
+});
+
 const UsageSchema = Type.Object({
   cpuSeconds: Type.Number(),
   peakMemoryBytes: nullable(Type.Number()),
@@ -116,6 +123,8 @@ export const ReplicaReportSchema = Type.Object({
   usage: nullable(UsageSchema),
   /** Wall clock of its newest acknowledged checkpoint; absent without any. */
   checkpointAt: Type.Optional(Milliseconds),
+  /** Where the node answers for it. */
+  ports: Type.Optional(Type.Array(PublishedPortSchema, { maxItems: 64 })),
 });
 export type ReplicaReport = Static<typeof ReplicaReportSchema>;
 
@@ -219,6 +228,7 @@ export const ReplicaSpecSchema = Type.Object({
   stopGraceSeconds: Type.Number(),
   mounts: Type.Array(AgentMountSchema),
   network: Type.Union([Type.Literal("bridge"), Type.Literal("host"), Type.Literal("none")]),
+  ports: Type.Optional(Type.Array(PublishedPortSchema)),
   /** Absent when it writes none. */
   checkpoint: Type.Optional(Type.Object({ signal: Type.String(), graceSeconds: Type.Number(), intervalSeconds: nullable(Type.Number()) })),
 });

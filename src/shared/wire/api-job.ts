@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { GpuShareSchema } from "./agent-protocol.ts";
+import { GpuShareSchema, PublishedPortSchema } from "./agent-protocol.ts";
 import { Milliseconds, nullable } from "./api-common.ts";
 
 /** Answers of the job routes: `Job` of shared/domain as a schema. `shared/wire` tests hold the two together. */
@@ -60,6 +60,7 @@ const ResolvedSpecSchema = Type.Object(
       memoryBytes: Type.Number(),
       shmBytes: nullable(Type.Number()),
       storageBytes: Type.Optional(Type.Number({ description: "most that a replica may write into its root" })),
+      hostPorts: Type.Optional(Type.Array(Type.String(), { description: "8080/tcp: ports of the node that nobody else there has" })),
     }),
     replicas: Type.Integer(),
     priority: Type.Integer(),
@@ -69,6 +70,7 @@ const ResolvedSpecSchema = Type.Object(
     retries: Type.Integer(),
     mounts: Type.Array(Type.Object({ type: Type.String(), source: Type.String(), target: Type.String(), readOnly: Type.Boolean() })),
     network: Type.String(),
+    ports: Type.Optional(Type.Array(PublishedPortSchema)),
     labels: Type.Record(Type.String(), Type.String()),
     array: Type.Optional(
       Type.Object({ indexes: Type.String(), limit: nullable(Type.Integer()) }, { description: "runs once for each index" }),
@@ -112,6 +114,7 @@ const ReplicaStatusSchema = Type.Object({
   finishedAt: nullable(Milliseconds),
   usage: nullable(UsageSchema),
   checkpointAt: Type.Optional(Type.Number({ description: "its newest acknowledged checkpoint, milliseconds since the Unix epoch" })),
+  ports: Type.Optional(Type.Array(PublishedPortSchema, { description: "where its node answers for it" })),
   hardware: Type.Optional(
     Type.Object({ gpuUuid: nullable(Type.String()), why: Type.String() }, { description: "the machine is to blame for its end" }),
   ),

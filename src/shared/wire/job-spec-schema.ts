@@ -175,6 +175,12 @@ export const JobSpecSchema = Type.Object(
         description: "default: bridge; host for more than one replica, so that the ranks reach each other",
       }),
     ),
+    ports: Type.Optional(
+      Type.Array(Type.Union([Type.String({ maxLength: 16 }), Type.Integer({ minimum: 1, maximum: 65_535 })]), {
+        maxItems: LIMITS.ports,
+        description: "ports of the container that its node answers on: 8080:80, 53:53/udp; 6006 alone takes a free port of the node",
+      }),
+    ),
     labels: Type.Optional(
       Type.Record(Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" }), Type.String({ maxLength: 256 }), {
         ...closed,

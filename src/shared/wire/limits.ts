@@ -14,6 +14,7 @@ export const LIMITS = {
   arguments: 4096,
   argumentBytes: 128 * 1024,
   mounts: 128,
+  ports: 64,
   labels: 64,
   retries: 100,
   /** What a control plane takes unless its operator says otherwise. */

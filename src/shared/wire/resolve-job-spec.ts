@@ -12,6 +12,7 @@ import { LIMITS } from "./limits.ts";
 import { resolveArray } from "./resolve-array.ts";
 import { gpuUnits } from "./resolve-gpu-units.ts";
 import { gpuWishes, resolvePlacement, resolveReplicas } from "./resolve-placement.ts";
+import { hostPorts, resolvePorts } from "./resolve-ports.ts";
 
 const DEFAULT_CPU_MILLIS = 1000;
 const DEFAULT_MEMORY_BYTES = 1024 ** 3;
@@ -25,6 +26,8 @@ const DEFAULT_CHECKPOINT_GRACE_SECONDS = 300;
 export function resolveJobSpec(input: JobSpecInput): JobSpec {
   const { replicas, ...elastic } = resolveReplicas(input.replicas ?? 1);
   checkEnvironment(input.env ?? {});
+  const network = input.network ?? (replicas > 1 ? "host" : "bridge");
+  const published = resolvePorts(input.ports, network);
   return {
     name: input.name,
     image: input.image,
@@ -33,7 +36,7 @@ export function resolveJobSpec(input: JobSpecInput): JobSpec {
     args: input.args ?? null,
     env: { ...input.env },
     workdir: input.workdir ?? null,
-    resources: resolveResources(input),
+    resources: { ...resolveResources(input), ...hostPorts(published) },
     replicas,
     priority: input.priority ?? 0,
     project: input.project ?? "default",
@@ -42,7 +45,8 @@ export function resolveJobSpec(input: JobSpecInput): JobSpec {
       input.stopGrace === undefined ? DEFAULT_STOP_GRACE_SECONDS : duration("/stopGrace", input.stopGrace, 0, LIMITS.stopGraceSeconds),
     retries: input.retries ?? 0,
     mounts: resolveMounts(input),
-    network: input.network ?? (replicas > 1 ? "host" : "bridge"),
+    network,
+    ...published,
     labels: { ...input.labels },
     ...elastic,
     ...resolveArray(input.array),

@@ -1,9 +1,20 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../support/free-port.ts";
 import { leftovers } from "../../support/leftovers.ts";
 import { openTestEngine, type TestEngine } from "../../support/test-engine.ts";
+
+const run = promisify(execFile);
+
+/** What a program at the port of this host says; "" when nothing answers. */
+const answerOf = (port: number) => text(connect(port, "127.0.0.1")).catch(() => "");
 
 describe("network modes", () => {
   let test: TestEngine;
@@ -44,6 +55,37 @@ describe("network modes", () => {
   it("bridge lets a container out through the host", async () => {
     const { log } = await test.runToEnd("ip route | grep -c ^default", { network: "bridge" });
     expect(log).toBe("1\n");
+  });
+
+  it("bridge publishes ports of the host, a given one and one that the node chooses, until the container ends", async () => {
+    const hostPort = await freePort();
+    const ports = [
+      { containerPort: 80, hostPort, protocol: "tcp" as const },
+      { containerPort: 81, hostPort: null, protocol: "tcp" as const },
+    ];
+    const id = await test.run("(echo given | nc -l -p 80) & echo chosen | nc -l -p 81; wait", { network: "bridge", ports });
+    const chosen = test.engine.get(id)?.ports[1]?.hostPort ?? 0;
+    expect(test.engine.get(id)?.ports[0]).toEqual(ports[0]);
+    await expect.poll(() => answerOf(hostPort), { timeout: 10_000 }).toBe("given\n");
+    await expect.poll(() => answerOf(chosen), { timeout: 10_000 }).toBe("chosen\n");
+    await test.ended(id);
+    await test.engine.remove(id);
+    expect(await readdir(`${test.runDir}/network/published`)).toEqual([]);
+    const { stdout } = await run("/usr/sbin/iptables", ["-t", "nat", "-S"]);
+    expect(stdout).not.toContain(`--dport ${hostPort} `);
+  });
+
+  it("a port that another program of the host listens on is refused, and leaves no network behind", async () => {
+    const server = createServer().listen(0, "0.0.0.0");
+    await once(server, "listening");
+    const hostPort = (server.address() as AddressInfo).port;
+    const ports = [{ containerPort: 80, hostPort, protocol: "tcp" as const }];
+    const before = await readdir(test.engine.core().paths.netns);
+    await expect(test.run("true", { network: "bridge", ports })).rejects.toThrow(
+      expect.objectContaining({ code: "port_unavailable", message: `port ${hostPort}/tcp of this node is in use by another program` }),
+    );
+    server.close();
+    await expect.poll(async () => (await readdir(test.engine.core().paths.netns)).length, { timeout: 10_000 }).toBe(before.length);
   });
 });
 

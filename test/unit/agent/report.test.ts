@@ -12,7 +12,7 @@ function entry(change: Partial<ReplicaEntry> = {}): ReplicaEntry {
 
 function exited(exit: Partial<ContainerExit>): Container {
   return {
-    ...{ id: "job-7-1-0", imageDigest: "", labels: {}, pid: null, createdAt: 1, startedAt: 2, gpuUuids: [], ipAddress: null },
+    ...{ id: "job-7-1-0", imageDigest: "", labels: {}, pid: null, createdAt: 1, startedAt: 2, gpuUuids: [], ipAddress: null, ports: [] },
     state: "exited",
     exit: { exitCode: 0, cause: "exited", finishedAt: AT, usage: null, ...exit },
   };

@@ -63,6 +63,33 @@ describe("berth run's options", () => {
     expect(resolve).toThrow(message);
   });
 
+  test("publish ports as Docker writes them", () => {
+    const spec = resolveJobSpec(specOfRun("debian", [], { publish: ["8080:80", "53:53/udp", "6006"] }, {}));
+    expect(spec.ports).toEqual([
+      { containerPort: 80, hostPort: 8080, protocol: "tcp" },
+      { containerPort: 53, hostPort: 53, protocol: "udp" },
+      { containerPort: 6006, hostPort: null, protocol: "tcp" },
+    ]);
+    expect(spec.resources.hostPorts).toEqual(["53/udp", "8080/tcp"]);
+    expect(resolveJobSpec(specOfRun("debian", [], { publish: ["6006"] }, {})).resources).not.toHaveProperty("hostPorts");
+    expect(resolveJobSpec({ name: "a", image: "b", ports: [6006] }).ports?.[0]?.containerPort).toBe(6006);
+  });
+
+  test.each([
+    [["x"], undefined, "/ports/0", /write 8080:80/],
+    [["80", "127.0.0.1:8080:80"], undefined, "/ports/1", /write 8080:80/],
+    [["8080:80/sctp"], undefined, "/ports/0", /write 8080:80/],
+    [["0:80"], undefined, "/ports/0", /0 is not a port/],
+    [["80:65536"], undefined, "/ports/0", /65536 is not a port/],
+    [["80:1", "80:2/tcp"], undefined, "/ports", /80\/tcp is published twice/],
+    [["80"], "none" as const, "/ports", /no port to publish/],
+    [["8080:80"], "host" as const, "/ports/0", /write 80:80/],
+  ])("refuse what is no port, or cannot be one: %j on %s", (publish, network, field, message) => {
+    const resolve = () => resolveJobSpec(specOfRun("debian", [], { publish, ...(network === undefined ? {} : { network }) }, {}));
+    expect(resolve).toThrow(expect.objectContaining({ code: "invalid_job_spec", field }));
+    expect(resolve).toThrow(message);
+  });
+
   test("takes the dashes between image and command as kubectl users mean them", () => {
     expect(specOfRun("debian", ["--", "ls", "--", "x"], {}, {}).args).toEqual(["ls", "--", "x"]);
   });

@@ -43,8 +43,16 @@ const requestArbitrary = fc
     gpuMemoryBytes: fc.constantFrom(null, null, 40 * GIB, 141 * GIB),
     cpuMillis: fc.constantFrom(1, 500, 1000, 4000, 17_000),
     memoryBytes: fc.constantFrom(GIB / 2, GIB, 8 * GIB, 40 * GIB),
+    hostPorts: fc.constantFrom<(string[] | undefined)[]>(
+      undefined,
+      undefined,
+      undefined,
+      ["8080/tcp"],
+      ["6006/tcp", "8080/tcp"],
+      ["8080/udp"],
+    ),
   })
-  .map((request) => resourcesOf(request));
+  .map(({ hostPorts, ...request }) => resourcesOf(hostPorts === undefined ? request : { ...request, hostPorts }));
 
 const pendingArbitrary = fc
   .array(
@@ -96,7 +104,7 @@ describe("whatever the cluster and the queue", () => {
     });
   });
 
-  test("no GPU is given twice, and CPU and memory are never overcommitted", () => {
+  test("no GPU or port of a node is given twice, and CPU and memory are never overcommitted", () => {
     check((snapshot) => {
       const plan = decide(snapshot, NOW);
       const request = (jobId: string) => snapshot.pending.find(({ id }) => id === jobId)?.resources ?? resourcesOf();
@@ -110,6 +118,8 @@ describe("whatever the cluster and the queue", () => {
         const here = held.flatMap(({ assignments, resources }) =>
           assignments.filter(({ nodeId }) => nodeId === node.id).map(() => resources),
         );
+        const ports = here.flatMap(({ hostPorts = [] }) => hostPorts);
+        expect(new Set(ports).size).toBe(ports.length);
         expect(here.reduce((sum, { cpuMillis }) => sum + cpuMillis, 0)).toBeLessThanOrEqual(node.cpuMillis);
         expect(here.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)).toBeLessThanOrEqual(node.memoryBytes);
       }

@@ -64,19 +64,20 @@ const jobsArbitrary = fc
       maxPerNode: fc.constantFrom(null, 1),
       minReplicas: fc.constantFrom(undefined, 2),
       timeLimitMinutes: fc.constantFrom(undefined, 5, 200, 5000),
+      port: fc.constantFrom(undefined, undefined, "8080/tcp"),
     }),
     { minLength: 1, maxLength: 8 },
   )
   .map((jobs) =>
     jobs.map(
       (
-        { replicas, priority, waitedSeconds, sameLabel, nodeSelector, maxPerNode, minReplicas, timeLimitMinutes, ...asked },
+        { replicas, priority, waitedSeconds, sameLabel, nodeSelector, maxPerNode, minReplicas, timeLimitMinutes, port, ...asked },
         place,
       ): PendingJob => ({
         ...(minReplicas === undefined || minReplicas > replicas ? {} : { minReplicas }),
         ...(timeLimitMinutes === undefined ? {} : { timeLimitMs: timeLimitMinutes * 60_000 + 30_000, stopGraceMs: 30_000 }),
         ...{ id: String(place + 1), priority, replicas, queuedAt: NOW - waitedSeconds * 1000 },
-        resources: resourcesOf(asked),
+        resources: resourcesOf(port === undefined ? asked : { ...asked, hostPorts: [port] }),
         rules: { ...NO_RULES, sameLabel, nodeSelector, maxPerNode },
       }),
     ),
@@ -163,6 +164,23 @@ test("a node is named with what it lacks, alike ones are counted together", () =
   const explanation = explainJob(decide, { nodes, pending: [job], active }, NOW, "90");
   expect(explanation?.proof).toBe("5 nodes: 2 driver 535.104 < 550, 1 busy until 14:20 UTC (job 81), 1 draining, 1 have 3 of 4 GPUs free");
   expect(explanation?.changes.map(({ words }) => words)).toEqual(["--gpus 3", "without conditions on driver, CUDA or compute capability"]);
+});
+
+test("who has a node's port is named, and that a port of the node's own choice would do", () => {
+  const at = (id: string): NodeCapacity => ({
+    ...{ id, name: id, address: "10.0.0.1", state: "ready", lastSeenAt: NOW, cpuMillis: 8_000, memoryBytes: 8 * GIB, gpus: [] },
+  });
+  const resources = resourcesOf({ hostPorts: ["8080/tcp"] });
+  const places = ["a", "b", "c"].map((nodeId, rank) => ({ rank, nodeId, nodeAddress: "10.0.0.1", gpuUuids: [] }));
+  const snapshot = {
+    nodes: ["a", "b", "c"].map(at),
+    active: [{ id: "81", resources, assignments: places }],
+    pending: [{ id: "90", priority: 0, queuedAt: NOW, replicas: 1, resources }],
+  };
+  const explanation = explainJob(decide, snapshot, NOW, "90");
+  expect(explanation?.proof).toBe("3 nodes: 3 port 8080/tcp is taken by job 81");
+  expect(explanation?.blocked).toMatchObject([{ kind: "port-taken", nodes: 3, examples: ["a", "b", "c"] }]);
+  expect(explanation?.changes).toEqual([{ field: "resources.hostPorts", value: null, words: "ports that the node chooses" }]);
 });
 
 describe("the cheapest changes", () => {

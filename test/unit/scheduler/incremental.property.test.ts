@@ -20,6 +20,7 @@ const jobArbitrary = fc.record({
   cpuMillis: fc.constantFrom(1000, 4000),
   replicas: fc.constantFrom(1, 1, 1, 2, 3),
   elastic: fc.boolean(),
+  port: fc.constantFrom(undefined, undefined, undefined, "8080/tcp"),
   priority: fc.integer({ min: 0, max: 2 }),
   waitedSeconds: fc.constantFrom(5, 60, 3600),
   together: fc.constantFrom(null, null, "rack"),
@@ -51,7 +52,10 @@ function pendingOf(id: number, asked: Extract<Step, { type: "submit" }>["job"]):
     queuedAt: NOW - asked.waitedSeconds * 1000,
     replicas: asked.replicas,
     ...(asked.elastic && asked.replicas > 1 ? { minReplicas: 1 } : {}),
-    resources: resourcesOf({ gpus: asked.gpus, gpuModel: asked.gpuModel, cpuMillis: asked.cpuMillis }),
+    resources: resourcesOf({
+      ...{ gpus: asked.gpus, gpuModel: asked.gpuModel, cpuMillis: asked.cpuMillis },
+      ...(asked.port === undefined ? {} : { hostPorts: [asked.port] }),
+    }),
     ...(asked.together === null ? {} : { rules: { ...NO_RULES, sameLabel: asked.together } }),
     ...(asked.timeLimitSeconds === undefined ? {} : { timeLimitMs: asked.timeLimitSeconds * 1000 }),
   };

@@ -59,6 +59,7 @@ function merge(before: ReplicaStatus, told: ReplicaReport, now: number): Replica
     finishedAt: ended ? (told.finishedAt ?? now) : null,
     usage: ended ? told.usage : null,
     ...checkpointOf(before, told, now),
+    ...(ended || told.ports === undefined ? {} : { ports: told.ports }),
   };
 }
 

@@ -7,7 +7,7 @@ import { ruleBlocker } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { NodeCapacity } from "../snapshot.ts";
-import { byDetail, count, cpus, cpusAsked, gpusAsked, listed, memory, memoryAsked, topologyAsked, unitsText } from "./words.ts";
+import { byDetail, count, cpus, cpusAsked, gpusAsked, listed, memory, memoryAsked, portsAsked, topologyAsked, unitsText } from "./words.ts";
 
 /** Why no state of the known nodes could run the job: what to change in it, or which machine to add or repair. */
 export function explainCannotEver(everything: readonly FreeNode[], admitted: readonly FreeNode[], request: Request): string {
@@ -110,5 +110,5 @@ function models(gpus: readonly { gpu: Gpu }[]): string {
 
 function shape({ resources }: Request): string {
   const gpus = resources.gpus === 0 ? "" : `${gpusAsked(resources)}, `;
-  return `${gpus}${cpusAsked(resources.cpuMillis)} and ${memory(resources.memoryBytes)}`;
+  return `${gpus}${cpusAsked(resources.cpuMillis)} and ${memory(resources.memoryBytes)}${portsAsked(resources)}`;
 }

@@ -20,6 +20,7 @@ export interface JobWish {
     | "resources.gpuModel"
     | "resources.gpuMemory"
     | "resources.gpuConditions"
+    | "resources.hostPorts"
     | "replicas"
     | "minReplicas"
     | "timeLimit"
@@ -34,6 +35,7 @@ export function changedJob(job: PendingJob, { field, value }: JobWish): PendingJ
   const { minReplicas: _min, avoid: _avoid, ...fixed } = job;
   const { gpuConditions: _conditions, ...unconditional } = job.resources;
   const { gpuMemoryMaxBytes: _most, ...unbounded } = job.resources;
+  const { hostPorts: _ports, ...anyPort } = job.resources;
   switch (field) {
     case "replicas":
       return { ...fixed, ...(job.avoid === undefined ? {} : { avoid: job.avoid }), replicas: amount ?? 1 };
@@ -49,6 +51,8 @@ export function changedJob(job: PendingJob, { field, value }: JobWish): PendingJ
       return { ...job, resources: { ...job.resources, ...shareOf(job, { millis: amount ?? WHOLE_GPU_MILLIS }) } };
     case "resources.gpuConditions":
       return { ...job, resources: unconditional };
+    case "resources.hostPorts":
+      return { ...job, resources: anyPort };
     case "resources.gpuModel":
       return { ...job, resources: { ...job.resources, gpuModel: typeof value === "string" ? value : null } };
     case "resources.gpus":

@@ -1,12 +1,13 @@
 import { gpuCountText, type ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { unitsOf } from "../feasible/gpu-units.ts";
+import { takenPort } from "../feasible/held-ports.ts";
 import { nodeBlocker } from "../feasible/node-blocker.ts";
 import { countFittingGpus, fittingGpus, replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { PendingJob } from "../snapshot.ts";
 import { unitHolders, unitShortage } from "./unit-words.ts";
-import { clockTime, count, cpus, cpusAsked, gpusAsked, listed, memory, topologyAsked } from "./words.ts";
+import { clockTime, count, cpus, cpusAsked, gpusAsked, listed, memory, portsAsked, topologyAsked } from "./words.ts";
 
 const NODES_NAMED = 3;
 const JOBS_NAMED = 3;
@@ -81,10 +82,11 @@ function byRoom(left: { entry: FreeNode; gpus: number }, right: { entry: FreeNod
 }
 
 function want(resources: ResourceRequest): string {
-  return resources.gpus > 0 ? gpusAsked(resources) : `${cpusAsked(resources.cpuMillis)} and ${memory(resources.memoryBytes)}`;
+  const units = resources.gpus > 0 ? gpusAsked(resources) : `${cpusAsked(resources.cpuMillis)} and ${memory(resources.memoryBytes)}`;
+  return units + portsAsked(resources);
 }
 
-/** The first thing the node lacks: GPUs (and who has them), CPUs, memory. */
+/** The first thing the node lacks: GPUs (and who has them), CPUs, memory, ports. */
 function lacking(entry: FreeNode, request: Request): string {
   const { node } = entry;
   const { resources } = request;
@@ -93,6 +95,8 @@ function lacking(entry: FreeNode, request: Request): string {
   if (entry.cpuMillis < resources.cpuMillis) return `${node.name} has ${cpus(entry.cpuMillis)} of ${cpus(node.cpuMillis)} CPUs free`;
   if (entry.memoryBytes < resources.memoryBytes)
     return `${node.name} has ${memory(entry.memoryBytes)} of ${memory(node.memoryBytes)} memory free`;
+  const taken = takenPort(entry, resources);
+  if (taken !== null) return `on ${node.name} ${taken}`;
   return `${node.name} has room for ${replicasThatFit(entry, request, Number.MAX_SAFE_INTEGER)}`;
 }
 

@@ -2,6 +2,7 @@ import type { FreeNode } from "../feasible/free-capacity.ts";
 import { describeUnmet, unmetCondition, unmetRequirement } from "../feasible/gpu-conditions.ts";
 import { gpuMemoryFits, gpuSuits, modelMatches } from "../feasible/gpu-fit.ts";
 import { unitsOf } from "../feasible/gpu-units.ts";
+import { takenPort } from "../feasible/held-ports.ts";
 import { type Blocker, nodeBlocker } from "../feasible/node-blocker.ts";
 import type { Request } from "../feasible/request.ts";
 import { unitHolders, unitShortage } from "./unit-words.ts";
@@ -68,7 +69,8 @@ function roomVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string
     return { kind: "cpu-busy", detail: `have ${cpus(entry.cpuMillis)} of ${cpus(node.cpuMillis)} CPUs free` };
   if (entry.memoryBytes < resources.memoryBytes)
     return { kind: "memory-busy", detail: `have ${memory(entry.memoryBytes)} of ${memory(node.memoryBytes)} memory free` };
-  return null;
+  const taken = takenPort(entry, resources);
+  return taken === null ? null : { kind: "port-taken", detail: taken };
 }
 
 /** " until 14:20 UTC (job 81)": until the last holder's limit, when all have one. */

@@ -173,6 +173,7 @@ function relaxed({ resources, rules, avoid }: PendingJob): Candidate[] {
       "without conditions on driver, CUDA or compute capability",
       0.6,
     ),
+    ...without("resources.hostPorts", resources.hostPorts !== undefined, "ports that the node chooses", 0.25),
     ...without("rules.nodeSelector", Object.keys(rules?.nodeSelector ?? {}).length > 0, "without nodeSelector", 0.3),
     ...without("rules.excludedNodes", (rules?.excludedNodes.length ?? 0) > 0, "without excludeNodes", 0.3),
     ...without("rules.maxPerNode", rules?.maxPerNode != null, "without maxPerNode", 0.2),

@@ -44,6 +44,11 @@ export function unitsText({ gpus, gpuShare, migProfile }: ResourceRequest): stri
   return `${gpuCountText(gpuShare.millis / WHOLE_GPU_MILLIS)} of a GPU${gpuShare.sharing === "mps" ? " by mps" : ""}`;
 }
 
+/** " with port 8080/tcp"; "" without. */
+export function portsAsked({ hostPorts = [] }: ResourceRequest): string {
+  return hostPorts.length === 0 ? "" : ` with port${hostPorts.length === 1 ? "" : "s"} ${listed(hostPorts, 3)}`;
+}
+
 /** "at least 24.0 GiB", "24.0 GiB to 80.0 GiB". */
 export function memoryAsked({ gpuMemoryBytes, gpuMemoryMaxBytes }: ResourceRequest): string {
   if (gpuMemoryMaxBytes === undefined) return `at least ${memory(gpuMemoryBytes ?? 0)}`;

@@ -1,5 +1,6 @@
 import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
 import type { ActiveJob, MigUnit, NodeCapacity } from "../snapshot.ts";
+import { type HeldPorts, holdPorts, NO_PORTS } from "./held-ports.ts";
 import { addShare, type Holder, NO_SHARES, type SharedGpus } from "./shared-gpu.ts";
 
 /** What is left of a node while a plan is being made. Only `take` changes it. */
@@ -23,6 +24,7 @@ export interface FreeNode {
   gpuHolders: Map<string, number>;
   /** The same of its MIG devices. */
   migHolders: ReadonlyMap<string, number>;
+  ports: HeldPorts;
 }
 
 /** All nodes empty, by id. */
@@ -41,6 +43,7 @@ export function emptyNodes(nodes: readonly NodeCapacity[]): FreeNode[] {
       shared: NO_SHARES,
       migDevices: node.migDevices ?? NO_DEVICES,
       migHolders: NO_HOLDERS,
+      ports: NO_PORTS,
     }));
 }
 
@@ -83,6 +86,7 @@ export function take(entry: FreeNode, holder: Holder, resources: ResourceRequest
   entry.version += 1;
   entry.cpuMillis -= resources.cpuMillis;
   entry.memoryBytes -= resources.memoryBytes;
+  if (resources.hostPorts !== undefined) entry.ports = holdPorts(entry.ports, holder.id, resources.hostPorts);
   if (gpuUuids.length === 0) return;
   // Copies: the maps may be shared with the state that the next cycle starts from.
   if (resources.gpuShare !== undefined) takeShares(entry, holder, resources, gpuUuids);

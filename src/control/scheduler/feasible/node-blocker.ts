@@ -25,6 +25,7 @@ export type BlockerKind =
   | "gpu-shared"
   | "cpu-busy"
   | "memory-busy"
+  | "port-taken"
   | "held"
   | "topology";
 

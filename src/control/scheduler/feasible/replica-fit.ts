@@ -2,6 +2,7 @@ import type { Gpu } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "./free-capacity.ts";
 import { gpuFits } from "./gpu-fit.ts";
 import { fittingMigDevices, partsThatFit, roomyGpus } from "./gpu-units.ts";
+import { portsAllow } from "./held-ports.ts";
 import type { Request } from "./request.ts";
 
 /** What a replica could take now: free GPUs, GPUs with room for its part, or free MIG devices. */
@@ -28,7 +29,8 @@ export function countFittingGpus({ kind, node }: FreeNode, gpus: readonly Gpu[],
 /** How many replicas of the request the node has room for, at most `most` and the job's own `maxPerNode`. */
 export function replicasThatFit(entry: FreeNode, request: Request, most: number): number {
   const { cpuMillis, memoryBytes, gpus } = request.resources;
-  const limit = Math.min(most, request.maxPerNode);
+  const limit = Math.min(most, request.maxPerNode, portsAllow(entry, request.resources));
+  if (limit === 0) return 0;
   if (request.units === "gpus" && entry.gpus.length < gpus) return 0;
   const coarse = Math.min(limit, room(entry.cpuMillis, cpuMillis, limit), room(entry.memoryBytes, memoryBytes, limit));
   if (request.units !== "gpus") return coarse === 0 ? 0 : Math.min(coarse, partsThatFit(entry, request, coarse));

@@ -1,5 +1,6 @@
 import type { GpuShareRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
+import { givePortsBack } from "../feasible/held-ports.ts";
 import { removeShare } from "../feasible/shared-gpu.ts";
 import type { ActiveJob } from "../snapshot.ts";
 
@@ -32,12 +33,13 @@ export function copyWhenTouched(entries: readonly FreeNode[]): Pick<FutureNodes,
 
 /** The nodes as if the job had ended. Nodes that are not in the map are left out. */
 export function giveBack(nodes: Pick<FutureNodes, "get">, job: ActiveJob): void {
-  const { gpuShare, migProfile } = job.resources;
+  const { gpuShare, migProfile, hostPorts } = job.resources;
   for (const { nodeId, gpuUuids } of job.assignments) {
     const entry = nodes.get(nodeId);
     if (entry === undefined) continue;
     entry.cpuMillis += job.resources.cpuMillis;
     entry.memoryBytes += job.resources.memoryBytes;
+    if (hostPorts !== undefined) entry.ports = givePortsBack(entry.ports, job.id, hostPorts);
     if (gpuUuids.length === 0) continue;
     if (gpuShare !== undefined) {
       giveBackShares(entry, job.id, gpuShare, gpuUuids);

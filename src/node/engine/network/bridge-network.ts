@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BerthError } from "../../../shared/domain/index.ts";
+import { BerthError, type Clock, type PublishedPort } from "../../../shared/domain/index.ts";
 import { type Native, runProgram, writeFileAtomically } from "../../platform/index.ts";
 import type { EnginePaths } from "../paths.ts";
 import { chooseSubnet } from "./choose-subnet.ts";
 import { callCni, findCniPlugins } from "./cni.ts";
 import { hostSubnets } from "./host-subnets.ts";
 import { type PinnedNamespaces, pinnedNamespaces } from "./netns.ts";
+import { publishedPorts } from "./published-ports.ts";
 
 /** A network namespace already joined to the bridge, with its address: one container's whole network. */
 export interface NetworkSlot {
@@ -20,7 +21,9 @@ export interface NetworkSlot {
 export interface BridgeNetwork {
   /** @throws BerthError missing_requirement, container_start_failed, conflict */
   createSlot(): Promise<NetworkSlot>;
-  /** Gives the address back and removes the namespace; missing is fine. */
+  /** Opens these ports of the host to the slot; the answer has the ones that were chosen. @throws BerthError port_unavailable */
+  publish(slot: NetworkSlot, ports: readonly PublishedPort[]): Promise<PublishedPort[]>;
+  /** Closes its ports, gives the address back and removes the namespace; missing is fine. */
   removeSlot(name: string): Promise<void>;
   /** Every slot there is, half-made ones of a crash included. */
   listSlots(): Promise<string[]>;
@@ -34,9 +37,10 @@ interface BridgeConfig {
 }
 
 /** A Linux bridge of this instance's own, addresses and masquerading by CNI's bridge and host-local plugins. */
-export function createBridgeNetwork(options: { paths: EnginePaths; native: Pick<Native, "unmount"> }): BridgeNetwork {
+export function createBridgeNetwork(options: { paths: EnginePaths; native: Pick<Native, "unmount">; clock: Clock }): BridgeNetwork {
   const { paths } = options;
   const namespaces = pinnedNamespaces(paths.netns, options.native);
+  const published = publishedPorts(join(paths.network, "published"), options.clock);
   const configFile = join(paths.network, "bridge.json");
   // The first slots are made at once: they must agree on one subnet.
   let config: Promise<BridgeConfig> | null = null;
@@ -60,8 +64,13 @@ export function createBridgeNetwork(options: { paths: EnginePaths; native: Pick<
         throw error;
       }
     },
+    async publish({ name, netns, address }, ports) {
+      const { bridge } = await loadConfig();
+      return published.publish(name, { network: bridge, netns, address, ports });
+    },
     async removeSlot(name) {
       const [folder, bridge] = await Promise.all([findCniPlugins(), loadConfig()]);
+      await published.withdraw(name);
       await detach({ folder, bridge, namespaces, name, ipamDir: join(paths.network, "ipam") });
     },
     listSlots: () => namespaces.list(),

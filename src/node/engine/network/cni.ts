@@ -20,15 +20,20 @@ export interface CniResult {
   ips?: { address: string; gateway?: string }[];
 }
 
+interface PluginSearch {
+  folders?: readonly string[];
+  plugins?: readonly string[];
+}
+
 /** @throws BerthError missing_requirement when a plugin is in none of the known folders */
-export async function findCniPlugins(folders: readonly string[] = PLUGIN_FOLDERS): Promise<string> {
+export async function findCniPlugins({ folders = PLUGIN_FOLDERS, plugins = REQUIRED_PLUGINS }: PluginSearch = {}): Promise<string> {
   for (const folder of folders) {
-    const found = await Promise.all(REQUIRED_PLUGINS.map((plugin) => isThere(join(folder, plugin))));
+    const found = await Promise.all(plugins.map((plugin) => isThere(join(folder, plugin))));
     if (found.every(Boolean)) return folder;
   }
   throw new BerthError(
     "missing_requirement",
-    `no CNI plugins (${REQUIRED_PLUGINS.join(", ")}) in ${folders.join(", ")}: apt-get install containernetworking-plugins`,
+    `no CNI plugins (${plugins.join(", ")}) in ${folders.join(", ")}: apt-get install containernetworking-plugins`,
   );
 }
 

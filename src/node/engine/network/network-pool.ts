@@ -4,6 +4,8 @@ import type { BridgeNetwork, NetworkSlot } from "./bridge-network.ts";
 export interface NetworkPool {
   /** A slot made beforehand when there is one: making one takes about as long as the rest of a start together. */
   acquire(): Promise<NetworkSlot>;
+  /** See BridgeNetwork.publish. */
+  publish: BridgeNetwork["publish"];
   /** Removes a used slot. Never handed out again: the next container must not find anything of the last. */
   release(name: string): Promise<void>;
   /** Begins to keep `size` slots ready. */
@@ -40,6 +42,7 @@ export function createNetworkPool(options: { network: BridgeNetwork; size: numbe
       if (warming) refill();
       return slot ?? options.network.createSlot();
     },
+    publish: options.network.publish,
     release: (name) => options.network.removeSlot(name),
     warm() {
       if (options.size === 0) return;
