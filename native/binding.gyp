@@ -1,4 +1,5 @@
 {
+  # build/unit.cc and build/lease-guard.cc are every source of src and lease-guard (scripts/build-native.sh).
   "target_defaults": {
     "cflags": ["-Wall", "-Wextra", "-Wno-unused-parameter", "-fstack-protector-strong", "-O2"],
     "cflags_cc": ["-std=c++17", "-fexceptions"],
@@ -8,29 +9,7 @@
   "targets": [
     {
       "target_name": "berth",
-      "sources": [
-        "src/addon.cc",
-        "src/arguments.cc",
-        "src/clock.cc",
-        "src/failure.cc",
-        "src/lock.cc",
-        "src/mount.cc",
-        "src/nvml-binding.cc",
-        "src/nvml-device.cc",
-        "src/nvml-health.cc",
-        "src/nvml-library.cc",
-        "src/nvml-parts.cc",
-        "src/nvml-query.cc",
-        "src/nvml-watch.cc",
-        "src/overlay.cc",
-        "src/process-signal.cc",
-        "src/resource-limit.cc",
-        "src/root-binding.cc",
-        "src/root-metadata.cc",
-        "src/root-paths.cc",
-        "src/root-remove.cc",
-        "src/root-writer.cc"
-      ],
+      "sources": ["build/unit.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
       "libraries": ["-ldl"]
@@ -38,14 +17,7 @@
     {
       "target_name": "lease-guard",
       "type": "executable",
-      "sources": [
-        "lease-guard/cgroup-kill.cc",
-        "lease-guard/detach.cc",
-        "lease-guard/guard.cc",
-        "lease-guard/lease-file.cc",
-        "lease-guard/main.cc",
-        "lease-guard/watch.cc"
-      ],
+      "sources": ["build/lease-guard.cc"],
       "ldflags!": ["-rdynamic"]
     },
     {

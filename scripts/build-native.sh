@@ -19,7 +19,7 @@ fingerprint() {
     uname -m
     "${CXX:-g++}" -dumpfullversion
     find native -path native/build -prune -o -path native/build-asan -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
-    sha256sum scripts/build-native.sh node_modules/node-addon-api/package.json
+    sha256sum scripts/build-native.sh scripts/one-unit.sh node_modules/node-addon-api/package.json
   } | sha256sum | cut -d' ' -f1
 }
 
@@ -35,8 +35,15 @@ unless_built() {
   echo "$now" >"$stamp"
 }
 
+# One source a program: see scripts/one-unit.sh.
+write_units() {
+  scripts/one-unit.sh "$1/unit.cc" native/src/*.cc
+  scripts/one-unit.sh "$1/lease-guard.cc" native/lease-guard/*.cc
+}
+
 build_release() {
   local headers=()
+  write_units native/build
   # node-gyp would download the headers even where Node came with them.
   if [[ -f "$(node_prefix)/include/node/node.h" ]]; then headers=("--nodedir=$(node_prefix)"); fi
   say "compiling the addon and its executables (about 30 seconds)"
@@ -47,11 +54,13 @@ build_release() {
 build_sanitized() {
   local out=native/build-asan
   local flags=(-std=c++17 -O0 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -D_GNU_SOURCE)
-  mkdir -p "$out"
+  write_units "$out"
   say "compiling the addon and lease-guard with sanitizers"
   "${CXX:-g++}" "${flags[@]}" -shared -fPIC -DNAPI_VERSION=9 -DNAPI_CPP_EXCEPTIONS -DNODE_GYP_MODULE_NAME=berth \
-    -I"$(node_prefix)/include/node" -Inode_modules/node-addon-api native/src/*.cc -o "$out/berth.node" -ldl -pthread
-  "${CXX:-g++}" "${flags[@]}" native/lease-guard/*.cc -o "$out/lease-guard"
+    -I"$(node_prefix)/include/node" -Inode_modules/node-addon-api "$out/unit.cc" -o "$out/berth.node" -ldl -pthread &
+  local addon=$!
+  "${CXX:-g++}" "${flags[@]}" "$out/lease-guard.cc" -o "$out/lease-guard"
+  wait "$addon"
 }
 
 if [[ ! -x node_modules/.bin/node-gyp ]]; then

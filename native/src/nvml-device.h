@@ -41,6 +41,12 @@ class Handle {
   std::optional<std::string> error_;
 };
 
+/// The MIG instance's number, null for a whole GPU.
+inline Json instanceOrNull(unsigned id) { return id == kNoInstance ? Json() : Json(id); }
+
+/// A driver may name a device in bytes that are not UTF-8.
+inline std::string print(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 // Each adds its fields of NvmlGpu (src/node/platform/native.ts).
 void addIdentity(Handle& gpu, Json& json);
 void addTelemetry(Handle& gpu, Json& json);

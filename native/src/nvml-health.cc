@@ -10,8 +10,6 @@ Json eccErrors(Handle& gpu, int kind, int since) {
   return gpu.ask(kDeviceEccErrors, "nvmlDeviceGetTotalEccErrors", kind, since, &count) ? Json(count) : Json();
 }
 
-Json instanceOrNull(unsigned id) { return id == kNoInstance ? Json() : Json(id); }
-
 Json processesOf(Handle& gpu) {
   // The list may grow between the two calls; a third try is enough for any machine that is not mad.
   std::vector<Process> list(16);

@@ -52,9 +52,6 @@ Json readTopology(const Library& nvml, const std::vector<Device>& devices) {
   return rows;
 }
 
-/// A driver may name a device in bytes that are not UTF-8.
-std::string print(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 }  // namespace
 
 std::optional<std::string> queryReport(const std::string& library) {

@@ -13,9 +13,6 @@ constexpr unsigned kRoundMs = 500;
 
 using Tell = std::function<void(const std::string&)>;
 
-std::string print(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-Json instanceOrNull(unsigned id) { return id == kNoInstance ? Json() : Json(id); }
-
 class Events {
  public:
   explicit Events(const Library& nvml) : nvml_(nvml) { nvml.must(nvml.call(kNewEventSet, "nvmlEventSetCreate", &set_), "nvmlEventSetCreate"); }

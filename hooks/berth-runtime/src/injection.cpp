@@ -5,6 +5,7 @@
 #include <set>
 
 #include "failure.hpp"
+#include "words.hpp"
 
 namespace {
 
@@ -58,8 +59,6 @@ json rules_for(const json& nodes) {
     merge(rules, json::array({{{"allow", true}, {"type", "c"}, {"major", node.at("major")}, {"minor", node.at("minor")}, {"access", "rw"}}}));
   return rules;
 }
-
-bool has(const std::vector<std::string>& list, const char* word) { return std::find(list.begin(), list.end(), word) != list.end(); }
 
 /** As in src/node/gpu/plan/plan-injection.ts: EGL is told the GPUs by the bits of their minor numbers. */
 json application_profile(const json& devices, const std::set<std::size_t>& chosen, const Request& request) {

@@ -1,10 +1,10 @@
 #include "request.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "failure.hpp"
+#include "words.hpp"
 
 namespace {
 
@@ -12,11 +12,6 @@ using nlohmann::json;
 
 /** options.h of libnvidia-container. */
 const std::vector<std::string> kCapabilities = {"utility", "compute", "video", "graphics", "display", "ngx", "compat32"};
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t");
@@ -33,8 +28,6 @@ std::vector<std::string> words(const std::string& list) {
   }
   return found;
 }
-
-bool has(const std::vector<std::string>& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
 
 /** "nvidia.com/gpu=0", as in CDI, is "0". */
 std::string plain_name(const std::string& word) {

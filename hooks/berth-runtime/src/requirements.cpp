@@ -1,10 +1,10 @@
 #include "requirements.hpp"
 
-#include <algorithm>
 #include <cctype>
 #include <map>
 
 #include "failure.hpp"
+#include "words.hpp"
 
 namespace {
 
@@ -13,13 +13,6 @@ using nlohmann::json;
 constexpr char kOperators[] = "<>=!";
 constexpr std::size_t kLongestValue = 16384, kMostVariables = 64, kLongestExpression = 600, kMostFailures = 4, kMostParts = 16, kMostDigits = 15;
 const std::vector<std::string> kProperties = {"cuda", "driver", "arch", "brand"}, kComparisons = {"=", "!=", "<", "<=", ">", ">="};
-
-bool has(const std::vector<std::string>& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 /** As a JSON string: control characters of an image do not reach a terminal. */
 std::string in_quotes(const std::string& text, std::size_t longest = 200) {
