@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
+import type { Credential } from "../../shared/credentials/index.ts";
 import { BerthError } from "../../shared/domain/index.ts";
-import type { Credential } from "../../shared/oci/index.ts";
 import type { GpuPlanQuery, GpuPlanView } from "./gpu-plan-view.ts";
 import type { GpusView } from "./gpu-view.ts";
 import type { HttpClient, HttpRequest } from "./http.ts";

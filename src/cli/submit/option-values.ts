@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { BerthError, errorText, parseBytes, parseCpuMillis, parseDurationSeconds } from "../../shared/domain/index.ts";
-import { resolveArray } from "../../shared/wire/index.ts";
+import { BerthError, errorText, parseBytes, parseCpuMillis, parseDurationSeconds, resolveArray } from "../../shared/domain/index.ts";
 
 /** Checks of option values at the command line, so that a typing error is a usage error before anything is sent. */
 export function positiveInteger(text: string): number {

@@ -1,7 +1,7 @@
 import { text } from "node:stream/consumers";
 import { Command } from "commander";
-import { BerthError, systemClock } from "../../shared/domain/index.ts";
-import type { Credential } from "../../shared/oci/index.ts";
+import { type Credential, createCredentialStore } from "../../shared/credentials/index.ts";
+import { BerthError, namesRegistry, parseReference, systemClock } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { readSecret } from "../read-secret.ts";
 import { action, examples } from "../verb.ts";
@@ -24,7 +24,7 @@ export function loginVerb(io: CliIo): Command {
 }
 
 async function login(io: CliIo, registry: string, options: Options): Promise<void> {
-  const host = await registryHost(registry);
+  const host = registryHost(registry);
   const username = options.username ?? (await readSecret(io, "Username: ", { echo: true }));
   const password = options.passwordStdin
     ? (await text(io.stdin)).replace(/\r?\n$/, "")
@@ -33,7 +33,6 @@ async function login(io: CliIo, registry: string, options: Options): Promise<voi
   if (username.includes(":")) throw new BerthError("invalid_request", "a user name cannot hold a colon");
   const credential: Credential = { kind: "password", username, password };
   await tryOut(io, host, credential);
-  const { createCredentialStore } = await import("../../shared/oci/index.ts");
   const store = createCredentialStore(io.env);
   const helper = await store.save(host, credential);
   io.stderr.write(
@@ -54,8 +53,7 @@ async function tryOut(io: CliIo, registry: string, credential: Credential): Prom
 }
 
 /** "https://registry.example/" is what people paste. @throws BerthError invalid_reference */
-export async function registryHost(text: string): Promise<string> {
-  const { namesRegistry, parseReference } = await import("../../shared/oci/index.ts");
+export function registryHost(text: string): string {
   const host = text.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   if (!namesRegistry(`${host}/x`)) throw new BerthError("invalid_reference", `${JSON.stringify(text)} is not HOST[:PORT] of a registry`);
   return parseReference(`${host}/x`).registry;
@@ -63,7 +61,6 @@ export async function registryHost(text: string): Promise<string> {
 
 /** What this user is logged in with at the registry of an image; it travels to the node by its socket, never by argv. */
 export async function credentialOf(io: CliIo, reference: string): Promise<{ credential?: Credential }> {
-  const { createCredentialStore, parseReference } = await import("../../shared/oci/index.ts");
   const credential = await createCredentialStore(io.env).find(parseReference(reference).registry);
   return credential === null ? {} : { credential };
 }

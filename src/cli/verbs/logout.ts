@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { createCredentialStore } from "../../shared/credentials/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { action, examples } from "../verb.ts";
 import { registryHost } from "./login.ts";
@@ -12,8 +13,7 @@ export function logoutVerb(io: CliIo): Command {
 }
 
 async function logout(io: CliIo, registry: string): Promise<void> {
-  const { createCredentialStore } = await import("../../shared/oci/index.ts");
-  const host = await registryHost(registry);
+  const host = registryHost(registry);
   await createCredentialStore(io.env).save(host, null);
   io.stderr.write(`logged out of ${host}\n`);
 }

@@ -1,4 +1,5 @@
 export type { Clock } from "./clock.ts";
+export { isAnyDigest, isDigest } from "./digest.ts";
 export type { ErrorCode } from "./errors.ts";
 export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type { GpuShare, GpuShareRequest, GpuSharing } from "./gpu-share.ts";
@@ -30,6 +31,9 @@ export { NO_RULES, versionHolds } from "./placement-rules.ts";
 export { placesText } from "./places-text.ts";
 export type { PortProtocol, PublishedPort } from "./published-port.ts";
 export { portName, publishedPortText } from "./published-port.ts";
+export type { Reference } from "./reference.ts";
+export { familiarReference, formatReference, namesRegistry, normaliseReference, parseReference } from "./reference.ts";
+export { resolveArray } from "./resolve-array.ts";
 export { systemClock } from "./system-clock.ts";
 export type { TaskIndexes } from "./task-indexes.ts";
 export {

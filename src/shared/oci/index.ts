@@ -1,3 +1,14 @@
+export type { Credential, CredentialStore } from "../credentials/index.ts";
+export { createCredentialStore } from "../credentials/index.ts";
+export type { Reference } from "../domain/index.ts";
+export {
+  familiarReference,
+  formatReference,
+  isDigest,
+  namesRegistry,
+  normaliseReference,
+  parseReference,
+} from "../domain/index.ts";
 export type { Artifact, ArtifactDescriptor } from "./artifact.ts";
 export { parseAnyIndex, parseArtifact } from "./artifact.ts";
 export { canonicalJson } from "./canonical-json.ts";
@@ -5,7 +16,7 @@ export { chainIdsOf } from "./chain-id.ts";
 export type { Copied } from "./copy/copy-image.ts";
 export { copyImage } from "./copy/copy-image.ts";
 export type { Digester } from "./digest.ts";
-export { createDigester, digestHex, digestOf, isDigest, verifyDigest } from "./digest.ts";
+export { createDigester, digestHex, digestOf, verifyDigest } from "./digest.ts";
 export type { ImageConfig } from "./image-config.ts";
 export { parseImageConfig } from "./image-config.ts";
 export type { Descriptor, ImageIndex, Manifest } from "./manifest.ts";
@@ -13,11 +24,6 @@ export { MAX_MANIFEST_BYTES, makeManifest, parseIndex, parseManifest } from "./m
 export { isIndexType, isManifestType, MEDIA_TYPES } from "./media-types.ts";
 export type { Platform } from "./platform.ts";
 export { choosePlatform, parsePlatform, platformArchitecture } from "./platform.ts";
-export type { Reference } from "./reference.ts";
-export { familiarReference, formatReference, namesRegistry, normaliseReference, parseReference } from "./reference.ts";
-export type { Credential } from "./registry/authorizer.ts";
-export type { CredentialStore } from "./registry/credentials/credential-store.ts";
-export { createCredentialStore } from "./registry/credentials/credential-store.ts";
 export type { BlobBody } from "./registry/fetch-blob.ts";
 export type { FetchedManifest } from "./registry/fetch-manifest.ts";
 export { readSmallBlob } from "./registry/read-small-blob.ts";

@@ -76,5 +76,4 @@ export { ReservationInputSchema, ReservationListSchema, ReservationParamsSchema,
 export type { JobSpecInput } from "./job-spec-schema.ts";
 export { JobSpecSchema } from "./job-spec-schema.ts";
 export { LIMITS } from "./limits.ts";
-export { resolveArray } from "./resolve-array.ts";
 export { resolveJobSpec } from "./resolve-job-spec.ts";

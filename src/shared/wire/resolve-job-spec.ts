@@ -6,10 +6,10 @@ import {
   parseCpuMillis,
   parseDurationSeconds,
   type ResourceRequest,
+  resolveArray,
 } from "../domain/index.ts";
 import type { JobSpecInput } from "./job-spec-schema.ts";
 import { LIMITS } from "./limits.ts";
-import { resolveArray } from "./resolve-array.ts";
 import { gpuUnits } from "./resolve-gpu-units.ts";
 import { gpuWishes, resolvePlacement, resolveReplicas } from "./resolve-placement.ts";
 import { hostPorts, resolvePorts } from "./resolve-ports.ts";

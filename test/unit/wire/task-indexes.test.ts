@@ -4,13 +4,14 @@ import {
   formatTaskIndexes,
   hasTaskIndex,
   parseTaskIndexes,
+  resolveArray,
   splitTaskIndexes,
   takeTaskIndexes,
   taskIndexBounds,
   taskIndexesOf,
   taskIndexList,
 } from "../../../src/shared/domain/index.ts";
-import { resolveArray, resolveJobSpec } from "../../../src/shared/wire/index.ts";
+import { resolveJobSpec } from "../../../src/shared/wire/index.ts";
 
 const indexSets = fc.uniqueArray(fc.integer({ min: 0, max: 500 }), { maxLength: 60 });
 

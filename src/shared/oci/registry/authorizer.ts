@@ -1,13 +1,11 @@
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
+import type { Credential } from "../../credentials/index.ts";
 import { BerthError, type Clock } from "../../domain/index.ts";
 import { answerError, readSmallBody } from "./answers.ts";
 import type { Challenge } from "./challenge.ts";
 import { mayAuthenticateAt, type RegistryConfig } from "./registry-config.ts";
 import type { Transport } from "./transport.ts";
-
-/** What a registry is told about who asks. An identity token stands for a password that is kept elsewhere. */
-export type Credential = { kind: "password"; username: string; password: string } | { kind: "identity-token"; token: string };
 
 /** Turns a challenge into the Authorization header of later requests. */
 export interface Authorizer {

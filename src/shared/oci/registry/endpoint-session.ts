@@ -1,6 +1,7 @@
+import type { Credential } from "../../credentials/index.ts";
 import { BerthError, type Clock, isBerthError } from "../../domain/index.ts";
 import { answerError } from "./answers.ts";
-import { type Authorizer, type Credential, createAuthorizer } from "./authorizer.ts";
+import { type Authorizer, createAuthorizer } from "./authorizer.ts";
 import { chooseChallenge } from "./challenge.ts";
 import { sendFollowing } from "./follow-redirects.ts";
 import type { Endpoint, RegistryConfig } from "./registry-config.ts";

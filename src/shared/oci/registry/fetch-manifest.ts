@@ -1,5 +1,5 @@
-import { BerthError } from "../../domain/index.ts";
-import { digestLike, digestOf, isAnyDigest } from "../digest.ts";
+import { BerthError, isAnyDigest } from "../../domain/index.ts";
+import { digestLike, digestOf } from "../digest.ts";
 import { MAX_MANIFEST_BYTES } from "../manifest.ts";
 import { DOCKER_MEDIA_TYPES, isIndexType, isManifestType, MEDIA_TYPES } from "../media-types.ts";
 import { answerError, readSmallBody } from "./answers.ts";

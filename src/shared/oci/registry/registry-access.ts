@@ -1,8 +1,6 @@
 import { readFile } from "node:fs/promises";
-import type { Clock } from "../../domain/index.ts";
-import { parseReference } from "../reference.ts";
-import type { Credential } from "./authorizer.ts";
-import { createCredentialStore } from "./credentials/credential-store.ts";
+import { type Credential, createCredentialStore } from "../../credentials/index.ts";
+import { type Clock, parseReference } from "../../domain/index.ts";
 import { createRegistryClient, type RegistryClient } from "./registry-client.ts";
 import { parseRegistryConfig } from "./registry-config.ts";
 import { createTransport, type Transport } from "./transport.ts";

@@ -1,7 +1,7 @@
+import type { Credential } from "../../credentials/index.ts";
 import { BerthError, type Clock, isBerthError } from "../../domain/index.ts";
 import type { ArtifactDescriptor } from "../artifact.ts";
 import { answerError } from "./answers.ts";
-import type { Credential } from "./authorizer.ts";
 import { type EndpointSession, openEndpoint } from "./endpoint-session.ts";
 import { type BlobBody, type BlobRange, fetchBlob } from "./fetch-blob.ts";
 import { type FetchedManifest, fetchManifest } from "./fetch-manifest.ts";

@@ -1,12 +1,11 @@
 import type { KeyObject } from "node:crypto";
 import { Readable } from "node:stream";
-import { BerthError, isBerthError } from "../../domain/index.ts";
+import { BerthError, isBerthError, type Reference } from "../../domain/index.ts";
 import { type ArtifactDescriptor, parseArtifact } from "../artifact.ts";
 import { canonicalJson } from "../canonical-json.ts";
 import { digestOf } from "../digest.ts";
 import { type Descriptor, makeManifest } from "../manifest.ts";
 import { MEDIA_TYPES } from "../media-types.ts";
-import type { Reference } from "../reference.ts";
 import type { RegistryClient } from "../registry/registry-client.ts";
 import { signBytes } from "./keys.ts";
 import { makeSimpleSigning, SIMPLE_SIGNING, signatureTag } from "./simple-signing.ts";

@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
+import { isDigest } from "../../domain/index.ts";
 import { checkDocument, invalidDocument } from "../check-document.ts";
-import { isDigest } from "../digest.ts";
 
 /** Media types and annotations of cosign's SIGNATURE_SPEC. */
 export const SIMPLE_SIGNING = {

@@ -1,23 +1,14 @@
-import { type Static, Type } from "typebox";
-import { Value } from "typebox/value";
-import { BerthError, errorText } from "../../../domain/index.ts";
-import type { Credential } from "../authorizer.ts";
+import { BerthError, errorText } from "../domain/index.ts";
+import type { Credential } from "./credential.ts";
 
-const AuthSchema = Type.Object({
-  auth: Type.Optional(Type.String()),
-  username: Type.Optional(Type.String()),
-  password: Type.Optional(Type.String()),
-  identitytoken: Type.Optional(Type.String()),
-});
-
-const DockerConfigSchema = Type.Object({
-  auths: Type.Optional(Type.Record(Type.String(), AuthSchema)),
-  credHelpers: Type.Optional(Type.Record(Type.String(), Type.String())),
-  credsStore: Type.Optional(Type.String()),
-});
+const AUTH_MEMBERS = ["auth", "username", "password", "identitytoken"] as const;
 
 /** Docker's config.json, the parts about registries; other members are kept as they are. */
-export type DockerConfig = Static<typeof DockerConfigSchema>;
+export interface DockerConfig {
+  auths?: Record<string, Partial<Record<(typeof AUTH_MEMBERS)[number], string>>>;
+  credHelpers?: Record<string, string>;
+  credsStore?: string;
+}
 
 /** The key that docker login writes for Docker Hub. */
 const DOCKER_HUB_KEY = "https://index.docker.io/v1/";
@@ -27,12 +18,36 @@ const DOCKER_HUB_HOSTS = new Set(["docker.io", "index.docker.io", "registry-1.do
 export function parseDockerConfig(text: string, path: string): DockerConfig {
   try {
     const value: unknown = JSON.parse(text);
-    if (Value.Check(DockerConfigSchema, value)) return value;
+    if (isDockerConfig(value)) return value;
   } catch (error) {
     // V8 quotes the text around the place: only the kind of error is told.
     throw new BerthError("invalid_request", `${path} is not JSON (${error instanceof SyntaxError ? "syntax error" : errorText(error)})`);
   }
   throw new BerthError("invalid_request", `${path} is not a Docker configuration`);
+}
+
+/** By hand: every `berth pull` reads this file, and loading a schema library takes longer than the rest of the command. */
+function isDockerConfig(value: unknown): value is DockerConfig {
+  if (!isRecord(value)) return false;
+  const { auths = {}, credHelpers = {}, credsStore } = value;
+  const isAuth = (auth: unknown) => isRecord(auth) && AUTH_MEMBERS.every((name) => isOptionalText(auth[name]));
+  return isOptionalText(credsStore) && isRecordOf(credHelpers, isText) && isRecordOf(auths, isAuth);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isRecordOf(value: unknown, isMember: (member: unknown) => boolean): boolean {
+  return isRecord(value) && Object.values(value).every(isMember);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string";
+}
+
+function isOptionalText(value: unknown): boolean {
+  return value === undefined || isText(value);
 }
 
 /** What is written under for a host: "docker.io" and its aliases have Docker Hub's old URL. */

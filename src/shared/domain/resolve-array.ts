@@ -1,11 +1,12 @@
-import { BerthError, errorText, formatTaskIndexes, type JobSpec, parseTaskIndexes } from "../domain/index.ts";
-import type { JobSpecInput } from "./job-spec-schema.ts";
+import { BerthError, errorText } from "./errors.ts";
+import type { JobSpec } from "./job-spec.ts";
+import { formatTaskIndexes, parseTaskIndexes } from "./task-indexes.ts";
 
 /**
  * "0-99:2%10" -> indexes and limit (Slurm's --array).
  * @throws BerthError invalid_job_spec
  */
-export function resolveArray(asked: JobSpecInput["array"]): Pick<JobSpec, "array"> {
+export function resolveArray(asked: string | number | undefined): Pick<JobSpec, "array"> {
   if (asked === undefined) return {};
   const [indexes = "", limit, ...more] = String(asked).split("%");
   if (more.length > 0 || (limit !== undefined && !/^[1-9]\d{0,8}$/.test(limit)))

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { BerthError, errorText } from "../../../domain/index.ts";
-import type { Credential } from "../authorizer.ts";
+import { BerthError, errorText } from "../domain/index.ts";
+import type { Credential } from "./credential.ts";
 
 const HELPER_MS = 30_000;
 const MAX_OUTPUT_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Credential } from "../authorizer.ts";
+import type { Credential } from "./credential.ts";
 import { askHelper, tellHelper } from "./credential-helper.ts";
 import { configKeyOf, helperFor, parseDockerConfig, storedCredential, withStoredCredential } from "./docker-config.ts";
 

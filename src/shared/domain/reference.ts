@@ -1,5 +1,5 @@
-import { BerthError } from "../domain/index.ts";
 import { isDigest } from "./digest.ts";
+import { BerthError } from "./errors.ts";
 
 /** An image reference with every default filled in. */
 export interface Reference {

@@ -1,0 +1,3 @@
+export type { Credential } from "./credential.ts";
+export type { CredentialStore } from "./credential-store.ts";
+export { createCredentialStore } from "./credential-store.ts";
