@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createBlobTracker } from "../../../src/node/images/pull/blob-tracker.ts";
+import { createCredentialStore } from "../../../src/shared/credentials/index.ts";
 import { choosePlatform, MEDIA_TYPES, namesRegistry, parsePlatform, parseRegistryConfig } from "../../../src/shared/oci/index.ts";
 import { retryAfterMs } from "../../../src/shared/oci/registry/answers.ts";
 import { chooseChallenge, parseChallenges } from "../../../src/shared/oci/registry/challenge.ts";
-import { createCredentialStore } from "../../../src/shared/credentials/index.ts";
 import { redirectTarget } from "../../../src/shared/oci/registry/follow-redirects.ts";
 import { hostnameOf, isLinkLocalAddress, isLoopbackHost, listNamesHost } from "../../../src/shared/oci/registry/hosts.ts";
 import { proxyFor } from "../../../src/shared/oci/registry/proxy.ts";
@@ -204,7 +204,14 @@ describe("credentials", () => {
     await writeFile(join(folder, "config.json"), '{"auths": s3cret');
     await expect(store().find("x.example")).rejects.toThrow(/config.json is not JSON/);
     await expect(store().find("x.example")).rejects.not.toThrow(/s3cret/);
-    for (const text of ["[]", "null", '{"auths":[]}', '{"auths":{"x.example":{"auth":5}}}', '{"credHelpers":{"x":1}}', '{"credsStore":{}}']) {
+    for (const text of [
+      "[]",
+      "null",
+      '{"auths":[]}',
+      '{"auths":{"x.example":{"auth":5}}}',
+      '{"credHelpers":{"x":1}}',
+      '{"credsStore":{}}',
+    ]) {
       await writeFile(join(folder, "config.json"), text);
       await expect(store().find("x.example"), text).rejects.toThrow(/config.json is not a Docker configuration/);
     }
