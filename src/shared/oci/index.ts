@@ -1,5 +1,4 @@
-export type { Credential, CredentialStore } from "../credentials/index.ts";
-export { createCredentialStore } from "../credentials/index.ts";
+export type { Credential } from "../credentials/index.ts";
 export type { Reference } from "../domain/index.ts";
 export {
   familiarReference,
