@@ -4,6 +4,7 @@ import { Command, Option } from "commander";
 import {
   historyJobs,
   historyNodes,
+  historyProjects,
   MURI_POLICIES,
   PLACEMENT_POLICIES,
   QUEUEING_NAMES,
@@ -16,6 +17,7 @@ import { BerthError, parseDurationSeconds } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
 import { printValue } from "../output/formats.ts";
+import { PROJECT_COLUMNS, SUMMARY_COLUMNS, summaryRows } from "../output/simulation-listing.ts";
 import { renderTable } from "../output/table.ts";
 import { action, examples } from "../verb.ts";
 
@@ -27,6 +29,10 @@ interface SimulateOptions {
   seed: string;
   restart: string;
   passInterval: string;
+  checkpointInterval?: string;
+  checkpointCost: string;
+  checkpointGrace: string;
+  defragment?: string;
   chart?: string;
   output: "table" | "json";
 }
@@ -41,13 +47,21 @@ export function simulateVerb(io: CliIo): Command {
     .option("--seed <number>", "of the placement experiment", "42")
     .option("--restart <seconds>", "what a preempted job loses when it starts again", "30")
     .option("--pass-interval <seconds>", "while jobs wait the scheduler looks again this often", "300")
-    .option("--chart <file>", "draw allocation, fragmentation and queue over time (SVG)")
+    .option(
+      "--checkpoint-interval <seconds>",
+      "jobs save so often; 0 never: begin again when stopped (default: lose nothing but --restart)",
+    )
+    .option("--checkpoint-cost <seconds>", "what one checkpoint takes; the job does not go on meanwhile", "0")
+    .option("--checkpoint-grace <seconds>", "what a job has to save when it must stop", "60")
+    .option("--defragment <moves>", "running jobs with checkpoints that may be moved within an hour, so that larger ones start")
+    .option("--chart <file>", "draw utilisation, allocation, fragmentation and queue over time (SVG)")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
     .addHelpText("after", FORMATS)
     .action(action(io, (options: SimulateOptions, self: Command) => runSimulation(io, options, self)));
   return examples(command, [
     "berth simulate --trace jobs.csv --cluster 8x8",
     "berth simulate --trace jobs.csv --cluster nodes.csv --policy service --chart run.svg",
+    "berth simulate --trace jobs.csv --checkpoint-interval 600 --checkpoint-cost 15 --defragment 4",
     "berth simulate --from-cluster 7d --policy service  # your own history under another policy",
     "berth simulate --trace openb_pods.csv --cluster openb_nodes.csv --policy fgd --seed 43",
   ]);
@@ -55,12 +69,14 @@ export function simulateVerb(io: CliIo): Command {
 
 const FORMATS = `
 Trace, CSV with a header or a JSON list with the same names:
-  id,submit_s,duration_s,gpus[,replicas,cpu_milli,memory_mib,gpu_model,project,user,priority,time_limit_s,partition]
-  also read: Philly (job_id,vc,submit_s,gpus,duration_s), Muri, openb pod lists (with times; shares count as whole GPUs)
+  id,submit_s,duration_s,gpus[,replicas,cpu_milli,memory_mib,gpu_model,project,user,priority,time_limit_s,partition,checkpoint_s]
+  gpus may be a part of one (0.5); checkpoint_s is a job's own --checkpoint-interval
+  also read: Philly (job_id,vc,submit_s,gpus,duration_s), Muri, openb pod lists (with times)
 Cluster:
   name,gpus[,gpu_model,cpu_milli,memory_mib,partition]; vc,nodes; openb node lists
 Policy, JSON:
-  {"queueing": "fair" | "service" | {...}, "placement": {"kind": "pack" | "spread", "byPool": {...}}, "projects": [...]}
+  {"queueing": "fair" | "service" | {...}, "placement": {"kind": "pack" | "spread", "byPool": {...}}, "projects": [{"name",
+   "parent", "weight", "quotaGpus", "limits"}]}; without projects those of the cluster, with --from-cluster
 Published experiments:
   ${PLACEMENT_POLICIES.join(", ")}: openb pods arrive and never leave (FGD, ATC'23)
   ${MURI_POLICIES.join(", ")}: a Muri trace on 8 nodes of 8 GPUs (SIGCOMM'22)
@@ -70,11 +86,10 @@ async function runSimulation(io: CliIo, options: SimulateOptions, self: Command)
   const simulation = await simulationOf(io, options, self);
   if (options.chart !== undefined) await drawChart(io, simulation, options.chart);
   if (options.output === "json") return printValue(io, "json", simulation);
-  const columns = [
-    { title: "MEASURE", value: ([name]: readonly [string, string]) => name },
-    { title: "VALUE", value: ([, value]: readonly [string, string]) => value, align: "right" as const },
-  ];
-  io.stdout.write(renderTable(columns, rowsOf(simulation), { headers: true, colour: io.colour.stdout }));
+  const style = { headers: true, colour: io.colour.stdout };
+  io.stdout.write(renderTable(SUMMARY_COLUMNS, summaryRows(simulation), style));
+  const projects = simulation.kind === "replay" ? simulation.report.fairness.projects : [];
+  if (projects.length > 1) io.stdout.write(`\n${renderTable(PROJECT_COLUMNS, projects, style)}`);
 }
 
 async function simulationOf(io: CliIo, options: SimulateOptions, self: Command): Promise<Simulation> {
@@ -82,19 +97,26 @@ async function simulationOf(io: CliIo, options: SimulateOptions, self: Command):
     policy: options.policy.endsWith(".json") ? await textOf(options.policy) : options.policy,
     restartSeconds: count("--restart", options.restart),
     passSeconds: Math.max(1, count("--pass-interval", options.passInterval)),
+    checkpointCostSeconds: count("--checkpoint-cost", options.checkpointCost),
+    checkpointGraceSeconds: count("--checkpoint-grace", options.checkpointGrace),
+    ...(options.checkpointInterval === undefined ? {} : { checkpointSeconds: count("--checkpoint-interval", options.checkpointInterval) }),
+    ...(options.defragment === undefined ? {} : { movesPerHour: count("--defragment", options.defragment) }),
   };
   if ((options.trace === undefined) === (options.fromCluster === undefined))
     throw new BerthError("invalid_request", "give either --trace FILE or --from-cluster PERIOD");
-  if (options.fromCluster !== undefined) return simulateReplay({ ...input, ...(await history(io, options.fromCluster, self)) });
+  if (options.fromCluster !== undefined)
+    return simulateReplay({ ...input, ...(await history(io, options.fromCluster, self, input.checkpointCostSeconds)) });
   const cluster = /^\d+x\d+$/.test(options.cluster) ? options.cluster : await textOf(options.cluster);
   return simulate({ ...input, trace: await textOf(options.trace ?? ""), cluster, seed: count("--seed", options.seed) });
 }
 
-async function history(io: CliIo, period: string, self: Command) {
+/** Arrays' own rows too, which may go on while tasks of theirs have ended. */
+async function history(io: CliIo, period: string, self: Command, checkpointCost: number) {
   const since = io.clock.now() - parseDurationSeconds(period) * 1000;
   const api = await connectApi(io, self);
-  const [jobs, nodes] = [await api.list({ states: ["succeeded", "failed", "cancelled"], tasks: true }), await api.nodes()];
-  return { jobs: historyJobs(jobs, since), nodes: historyNodes(nodes) };
+  const jobs = await api.list({ states: ["succeeded", "failed", "cancelled", "running", "stopping"], tasks: true });
+  const projects = historyProjects(await api.projects());
+  return { jobs: historyJobs(jobs, since, checkpointCost), nodes: historyNodes(await api.nodes()), projects };
 }
 
 async function drawChart(io: CliIo, simulation: Simulation, file: string): Promise<void> {
@@ -117,38 +139,4 @@ function count(option: string, value: string): number {
   if (!Number.isFinite(parsed) || parsed < 0)
     throw new BerthError("invalid_request", `${option} must be a number not below 0, is '${value}'`);
   return parsed;
-}
-
-function rowsOf(simulation: Simulation): (readonly [string, string])[] {
-  const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
-  if (simulation.kind === "placement") {
-    return simulation.allocation
-      .filter(({ asked }) => asked % 10 === 0 || asked === 95)
-      .map(({ asked, allocated }) => [`allocated at ${asked} % asked`, `${allocated.toFixed(2)} %`] as const);
-  }
-  if (simulation.kind === "muri") {
-    const { averageJct, p99Jct, makespan } = simulation.result;
-    return [
-      ["JCT average, s", number(averageJct)],
-      ["JCT p99, s", number(p99Jct)],
-      ["makespan, s", number(makespan)],
-    ] as const satisfies (readonly [string, string])[];
-  }
-  const { report } = simulation;
-  const { jct, queueing } = report;
-  return [
-    ["jobs", number(report.jobs)],
-    ["never started", number(report.neverStarted.length)],
-    ["JCT average, s", number(jct.average)],
-    ["JCT p50, s", number(jct.p50)],
-    ["JCT p99, s", number(jct.p99)],
-    ["queueing average, s", number(queueing.average)],
-    ["queueing p50, s", number(queueing.p50)],
-    ["queueing p99, s", number(queueing.p99)],
-    ["makespan, s", number(report.makespan)],
-    ["utilisation, %", number(report.utilisationPercent)],
-    ["fragmented, % of GPUs", number(report.fragmentedPercent)],
-    ["preemptions", number(report.preemptions)],
-    ["fairness (Jain, 1 is equal)", report.fairness.toFixed(3)],
-  ];
 }

@@ -1,5 +1,5 @@
-import { gpusCounted, type Job, type NodeRecord } from "../../shared/domain/index.ts";
-import { accrue, type DecayedUsage, dominantShare, nodeCapacity, type ProjectShare, totalsOf } from "../scheduler/index.ts";
+import type { Job, NodeRecord } from "../../shared/domain/index.ts";
+import { accrue, type DecayedUsage, heldShares, nodeCapacity, type ProjectShare, withUsage } from "../scheduler/index.ts";
 import type { ProjectStore } from "./project-store.ts";
 
 /** Usage is written this often: what a crash loses is a minute's. */
@@ -20,7 +20,7 @@ export function createQueueStanding(store: ProjectStore): QueueStanding {
       const settings = await store.list();
       if (settings.length === 0) return [];
       usages ??= await store.usages();
-      const held = heldShares(nodes, active);
+      const held = heldShares(holdersOf(active), nodes.map(nodeCapacity));
       for (const name of new Set([...held.keys(), ...usages.keys(), ...settings.map((project) => project.name)])) {
         usages.set(name, accrue(usages.get(name) ?? { value: 0, at: lookedAt ?? now }, held.get(name) ?? 0, now));
       }
@@ -29,39 +29,14 @@ export function createQueueStanding(store: ProjectStore): QueueStanding {
         await store.saveUsages(usages);
         savedAt = now;
       }
-      const known = new Set(settings.map((project) => project.name));
-      const plain = [...usages.keys()].filter((name) => !known.has(name)).sort();
-      return [
-        ...settings.map(({ quotaGpus, ...project }) => ({
-          ...project,
-          guaranteedGpus: quotaGpus,
-          usage: usages?.get(project.name)?.value ?? 0,
-        })),
-        ...plain.map((name) => ({
-          name,
-          parent: null,
-          weight: 1,
-          guaranteedGpus: 0,
-          limits: UNLIMITED,
-          usage: usages?.get(name)?.value ?? 0,
-        })),
-      ];
+      return withUsage(
+        settings.map(({ quotaGpus, ...project }) => ({ ...project, guaranteedGpus: quotaGpus })),
+        usages,
+      );
     },
   };
 }
 
-const UNLIMITED = { gpus: null, jobs: null, gpusPerUser: null, jobsPerUser: null };
-
-function heldShares(nodes: readonly NodeRecord[], active: readonly Job[]): Map<string, number> {
-  const total = totalsOf({ nodes: nodes.map(nodeCapacity) });
-  const amounts = new Map<string, { gpus: number; cpuMillis: number; memoryBytes: number }>();
-  for (const { spec, attempt } of active) {
-    const replicas = attempt?.assignments.length ?? 0;
-    const sum = amounts.get(spec.project) ?? { gpus: 0, cpuMillis: 0, memoryBytes: 0 };
-    sum.gpus += gpusCounted(spec.resources) * replicas;
-    sum.cpuMillis += spec.resources.cpuMillis * replicas;
-    sum.memoryBytes += spec.resources.memoryBytes * replicas;
-    amounts.set(spec.project, sum);
-  }
-  return new Map([...amounts].map(([name, sum]) => [name, dominantShare(sum, total)]));
+function holdersOf(active: readonly Job[]) {
+  return active.map(({ spec: { project, resources }, attempt }) => ({ project, resources, replicas: attempt?.assignments.length ?? 0 }));
 }

@@ -1,5 +1,5 @@
 import { gpusCounted, isTerminal, type Job } from "../../shared/domain/index.ts";
-import { type ClusterSnapshot, createServiceHistory, type Remaining } from "../scheduler/index.ts";
+import { type ClusterSnapshot, createServiceHistory, jobGroup, type Remaining } from "../scheduler/index.ts";
 import type { JobStore } from "./job-store.ts";
 
 /** Ended jobs read at the start: what a new leader knows of the past. */
@@ -89,9 +89,8 @@ function serviceMs({ serviceMs: earlier = 0, attempt }: Pick<TrackedJob, "servic
   return earlier + (attempt?.startedAt == null ? 0 : Math.max(0, until - attempt.startedAt));
 }
 
-/** Jobs of one sweep differ only in the number at the end of their names. */
-function groupOf({ spec, user }: TrackedJob): string {
-  return `${spec.project}/${user}/${spec.name.replace(/[-0-9]+$/, "")}`;
+function groupOf({ spec: { project, name }, user }: TrackedJob): string {
+  return jobGroup({ project, user, name });
 }
 
 function userOf({ spec, user }: TrackedJob): string {

@@ -6,7 +6,8 @@ export { explainJob } from "./explain/explain-job.ts";
 export type { StartingChange } from "./explain/starting-changes.ts";
 export { nodeCapacity } from "./feasible/node-capacity.ts";
 export { createIncrementalDecide } from "./incremental/incremental-decide.ts";
-export { dominantShare, totalsOf } from "./order/project-tree.ts";
+export { DEFAULT_PROJECT } from "./order/project-tree.ts";
+export { heldShares, withUsage } from "./order/project-usage.ts";
 export type { FairPolicy, ProjectLimits, ProjectShare, QueueingPolicy, ServicePolicy } from "./order/queueing-policy.ts";
 export { FAIR_POLICY, NO_LIMITS, SERVICE_POLICY } from "./order/queueing-policy.ts";
 export { type LinkedGpu, pickGpus } from "./place/pick-gpus.ts";
@@ -39,6 +40,7 @@ export type {
 } from "./snapshot.ts";
 export type { DecayedUsage } from "./time/decayed-usage.ts";
 export { accrue } from "./time/decayed-usage.ts";
+export { jobGroup } from "./time/job-group.ts";
 export type { ServiceHistory, SubmittedRun } from "./time/service-history.ts";
 export { createServiceHistory } from "./time/service-history.ts";
 export type { ReservedWindow } from "./time/windows.ts";

@@ -9,10 +9,12 @@ export { type JobRun, type QueueReport, reportOf } from "./queueing/partition-re
 export { type PartitionJob, partitionJobs, partitionNodes } from "./queueing/partition-trace.ts";
 export { QUEUE_PEERS, type QueuePeer, runPeer } from "./queueing/peers.ts";
 export { runPartition } from "./queueing/run-partition.ts";
-export { historyJobs, historyNodes } from "./replay/cluster-history.ts";
+export { historyJobs, historyNodes, historyProjects } from "./replay/cluster-history.ts";
+export type { ProjectFairness } from "./replay/fairness-report.ts";
 export { readReplayNodes } from "./replay/read-cluster.ts";
 export { readReplayJobs } from "./replay/read-jobs.ts";
+export { QUEUEING_NAMES } from "./replay/read-policy.ts";
 export type { ReplayJob, ReplayNode } from "./replay/replay-job.ts";
 export type { ReplayReport } from "./replay/replay-report.ts";
 export type { ReplaySample } from "./replay/sampler.ts";
-export { QUEUEING_NAMES, type Simulation, type SimulationInput, simulate, simulateReplay } from "./simulate.ts";
+export { type Simulation, type SimulationInput, simulate, simulateReplay } from "./simulate.ts";

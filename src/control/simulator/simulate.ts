@@ -1,5 +1,5 @@
 import { BerthError } from "../../shared/domain/index.ts";
-import { type ClusterSnapshot, FAIR_POLICY, SERVICE_POLICY } from "../scheduler/index.ts";
+import type { NodeCapacity, ProjectShare } from "../scheduler/index.ts";
 import { muriJobs } from "./muri/muri-trace.ts";
 import { MURI_POLICIES, type MuriPolicyName, type MuriResult, runMuri } from "./muri/run-muri.ts";
 import { openbNodes, openbPods } from "./placement/openb.ts";
@@ -7,19 +7,19 @@ import { runPlacement } from "./placement/run-placement.ts";
 import { PLACEMENT_POLICIES, placementPolicyName } from "./policies/placement-policies.ts";
 import { readReplayNodes } from "./replay/read-cluster.ts";
 import { readReplayJobs } from "./replay/read-jobs.ts";
-import type { ReplayJob, ReplayNode } from "./replay/replay-job.ts";
+import { QUEUEING_NAMES, queueingNamed, type ReplayPolicy, readPolicy } from "./replay/read-policy.ts";
+import type { ReplayJob } from "./replay/replay-job.ts";
 import { type ReplayReport, replayReport } from "./replay/replay-report.ts";
-import { runReplay } from "./replay/run-replay.ts";
+import { type ReplaySettings, runReplay } from "./replay/run-replay.ts";
+import { capacityOf } from "./replay/snapshot-parts.ts";
 
-export interface SimulationInput {
+export interface SimulationInput extends ReplaySettings {
   /** Text of the trace and of the cluster file. */
   trace: string;
   cluster: string;
-  /** A name, or JSON: {"queueing": "fair" | "service" | {...}, "placement": {...}, "projects": [...]}. */
+  /** A name, or JSON, see read-policy.ts. */
   policy: string;
   seed: number;
-  restartSeconds: number;
-  passSeconds: number;
 }
 
 export type Simulation =
@@ -27,8 +27,6 @@ export type Simulation =
   /** Percent of the GPUs asked for -> percent allocated; pods never leave. */
   | { kind: "placement"; policy: string; seed: number; allocation: { asked: number; allocated: number }[] }
   | { kind: "muri"; policy: string; result: MuriResult };
-
-export const QUEUEING_NAMES = ["fair", "service"] as const;
 
 /** Runs a trace under a policy. The same input gives the same result. @throws BerthError invalid_trace, invalid_request */
 export function simulate(input: SimulationInput): Simulation {
@@ -41,37 +39,28 @@ export function simulate(input: SimulationInput): Simulation {
     const curve = runPlacement({ nodes, pods, policy: placementPolicyName(policy), seed });
     return { kind: "placement", policy, seed, allocation: [...curve].map(([asked, allocated]) => ({ asked, allocated })) };
   }
-  return simulateReplay({ ...input, jobs: readReplayJobs(input.trace), nodes: readReplayNodes(input.cluster) });
+  return simulateReplay({ ...input, jobs: readReplayJobs(input.trace), nodes: readReplayNodes(input.cluster).map(capacityOf) });
 }
 
-export interface ReplayInput extends Pick<SimulationInput, "policy" | "restartSeconds" | "passSeconds"> {
+export interface ReplayInput extends ReplaySettings {
   jobs: readonly ReplayJob[];
-  nodes: readonly ReplayNode[];
+  nodes: NodeCapacity[];
+  policy: string;
+  /** Where the policy names none. */
+  projects?: readonly ProjectShare[];
 }
 
 /** As `simulate`, of jobs and machines that were read elsewhere. @throws BerthError invalid_request */
-export function simulateReplay({ jobs, nodes, policy, restartSeconds, passSeconds }: ReplayInput): Simulation {
-  const replay = runReplay({ jobs, nodes, policy: replayPolicy(policy), restartSeconds, passSeconds });
-  return { kind: "replay", policy, report: replayReport(replay) };
+export function simulateReplay({ policy, projects = [], ...input }: ReplayInput): Simulation {
+  const given = replayPolicy(policy);
+  const shares = given.projects === undefined && projects.length > 0 ? { projects: [...projects] } : {};
+  return { kind: "replay", policy, report: replayReport(runReplay({ ...input, policy: { ...shares, ...given } })) };
 }
 
-function replayPolicy(policy: string): Pick<ClusterSnapshot, "queueing" | "placement" | "projects"> {
-  if (!policy.trimStart().startsWith("{")) return { queueing: queueingOf(policy) };
-  let given: Record<string, unknown>;
-  try {
-    given = JSON.parse(policy) as Record<string, unknown>;
-  } catch (error) {
-    throw new BerthError("invalid_request", `the policy is not JSON: ${String(error)}`);
-  }
-  const unknown = Object.keys(given).filter((key) => !["queueing", "placement", "projects"].includes(key));
-  if (unknown.length > 0) throw new BerthError("invalid_request", `the policy has an unknown field '${unknown[0]}'`);
-  const { queueing = "fair", ...others } = given;
-  return { ...others, queueing: typeof queueing === "string" ? queueingOf(queueing) : (queueing as typeof FAIR_POLICY) };
-}
-
-function queueingOf(name: string) {
-  if (name === "fair") return FAIR_POLICY;
-  if (name === "service") return SERVICE_POLICY;
+function replayPolicy(policy: string): ReplayPolicy {
+  if (policy.trimStart().startsWith("{")) return readPolicy(policy);
+  const queueing = queueingNamed(policy);
+  if (queueing !== null) return { queueing };
   const known = [...QUEUEING_NAMES, ...PLACEMENT_POLICIES, ...MURI_POLICIES].join(", ");
-  throw new BerthError("invalid_request", `no policy '${name}' (there are: ${known}, and a file with JSON)`);
+  throw new BerthError("invalid_request", `no policy '${policy}' (there are: ${known}, and a file with JSON)`);
 }

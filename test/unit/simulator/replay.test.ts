@@ -9,7 +9,7 @@ import {
   simulate,
   simulationChart,
 } from "../../../src/control/simulator/index.ts";
-import type { Job } from "../../../src/shared/domain/index.ts";
+import type { Job, NodeRecord } from "../../../src/shared/domain/index.ts";
 import { factsOf, specOf } from "../../support/control-samples.ts";
 import { traceText } from "../../support/traces.ts";
 
@@ -79,10 +79,11 @@ describe("replaying a cluster's own history", () => {
       ({ id, user: "ann", submittedAt, startedAt, finishedAt, spec: specOf({ resources: { gpus: 2 } }) }) as Job;
     const jobs = [at(5000, 9000, 19_000, "2"), at(4000, 4000, 5000, "1"), at(100, 200, 300, "old"), at(6000, 7000, null, "running")];
     expect(historyJobs(jobs, 1000)).toMatchObject([
-      { id: "1", submitSeconds: 0, durationSeconds: 1, gpus: 2, user: "ann" },
+      { id: "1", submitSeconds: 0, durationSeconds: 1, resources: { gpus: 2 }, user: "ann" },
       { id: "2", submitSeconds: 1, durationSeconds: 10 },
     ]);
-    expect(historyNodes([{ name: "n", facts: factsOf("n", 4) }])).toMatchObject([{ name: "n", gpus: 4, partition: null }]);
+    const record = { ...{ id: "n", name: "n", address: "", state: "lost", lastSeenAt: 0 }, facts: factsOf("n", 4) } as NodeRecord;
+    expect(historyNodes([record])).toMatchObject([{ name: "n", state: "ready", gpus: [{}, {}, {}, {}] }]);
   });
 });
 

@@ -1,7 +1,5 @@
-export interface Line {
-  name: string;
-  points: readonly { x: number; y: number }[];
-}
+import { rangeOf } from "./axis.ts";
+import { drawPanel, escaped, type Line, PANEL_MARGIN, PANEL_WIDTH, type Panel, text } from "./panel.ts";
 
 export interface ChartOptions {
   title: string;
@@ -10,72 +8,57 @@ export interface ChartOptions {
   lines: readonly Line[];
 }
 
-const WIDTH = 860;
-const HEIGHT = 420;
-const MARGIN = { left: 64, right: 170, top: 40, bottom: 52 };
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666"];
-const TICKS = 6;
+export interface PanelsOptions {
+  title: string;
+  xTitle: string;
+  /** One below the other, over the same x axis. */
+  panels: readonly Panel[];
+}
 
-/** A line chart as an SVG document of its own, readable on white and on dark. Colours by Okabe and Ito. */
+const HEAD = 36;
+const FOOT = 24;
+const PANEL_HEIGHT = 360;
+/** Of a chart with more than one. */
+const LOW_PANEL_HEIGHT = 240;
+/** By Okabe and Ito, who chose them for the colour-blind; the second of each pair is for dark paper. */
+const COLOURS = [
+  ["#0072b2", "#56b4e9"],
+  ["#d55e00", "#ff8c42"],
+  ["#009e73", "#2fd3a2"],
+  ["#cc79a7", "#e7a3ca"],
+  ["#b07a00", "#f0c04a"],
+  ["#3f8fc4", "#9fd4f5"],
+  ["#666666", "#aaaaaa"],
+] as const;
+
+/** A line chart as an SVG document of its own; it follows the reader's light or dark colour scheme. */
 export function lineChart({ title, xTitle, yTitle, lines }: ChartOptions): string {
-  const xs = rangeOf(lines.flatMap(({ points }) => points.map(({ x }) => x)));
-  const ys = rangeOf(lines.flatMap(({ points }) => points.map(({ y }) => y)));
-  const right = WIDTH - MARGIN.right;
-  const bottom = HEIGHT - MARGIN.bottom;
-  const toX = (x: number) => MARGIN.left + ((x - xs.least) / (xs.most - xs.least)) * (right - MARGIN.left);
-  const toY = (y: number) => bottom - ((y - ys.least) / (ys.most - ys.least)) * (bottom - MARGIN.top);
+  return panelChart({ title, xTitle, panels: [{ yTitle, lines }] });
+}
+
+/** As `lineChart`, of several pairs of axes. */
+export function panelChart({ title, xTitle, panels }: PanelsOptions): string {
+  const each = panels.length > 1 ? LOW_PANEL_HEIGHT : PANEL_HEIGHT;
+  const height = HEAD + each * panels.length + FOOT;
+  const xs = rangeOf(panels.flatMap(({ lines }) => lines.flatMap(({ points }) => points.map(({ x }) => x))));
+  const colours = panels.map((_, place) => panels.slice(0, place).reduce((sum, { lines }) => sum + lines.length, 0));
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${PANEL_WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
     `<title>${escaped(title)}</title>`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
-    text(WIDTH / 2, 22, title, "middle", 15),
-    ...ticks(xs).map((x) => `${rule(toX(x), MARGIN.top, toX(x), bottom)}${text(toX(x), bottom + 18, label(x), "middle")}`),
-    ...ticks(ys).map((y) => `${rule(MARGIN.left, toY(y), right, toY(y))}${text(MARGIN.left - 8, toY(y) + 4, label(y), "end")}`),
-    text((MARGIN.left + right) / 2, HEIGHT - 12, xTitle, "middle"),
-    text(MARGIN.left, MARGIN.top - 8, yTitle, "start"),
-    ...lines.map((line, place) => drawn(line, COLOURS[place % COLOURS.length] ?? "#000000", place, toX, toY)),
+    `<style>${styleOf(panels.reduce((sum, { lines }) => sum + lines.length, 0))}</style>`,
+    `<rect class="paper" width="${PANEL_WIDTH}" height="${height}"/>`,
+    text(PANEL_WIDTH / 2, 24, title, "middle", 15),
+    ...panels.flatMap((panel, place) => drawPanel(panel, xs, HEAD + place * each, each, colours[place] ?? 0)),
+    text((PANEL_MARGIN.left + PANEL_WIDTH - PANEL_MARGIN.right) / 2, height - 10, xTitle, "middle"),
     "</svg>\n",
   ].join("\n");
 }
 
-function drawn({ name, points }: Line, colour: string, place: number, toX: (x: number) => number, toY: (y: number) => number): string {
-  const path = points.map(({ x, y }) => `${toX(x).toFixed(1)},${toY(y).toFixed(1)}`).join(" ");
-  const [x, y] = [WIDTH - MARGIN.right + 14, MARGIN.top + 10 + place * 20];
-  return [
-    `<polyline fill="none" stroke="${colour}" stroke-width="1.6" points="${path}"/>`,
-    `<line x1="${x}" y1="${y}" x2="${x + 20}" y2="${y}" stroke="${colour}" stroke-width="3"/>`,
-    text(x + 26, y + 4, name, "start"),
-  ].join("");
-}
-
-function rangeOf(values: readonly number[]): { least: number; most: number } {
-  const finite = values.filter(Number.isFinite);
-  const least = finite.reduce((low, value) => Math.min(low, value), finite[0] ?? 0);
-  const most = finite.reduce((high, value) => Math.max(high, value), finite[0] ?? 1);
-  return most > least ? { least, most } : { least: least - 1, most: least + 1 };
-}
-
-/** Round numbers, about six. */
-function ticks({ least, most }: { least: number; most: number }): number[] {
-  const rough = (most - least) / TICKS;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough;
-  const first = Math.ceil(least / step) * step;
-  return Array.from({ length: Math.floor((most - first) / step + 1e-9) + 1 }, (_, place) => first + place * step);
-}
-
-function label(value: number): string {
-  return Number(value.toPrecision(6)).toLocaleString("en-US");
-}
-
-function rule(x1: number, y1: number, x2: number, y2: number): string {
-  return `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}" stroke="#dddddd"/>`;
-}
-
-function text(x: number, y: number, content: string, anchor: string, size = 12): string {
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}" fill="#222222">${escaped(content)}</text>`;
-}
-
-function escaped(content: string): string {
-  return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+function styleOf(lines: number): string {
+  const strokes = (scheme: 0 | 1) =>
+    Array.from({ length: lines }, (_, line) => `.line${line}{stroke:${COLOURS[line % COLOURS.length]?.[scheme] ?? "currentColor"}}`).join(
+      "",
+    );
+  const light = `.paper{fill:#ffffff}text{fill:#222222}.rule{stroke:#dddddd}${strokes(0)}`;
+  return `${light}@media (prefers-color-scheme:dark){.paper{fill:#16181c}text{fill:#e6e6e6}.rule{stroke:#3a3d44}${strokes(1)}}`;
 }

@@ -1,7 +1,7 @@
-import type { FinishedRun } from "../event-loop.ts";
+import type { FinishedRun } from "../run.ts";
 import { GPUS_PER_NODE, type PartitionJob } from "./partition-trace.ts";
 
-export type JobRun = FinishedRun<PartitionJob>;
+export type JobRun = Pick<FinishedRun<PartitionJob>, "job" | "firstStart" | "end" | "preemptions">;
 
 export interface QueueReport {
   jobs: number;

@@ -1,4 +1,4 @@
-import { ROUNDING_SECONDS } from "../event-loop.ts";
+import { ROUNDING_SECONDS } from "../checkpoint-time.ts";
 import type { JobRun } from "./partition-report.ts";
 import { GPUS_PER_NODE, type PartitionJob, restartSeconds } from "./partition-trace.ts";
 import { placePeer, type Taken } from "./peer-placement.ts";

@@ -1,7 +1,8 @@
 import type { ResourceRequest } from "../../../shared/domain/index.ts";
 import type { NodeCapacity, PendingJob, QueueingPolicy } from "../../scheduler/index.ts";
-import { runEventLoop, type SimulatedJob } from "../event-loop.ts";
+import { runEventLoop } from "../event-loop.ts";
 import { capacityOf } from "../replay/snapshot-parts.ts";
+import type { SimulatedJob } from "../run.ts";
 import type { JobRun } from "./partition-report.ts";
 import { GPUS_PER_NODE, type PartitionJob, restartSeconds } from "./partition-trace.ts";
 

@@ -1,4 +1,4 @@
-import { BerthError } from "../../../shared/domain/index.ts";
+import { BerthError, NO_RULES, type ResourceRequest, WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
 import { muriJobs } from "../muri/muri-trace.ts";
 import { type CsvRow, csvColumns, readCsv } from "../trace/csv.ts";
 import type { ReplayJob } from "./replay-job.ts";
@@ -39,7 +39,9 @@ export function readReplayJobs(text: string): ReplayJob[] {
   return jobs.sort((left, right) => left.submitSeconds - right.submitSeconds);
 }
 
-const PLAIN = { replicas: 1, cpuMillis: 0, memoryBytes: 0, gpuModel: null, project: "default", user: "", priority: 0 };
+const PLAIN = { replicas: 1, project: "default", user: "", priority: 0, timeLimitSeconds: null };
+
+const NOTHING: ResourceRequest = { gpus: 0, gpuModel: null, gpuMemoryBytes: null, cpuMillis: 0, memoryBytes: 0, shmBytes: null };
 
 function berthJob(row: CsvRow): ReplayJob {
   const optional = (column: string, otherwise: number) => (row.text(column) === "" ? otherwise : row.number(column));
@@ -47,57 +49,84 @@ function berthJob(row: CsvRow): ReplayJob {
     id: row.text("id"),
     submitSeconds: row.number("submit_s"),
     durationSeconds: row.number("duration_s"),
-    gpus: row.number("gpus"),
+    resources: {
+      ...NOTHING,
+      ...gpusOrShare(row.number("gpus")),
+      ...{ cpuMillis: optional("cpu_milli", 0), memoryBytes: optional("memory_mib", 0) * MIB, gpuModel: row.text("gpu_model") || null },
+    },
     replicas: optional("replicas", 1),
-    cpuMillis: optional("cpu_milli", 0),
-    memoryBytes: optional("memory_mib", 0) * MIB,
-    gpuModel: row.text("gpu_model") || null,
     project: row.text("project") || "default",
     user: row.text("user"),
     priority: optional("priority", 0),
     timeLimitSeconds: row.text("time_limit_s") === "" ? null : row.number("time_limit_s"),
-    partition: row.text("partition") || null,
+    ...inPartition(row.text("partition")),
+    ...(row.text("checkpoint_s") === "" ? {} : { checkpointSeconds: row.number("checkpoint_s") }),
   };
+}
+
+/** 0.5 is half a GPU in time slices. */
+function gpusOrShare(gpus: number): Pick<ResourceRequest, "gpus" | "gpuShare"> {
+  if (!(gpus > 0 && gpus < 1)) return { gpus };
+  return { gpus: 1, gpuShare: { millis: Math.round(gpus * WHOLE_GPU_MILLIS), memoryBytes: null, sharing: "time-slice" } };
+}
+
+function inPartition(partition: string): Pick<ReplayJob, "rules"> {
+  return partition === "" ? {} : { rules: { ...NO_RULES, nodeSelector: { partition } } };
 }
 
 function phillyJob(row: CsvRow): ReplayJob {
   const vc = row.text("vc");
   return {
     ...{ ...PLAIN, id: row.text("job_id"), submitSeconds: row.number("submit_s"), durationSeconds: Math.max(1, row.number("duration_s")) },
-    ...{ ...wholeNodes(row.number("gpus")), project: vc, timeLimitSeconds: null, partition: vc },
+    ...{ ...wholeNodes(row.number("gpus")), project: vc, ...inPartition(vc) },
   };
 }
 
 function muriTrace(text: string): ReplayJob[] {
   return muriJobs(text).map((job) => ({
     ...{ ...PLAIN, id: job.id, submitSeconds: job.submitSeconds, durationSeconds: job.workSeconds },
-    ...{ ...wholeNodes(job.gpus), timeLimitSeconds: null, partition: null },
+    ...wholeNodes(job.gpus),
   }));
 }
 
-/** A share of a GPU counts as the whole GPU: replicas of different jobs share none. */
 function openbJob(row: CsvRow): ReplayJob {
   const created = row.number("creation_time");
   const started = row.text("scheduled_time") === "" ? created : row.number("scheduled_time");
   const models = row.text("gpu_spec").split("|").filter(Boolean);
   return {
     ...{ ...PLAIN, id: row.text("name"), submitSeconds: created, durationSeconds: Math.max(1, row.number("deletion_time") - started) },
-    ...{ gpus: row.number("num_gpu"), cpuMillis: row.number("cpu_milli"), memoryBytes: row.number("memory_mib") * MIB },
-    ...{ gpuModel: models.length === 1 ? (models[0] ?? null) : null, timeLimitSeconds: null, partition: null },
+    resources: {
+      ...NOTHING,
+      ...gpusOrShare(openbGpus(row)),
+      ...{ cpuMillis: row.number("cpu_milli"), memoryBytes: row.number("memory_mib") * MIB },
+      gpuModel: models.length === 1 ? (models[0] ?? null) : null,
+    },
   };
 }
 
-/** Traces that know only a number of GPUs: more than 8 are a gang of 8-GPU replicas. */
-function wholeNodes(gpus: number): { gpus: number; replicas: number } {
-  return gpus <= 8 ? { gpus, replicas: 1 } : { gpus: 8, replicas: Math.ceil(gpus / 8) };
+/** A pod with one GPU may have a part of it. */
+function openbGpus(row: CsvRow): number {
+  const gpus = row.number("num_gpu");
+  return gpus === 1 ? row.number("gpu_milli") / WHOLE_GPU_MILLIS : gpus;
 }
 
+/** Traces that know only a number of GPUs: more than 8 are a gang of 8-GPU replicas. */
+function wholeNodes(gpus: number): Pick<ReplayJob, "resources" | "replicas"> {
+  if (gpus <= 8) return { resources: { ...NOTHING, gpus }, replicas: 1 };
+  return { resources: { ...NOTHING, gpus: 8 }, replicas: Math.ceil(gpus / 8) };
+}
+
+/** Nothing runs beyond its time limit. */
 function checked(job: ReplayJob): ReplayJob {
-  const counts = [job.gpus, job.replicas, job.cpuMillis].every((value) => Number.isInteger(value) && value >= 0);
-  if (!counts || job.replicas < 1 || job.durationSeconds < 0 || job.submitSeconds < 0) {
-    throw new BerthError("invalid_trace", `job ${job.id} of the trace: counts must be whole and times not below 0`);
+  const { id, resources, replicas, timeLimitSeconds } = job;
+  const counts = [resources.gpus, replicas, resources.cpuMillis].every((value) => Number.isSafeInteger(value) && value >= 0);
+  const times = [job.durationSeconds, job.submitSeconds, timeLimitSeconds ?? 0, job.checkpointSeconds ?? 0].every((value) => value >= 0);
+  if (!counts || replicas < 1 || resources.gpuShare?.millis === 0 || !times) {
+    const rule = "counts must be whole (gpus also a part between 0 and 1) and times not below 0";
+    throw new BerthError("invalid_trace", `job ${id} of the trace: ${rule}`);
   }
-  return { ...job, durationSeconds: Math.max(job.durationSeconds, 1e-3) };
+  const limit = timeLimitSeconds ?? Number.POSITIVE_INFINITY;
+  return { ...job, durationSeconds: Math.max(Math.min(job.durationSeconds, limit), 1e-3) };
 }
 
 /** The JSON form has the CSV's columns as keys; values hold no comma, as in the CSV. */

@@ -1,76 +1,92 @@
-import { type ActiveJob, fragmentation, type NodeCapacity, type TypicalAsk, typicalAsks, WHOLE_GPU } from "../../scheduler/index.ts";
+import { fragmentation, type NodeCapacity, type TypicalAsk, typicalAsks, WHOLE_GPU } from "../../scheduler/index.ts";
+import type { Sampler } from "../event-loop.ts";
+import { type Run, workBetween } from "../run.ts";
+import { roomsLeft, usableGpus } from "./node-rooms.ts";
 import type { ReplayJob } from "./replay-job.ts";
+import type { ShareMeter } from "./share-meter.ts";
 
 /** The cluster at one moment; percents are of all GPUs. */
 export interface ReplaySample {
   seconds: number;
+  /** Held by jobs. */
   allocatedPercent: number;
+  /** On which jobs computed, on average since the sample before: not while they came back, wrote a checkpoint or stopped. */
+  utilisedPercent: number;
   /** FGD's measure: GPUs that a typical job of the trace could not use. */
   fragmentedPercent: number;
   waiting: number;
 }
 
+interface Kept extends Omit<ReplaySample, "utilisedPercent"> {
+  /** GPU-seconds of work until then. */
+  worked: number;
+}
+
 const MOST_SAMPLES = 400;
 
 /** Keeps at most 400 samples over a span that nobody knows before: when full, every second one goes and the step doubles. */
-export class Sampler {
-  private samples: ReplaySample[] = [];
+export class ReplaySampler implements Sampler<ReplayJob> {
+  private samples: Kept[] = [];
   private step = 1;
-  private gpuSeconds = 0;
-  private allocated = 0;
-  private readonly totalGpus: number;
+  private worked = 0;
+  readonly totalGpus: number;
   private readonly typical: TypicalAsk[];
   private readonly nodes: readonly NodeCapacity[];
+  readonly shares: ShareMeter;
 
-  constructor(nodes: readonly NodeCapacity[], jobs: readonly ReplayJob[]) {
+  constructor(nodes: readonly NodeCapacity[], jobs: readonly ReplayJob[], shares: (gpus: number) => ShareMeter) {
     this.nodes = nodes;
-    this.totalGpus = nodes.reduce((sum, { gpus }) => sum + gpus.length, 0);
+    this.totalGpus = nodes.reduce((sum, node) => sum + usableGpus(node), 0);
+    this.shares = shares(this.totalGpus);
     this.typical = typicalAsks(
-      jobs.map(({ cpuMillis, gpus }) => ({ cpuMillis, memoryBytes: 0, gpus, gpuMillis: WHOLE_GPU, gpuModels: null })),
+      // A MIG device is no part of what the other GPUs are left with.
+      jobs
+        .filter(({ resources }) => resources.migProfile === undefined)
+        .map(({ resources: { cpuMillis, gpus, gpuShare } }) => {
+          return { cpuMillis, memoryBytes: 0, gpus, gpuMillis: gpuShare?.millis ?? WHOLE_GPU, gpuModels: null };
+        }),
     );
   }
 
-  passed(seconds: number): void {
-    this.gpuSeconds += this.allocated * seconds;
+  passing(from: number, to: number, live: Iterable<Run<ReplayJob>>): void {
+    this.shares.passed(to - from);
+    for (const run of live) this.worked += workBetween(run, from, to) * run.activeGpus;
   }
 
-  take(now: number, active: readonly ActiveJob[], live: number): void {
-    this.allocated = active.reduce(
-      (sum, { assignments }) => sum + assignments.reduce((gpus, { gpuUuids }) => gpus + gpuUuids.length, 0),
-      0,
-    );
+  take(now: number, live: ReadonlyMap<string, Run<ReplayJob>>, held: number): void {
+    this.shares.take(live.values());
     const last = this.samples.at(-1);
     if (last !== undefined && now < last.seconds + this.step) return;
-    const percent = (gpus: number) => (this.totalGpus === 0 ? 0 : (gpus * 100) / this.totalGpus);
+    const running = [...live.values()].filter(({ active }) => active !== null);
     this.samples.push({
       seconds: now,
-      allocatedPercent: percent(this.allocated),
-      fragmentedPercent: percent(this.fragmented(active)),
-      waiting: live - active.length,
+      allocatedPercent: this.percent(running.reduce((sum, { activeGpus }) => sum + activeGpus, 0)),
+      fragmentedPercent: this.percent(this.fragmented(running)),
+      waiting: live.size - running.length + held,
+      worked: this.worked,
     });
     if (this.samples.length < MOST_SAMPLES) return;
     this.samples = this.samples.filter((_, place) => place % 2 === 0);
     this.step = Math.max(2 * this.step, (now - (this.samples[0]?.seconds ?? 0)) / this.samples.length);
   }
 
-  result(): { samples: ReplaySample[]; gpuSeconds: number; totalGpus: number } {
-    return { samples: this.samples, gpuSeconds: this.gpuSeconds, totalGpus: this.totalGpus };
+  result(): ReplaySample[] {
+    return this.samples.map(({ worked, ...sample }, place) => {
+      const before = this.samples[place - 1];
+      const seconds = sample.seconds - (before?.seconds ?? sample.seconds);
+      return { ...sample, utilisedPercent: seconds === 0 ? 0 : this.percent((worked - (before?.worked ?? 0)) / seconds) };
+    });
   }
 
-  private fragmented(active: readonly ActiveJob[]): number {
-    const used = new Map<string, { gpus: number; cpuMillis: number }>();
-    for (const { assignments, resources } of active) {
-      for (const { nodeId, gpuUuids } of assignments) {
-        const { gpus, cpuMillis } = used.get(nodeId) ?? { gpus: 0, cpuMillis: 0 };
-        used.set(nodeId, { gpus: gpus + gpuUuids.length, cpuMillis: cpuMillis + resources.cpuMillis });
-      }
-    }
-    return this.nodes.reduce((sum, node) => {
-      const { gpus, cpuMillis } = used.get(node.id) ?? { gpus: 0, cpuMillis: 0 };
-      const gpuMillis = new Array<number>(Math.max(0, node.gpus.length - gpus)).fill(WHOLE_GPU);
-      const total = { cpuMillis: node.cpuMillis, memoryBytes: node.memoryBytes };
-      const room = { ...total, cpuMillis: node.cpuMillis - cpuMillis, gpuMillis, gpuModel: node.gpus[0]?.model ?? "", total };
-      return sum + fragmentation(room, this.typical) / WHOLE_GPU;
-    }, 0);
+  private percent(gpus: number): number {
+    return this.totalGpus === 0 ? 0 : (gpus * 100) / this.totalGpus;
+  }
+
+  private fragmented(running: readonly Run<ReplayJob>[]): number {
+    const rooms = roomsLeft(
+      this.nodes,
+      running.flatMap(({ active }) => active ?? []),
+    );
+    return rooms.reduce((sum, room) => sum + fragmentation(room, this.typical), 0) / WHOLE_GPU;
   }
 }

@@ -1,4 +1,4 @@
-import { type Gpu, NO_RULES } from "../../../shared/domain/index.ts";
+import type { Gpu } from "../../../shared/domain/index.ts";
 import type { NodeCapacity, PendingJob } from "../../scheduler/index.ts";
 import type { ReplayJob, ReplayNode } from "./replay-job.ts";
 
@@ -19,12 +19,14 @@ function gpuOf(node: string, index: number, model: string): Gpu {
 }
 
 /** A simulated job as it is submitted. */
-export function pendingOf(job: ReplayJob): PendingJob {
-  const { id, priority, replicas, gpus, gpuModel, cpuMillis, memoryBytes, project, user } = job;
+export function pendingOf({ id, priority, replicas, resources, project, user, ...job }: ReplayJob): PendingJob {
+  const stopGraceMs = (job.stopGraceSeconds ?? 0) * 1000;
   return {
-    ...{ id, priority, replicas, project, user, queuedAt: job.submitSeconds * 1000 },
-    resources: { gpus, gpuModel, gpuMemoryBytes: null, cpuMillis, memoryBytes, shmBytes: null },
-    ...(job.timeLimitSeconds === null ? {} : { timeLimitMs: job.timeLimitSeconds * 1000 }),
-    ...(job.partition === null ? {} : { rules: { ...NO_RULES, nodeSelector: { partition: job.partition } } }),
+    ...{ id, priority, replicas, resources, project, user, queuedAt: job.submitSeconds * 1000 },
+    ...(job.stopGraceSeconds === undefined ? {} : { stopGraceMs }),
+    ...(job.timeLimitSeconds === null ? {} : { timeLimitMs: job.timeLimitSeconds * 1000 + stopGraceMs }),
+    ...(job.minReplicas === undefined ? {} : { minReplicas: job.minReplicas }),
+    ...(job.rules === undefined ? {} : { rules: job.rules }),
+    ...(job.imageRequirements === undefined ? {} : { imageRequirements: job.imageRequirements }),
   };
 }
