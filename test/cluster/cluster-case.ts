@@ -43,6 +43,8 @@ interface CaseNode {
   mig?: Record<number, string[]>;
   /** The operator lets jobs of different projects share its GPUs. */
   sharesAcrossProjects?: true;
+  /** False: NVIDIA MPS is not installed. */
+  mps?: false;
 }
 
 interface CaseRequest {
@@ -165,6 +167,7 @@ function nodeOf(id: string, node: CaseNode): NodeCapacity {
     ...(node.architecture === undefined ? {} : { architecture: node.architecture }),
     ...(node.diskFreeGi === undefined ? {} : { diskFreeBytes: node.diskFreeGi * GIB }),
     ...(node.sharesAcrossProjects === undefined ? {} : { sharesAcrossProjects: true }),
+    ...(node.mps === false ? { withoutMps: true } : {}),
     ...(node.mig === undefined
       ? {}
       : { migDevices: Object.entries(node.mig).flatMap(([gpu, profiles]) => migOf(id, Number(gpu), profiles)) }),

@@ -96,6 +96,19 @@ export const SHARING_CASES: ClusterCase[] = [
     waits: { 1: "no node has a GPU with 141.0 GiB of memory (the largest has 80.0 GiB)" },
   },
   {
+    name: "a part by MPS goes to a node that has MPS, one in time slices anywhere",
+    nodes: { a: { gpus: 1, mps: false }, b: { gpus: 1 } },
+    queue: { 1: { gpus: 0.5, sharing: "mps" }, 2: { gpus: 0.75, sharing: "mps" }, 3: { gpus: 0.5 } },
+    placed: { 1: ["b:0"], 3: ["a:0"] },
+    waits: { 2: "needs 0.75 of a GPU by mps on one node; b has at most 0.5 of a GPU free (job 1 uses 0.5)" },
+  },
+  {
+    name: "no node has MPS: with the way that does without it",
+    nodes: { a: { gpus: 1, mps: false }, b: {} },
+    queue: { 1: { gpus: 0.5, sharing: "mps" } },
+    waits: { 1: "needs 0.5 of a GPU by mps; no node has NVIDIA MPS (gpuSharing: time-slice does without)" },
+  },
+  {
     name: "MIG devices are given by profile, those of the fuller GPU first",
     nodes: { a: { gpus: 2, mig: { 0: ["1g.10gb", "1g.10gb", "3g.40gb"], 1: ["1g.10gb", "1g.10gb"] } } },
     running: { 1: { on: ["a:1.0"], mig: "1g.10gb" } },

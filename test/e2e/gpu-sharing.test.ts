@@ -107,14 +107,16 @@ test("an MPS daemon outlives a killed agent with its clients, and the next agent
   await until("the daemon to end", 20, async () => (await mpsDaemons()).length === 0);
 });
 
-test("a node without MPS says so, and how to share without", async () => {
+test("a node without MPS is not chosen, and the job says so and how to share without", async () => {
   const home = join(berth.dataDir, "simulated-gpus");
   const root = (await readdir(home)).find((name) => name.startsWith("root-")) ?? "";
   await rename(join(home, root, "usr/bin/nvidia-cuda-mps-control"), join(home, root, "usr/bin/away"));
+  await until("the node to say that it has no MPS", 20, async () => (await berth.nodes())[0]?.facts.mps === false);
   const id = await berth.submit({ name: "without", ...SLEEP, resources: MPS });
-  const { outcome } = await berth.waitFor(id, "failed");
+  await reasonOf(id, /needs 0\.25 of a GPU by mps; no node has NVIDIA MPS \(gpuSharing: time-slice does without\)/);
+  expect((await berth.cli("explain", id)).stdout).toContain("1 without NVIDIA MPS");
   await rename(join(home, root, "usr/bin/away"), join(home, root, "usr/bin/nvidia-cuda-mps-control"));
-  expect(outcome?.message).toMatch(/missing_requirement: .*nvidia-cuda-mps-control is not on this node.*gpuSharing: time-slice/);
+  await berth.cli("cancel", id);
   expect(await mpsDaemons()).toEqual([]);
 });
 

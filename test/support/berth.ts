@@ -184,9 +184,12 @@ export class Berth {
     return settled;
   }
 
-  async nodes(): Promise<{ id: string; name: string; state: string; facts: { gpus: { uuid: string }[] } }[]> {
-    return (await this.get<{ items: { id: string; name: string; state: string; facts: { gpus: { uuid: string }[] } }[] }>("/v1/nodes"))
-      .items;
+  async nodes(): Promise<{ id: string; name: string; state: string; facts: { gpus: { uuid: string }[]; mps?: boolean } }[]> {
+    return (
+      await this.get<{ items: { id: string; name: string; state: string; facts: { gpus: { uuid: string }[]; mps?: boolean } }[] }>(
+        "/v1/nodes",
+      )
+    ).items;
   }
 
   async activeJobs(): Promise<Job[]> {

@@ -8,6 +8,8 @@ const JOBS = 2;
 const WINDOW_MS = 24 * 3600_000;
 /** Not charged: a node that was lost and speaks again has proven what it was suspected of, and nobody would ever release it. */
 const LOSS = / lost$| restarted$/;
+/** Nor this: another program has the port, and the node is as good as ever for those who do not ask for it. */
+const PORT = /^port_unavailable\b/;
 const MOST_CHARGES = 64;
 
 /**
@@ -16,7 +18,7 @@ const MOST_CHARGES = 64;
  */
 export function chargeFault(controls: NodeControls, fault: AvoidedHardware, jobId: string): NodeControls {
   const { gpuUuid, why, at } = fault;
-  if (LOSS.test(why)) return controls;
+  if (LOSS.test(why) || PORT.test(why)) return controls;
   const recent = (controls.charges ?? []).filter((charge) => at - charge.at < WINDOW_MS);
   const charges = [...recent, { gpuUuid, why, at, jobId }].slice(-MOST_CHARGES);
   const against = charges.filter((charge) => charge.gpuUuid === gpuUuid);

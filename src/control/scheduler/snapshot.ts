@@ -35,6 +35,8 @@ export interface NodeCapacity {
   migDevices?: MigUnit[];
   /** Its operator lets jobs of different projects share a GPU; absent is no. */
   sharesAcrossProjects?: true;
+  /** NVIDIA MPS is not installed; absent when it is, or nobody knows. */
+  withoutMps?: true;
   /** OCI name ("amd64"); absent when unknown, like the next ones. */
   architecture?: string;
   diskFreeBytes?: number;

@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { BerthError } from "../../shared/domain/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
 import { createEngine, type NodeEngine } from "../engine/index.ts";
-import { createGpuHost, createMpsDaemons, type GpuHost, type GpuXid, parseSimulatedMig, prepareSimulatedGpus } from "../gpu/index.ts";
+import {
+  createGpuHost,
+  createMpsDaemons,
+  type GpuHost,
+  type GpuXid,
+  isMpsInstalled,
+  parseSimulatedMig,
+  prepareSimulatedGpus,
+} from "../gpu/index.ts";
 import {
   createImageStore,
   createSnapshots,
@@ -130,6 +138,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     fixed: { ...(await readFixedFacts(engine)), ...(options.labels === undefined ? {} : { labels: { ...options.labels } }) },
     dataDir: options.dataDir,
     gpuInventory: () => gpu.host.inventory(),
+    mpsInstalled: () => isMpsInstalled(gpu.driverRoot),
     watchGpus: (onEvent, signal) => gpu.host.watch((xid) => xidSeen(ground, engine, xid, onEvent), peaks.observe, signal),
     clock,
     log,

@@ -4,7 +4,10 @@ import type { GpuInventory } from "../gpu/index.ts";
 import { readDiskSpace } from "../platform/index.ts";
 
 /** What does not change while this agent runs. */
-export type FixedFacts = Omit<NodeFacts, "diskFreeBytes" | "diskTotalBytes" | "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus">;
+export type FixedFacts = Omit<
+  NodeFacts,
+  "diskFreeBytes" | "diskTotalBytes" | "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus" | "mps"
+>;
 
 /** The newest facts, always at hand: a sync never waits for a disk or a driver. */
 export interface NodeFactsSource {
@@ -22,6 +25,7 @@ export interface NodeFactsPort {
   dataDir: string;
   /** Bounded in time by the gpu room (NVML can hang), never rejects. */
   gpuInventory(): Promise<GpuInventory>;
+  mpsInstalled(): Promise<boolean>;
   /** Calls `onEvent` when the driver reports an error, until `signal` aborts. */
   watchGpus(onEvent: () => void, signal: AbortSignal): Promise<void>;
   clock: Clock;
@@ -34,17 +38,18 @@ const DISK_MS = 30_000;
 export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSource> {
   let disk = await readDiskSpace(port.dataDir);
   let inventory = await port.gpuInventory();
+  let mps = await port.mpsInstalled();
   const health = () => new Map(inventory.gpus.flatMap(healthOf));
   const lookAtGpus = async (onChange: () => void) => {
-    const before = JSON.stringify([...health()]);
-    inventory = await port.gpuInventory();
-    if (JSON.stringify([...health()]) !== before) onChange();
+    const before = JSON.stringify([...health(), mps]);
+    [inventory, mps] = await Promise.all([port.gpuInventory(), port.mpsInstalled()]);
+    if (JSON.stringify([...health(), mps]) !== before) onChange();
   };
   const lookAtDisk = async () => {
     disk = await readDiskSpace(port.dataDir);
   };
   return {
-    current: () => ({ ...port.fixed, diskFreeBytes: disk.freeBytes, diskTotalBytes: disk.totalBytes, ...gpuFacts(inventory) }),
+    current: () => ({ ...port.fixed, diskFreeBytes: disk.freeBytes, diskTotalBytes: disk.totalBytes, ...gpuFacts(inventory, mps) }),
     gpuProblem: () => inventory.problem,
     gpuHealth: health,
     async keepFresh(onChange, signal) {
@@ -61,9 +66,12 @@ function healthOf({ uuid, healthy, mig }: Gpu): [string, boolean][] {
   return [[uuid, false], ...mig.devices.map((device): [string, boolean] => [device.uuid, healthy])];
 }
 
-function gpuFacts(inventory: GpuInventory): Pick<NodeFacts, "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus"> {
+function gpuFacts(
+  inventory: GpuInventory,
+  mps: boolean,
+): Pick<NodeFacts, "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus" | "mps"> {
   const { driverVersion, cudaVersion, gpus, simulated } = inventory;
-  return { driverVersion, cudaVersion, gpus, simulatedGpus: simulated };
+  return { driverVersion, cudaVersion, gpus, simulatedGpus: simulated, ...(gpus.length === 0 ? {} : { mps }) };
 }
 
 async function every(

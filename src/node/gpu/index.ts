@@ -30,6 +30,7 @@ export { prepareDriverLayer } from "./layer/prepare-driver-layer.ts";
 export { removeUnusedLayers } from "./layer/remove-unused-layers.ts";
 export { writeLdCache } from "./layer/write-ld-cache.ts";
 export { createMpsDaemons, type MpsDaemons, type MpsEndpoint } from "./mps/mps-daemons.ts";
+export { isMpsInstalled } from "./mps/start-mps.ts";
 export { deviceRules } from "./plan/device-rules.ts";
 export { DRIVER_FOLDER } from "./plan/driver-mounts.ts";
 export type { PlanRequest } from "./plan/plan-injection.ts";

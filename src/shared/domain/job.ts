@@ -137,6 +137,8 @@ export interface Job {
   preemptions?: number;
   /** When it was last moved for another job's sake; absent when never. */
   movedAt?: number;
+  /** Attempts in a row that the machine kept from starting, none of them charged; absent without any. */
+  failedStarts?: number;
   /** Milliseconds its earlier attempts ran in all; absent without any. */
   serviceMs?: number;
   /** The newest checkpoint of its earlier attempts; absent without any. */

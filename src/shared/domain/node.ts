@@ -60,6 +60,8 @@ export interface NodeFacts {
   gpus: Gpu[];
   /** True when the GPUs are simulated: said loudly wherever GPUs are shown. */
   simulatedGpus: boolean;
+  /** Whether NVIDIA MPS is there to share its GPUs; absent without GPUs, and from older agents. */
+  mps?: boolean;
   /** Given to the agent by --label; absent from older agents. */
   labels?: Record<string, string>;
 }

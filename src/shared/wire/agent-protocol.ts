@@ -71,6 +71,7 @@ export const NodeFactsSchema = Type.Object({
   cudaVersion: nullable(Type.String()),
   gpus: Type.Array(GpuSchema, { maxItems: 64 }),
   simulatedGpus: Type.Boolean(),
+  mps: Type.Optional(Type.Boolean({ description: "whether NVIDIA MPS is there to share its GPUs" })),
   labels: Type.Optional(
     Type.Record(Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" }), Type.String({ maxLength: 256 }), { maxProperties: 64 }),
   ),

@@ -150,6 +150,7 @@ export const JobSchema = Type.Object(
     startedAt: nullable(Milliseconds),
     finishedAt: nullable(Milliseconds),
     retriesUsed: Type.Integer(),
+    failedStarts: Type.Optional(Type.Integer({ description: "attempts in a row that the machine kept from starting, not charged" })),
     movedAt: Type.Optional(Type.Number({ description: "when it was last moved so that another could start" })),
     preemptions: Type.Optional(Type.Integer({ description: "times it had to make room for another job" })),
     serviceMs: Type.Optional(Type.Number({ description: "milliseconds its earlier attempts ran in all" })),

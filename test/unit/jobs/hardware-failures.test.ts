@@ -24,8 +24,8 @@ async function cluster(...nodeIds: string[]) {
     await stores.nodes.join(nodeId, 1);
     await say(nodeId);
   }
-  const submit = async (gpus: number) =>
-    (await stores.jobs.submit({ spec: specOf({ resources: { gpus } }), user: "ada", idempotencyKey: null }, clock.now())).job.id;
+  const submit = async (gpus: number, retries = 0) =>
+    (await stores.jobs.submit({ spec: specOf({ resources: { gpus }, retries }), user: "ada", idempotencyKey: null }, clock.now())).job.id;
   const get = async (id: string) => (await stores.jobs.get(id)) as Job;
   const place = async (id: string) => {
     await loop.pass();
@@ -51,6 +51,52 @@ test("a job whose GPU could not be injected goes to another GPU and is not charg
   await fail(id, GPU_START);
   expect(await get(id)).toMatchObject({ state: "pending", retriesUsed: 0, avoid: [{ nodeId: "a", gpuUuid: "GPU-a-0" }] });
   expect((await place(id))?.gpuUuids).toEqual(["GPU-a-1"]);
+});
+
+test("a job that no machine can start fails in the end, and says how often it was tried and where", async () => {
+  const { submit, get, place, fail } = await cluster("a", "b", "c");
+  const id = await submit(1);
+  const tried: string[] = [];
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const gpu = (await place(id))?.gpuUuids[0] ?? "";
+    tried.push(gpu);
+    await fail(id, { cause: "start-failed", message: `gpu_unavailable: GPU ${gpu} is in use by somebody` });
+  }
+  expect(new Set(tried).size).toBe(5);
+  const { state, retriesUsed, outcome } = await get(id);
+  expect({ state, retriesUsed }).toEqual({ state: "failed", retriesUsed: 0 });
+  expect(outcome?.message).toBe(
+    `5 attempts in a row did not start; the last, on ${tried[4]?.split("-")[1]}, could not start: gpu_unavailable: GPU ${tried[4]} is in use by somebody`,
+  );
+});
+
+test("failed starts in a row are charged as one failure where retries are left, and a start that works ends the row", async () => {
+  const { submit, get, place, fail } = await cluster("a", "b", "c");
+  const id = await submit(1, 1);
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    await place(id);
+    await fail(id, GPU_START);
+  }
+  expect(await get(id)).toMatchObject({ state: "pending", retriesUsed: 0, failedStarts: 4 });
+  await place(id);
+  await fail(id, { cause: "lost", message: "b was lost" });
+  expect(await get(id)).toMatchObject({ state: "pending", retriesUsed: 0, failedStarts: 0 });
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    await place(id);
+    await fail(id, GPU_START);
+  }
+  expect(await get(id)).toMatchObject({ state: "pending", retriesUsed: 1, failedStarts: 0 });
+});
+
+test("a node where another program has the port is avoided, and neither it nor a GPU of it is blamed", async () => {
+  const { stores, submit, get, place, fail } = await cluster("a", "b");
+  const id = await submit(1);
+  const first = (await place(id))?.nodeId ?? "";
+  const why = "port_unavailable: port 8080/tcp of this node is in use by another program";
+  await fail(id, { cause: "start-failed", message: why });
+  expect(await get(id)).toMatchObject({ state: "pending", retriesUsed: 0, avoid: [{ nodeId: first, gpuUuid: null, why }] });
+  expect((await place(id))?.nodeId).not.toBe(first);
+  expect((await stores.nodes.get(first))?.controls?.charges).toBeUndefined();
 });
 
 test("a job that died while one of its GPUs fell ill avoids that GPU, and its exit code is not held against it", async () => {

@@ -1,11 +1,14 @@
 import { type Attempt, type Job, lastCheckpoint, type Outcome, type ReplicaStatus } from "../../../shared/domain/index.ts";
 import { type HistoryLine, nextRow, type Transition } from "../job-change.ts";
 import { describeEnd } from "./describe-end.ts";
-import { avoidedAfter } from "./hardware-fault.ts";
+import { avoidedAfter, isFailedStart } from "./hardware-fault.ts";
 import { decisiveReplica, interrupted, succeeded } from "./replica-end.ts";
 
 /** A job that takes its node down every time must not walk through the whole cluster. */
 const MOST_INTERRUPTIONS = 16;
+
+/** Nor one that no machine can start: what is the same on each of them is the job's own doing. */
+const MOST_FAILED_STARTS = 5;
 
 /** Start errors that the next try would meet again (the message starts with the catalogue's code). */
 const PERMANENT_START_ERROR =
@@ -17,7 +20,7 @@ const PERMANENT_START_ERROR =
  * - succeeded, when every replica exited with 0;
  * - pending again in its old place, when it was preempted, whatever its program made of that;
  * - pending again without charge, when a node or lease was lost or the hardware is to blame (which it then avoids): the failures of the rest of a gang are then taken as
- *   the consequence, which is what a broken collective looks like;
+ *   the consequence, which is what a broken collective looks like; not after MOST_FAILED_STARTS in a row that never ran;
  * - pending again, charged, while retries are left (not after a time limit: it would be met again, as in Slurm);
  * - failed.
  */
@@ -50,15 +53,20 @@ export function conclude(job: Job, attempt: Attempt, history: HistoryLine[], now
   if (attempt.stopReason === "preempted") return giveWay(job, attempt, history, now);
   const failed = { cause: decisive?.cause ?? "lost", exitCode: decisive?.exitCode ?? null, message: text };
   const hardware = attempt.replicas.find((replica) => replica.hardware !== undefined);
-  if (wasInterrupted(attempt) || hardware !== undefined) {
+  const starts = attempt.replicas.some(isFailedStart) ? (job.failedStarts ?? 0) + 1 : 0;
+  const startless = starts >= MOST_FAILED_STARTS;
+  if (!startless && (wasInterrupted(attempt) || hardware !== undefined)) {
     const interruptions = job.epoch - job.retriesUsed - (job.preemptions ?? 0);
-    if (interruptions < MOST_INTERRUPTIONS) return requeue(job, attempt, 0, `queued again, not charged: ${text}`, history, now, blamed);
+    const kept = { ...blamed, ...(starts === (job.failedStarts ?? 0) ? {} : { failedStarts: starts }) };
+    if (interruptions < MOST_INTERRUPTIONS) return requeue(job, attempt, 0, `queued again, not charged: ${text}`, history, now, kept);
     return end("failed", { ...failed, message: `lost its place ${interruptions} times; the last time it ${text}` });
   }
+  const why = startless ? `${starts} attempts in a row did not start; the last, on ${place?.nodeId ?? "?"}, ${text}` : text;
   if (decisive !== undefined && mayRetry(job, decisive)) {
-    return requeue(job, attempt, 1, `retry ${job.retriesUsed + 1} of ${job.spec.retries}: ${text}`, history, now);
+    const kept = { ...blamed, ...(job.failedStarts === undefined ? {} : { failedStarts: 0 }) };
+    return requeue(job, attempt, 1, `retry ${job.retriesUsed + 1} of ${job.spec.retries}: ${why}`, history, now, kept);
   }
-  return end("failed", failed);
+  return end("failed", { ...failed, message: why });
 }
 
 /** `queuedAt` stays: who had to make room keeps the place in the queue. */
@@ -99,7 +107,7 @@ function requeue(
   why: string,
   history: HistoryLine[],
   now: number,
-  blamed: Pick<Job, "avoid"> = {},
+  kept: Pick<Job, "avoid" | "failedStarts">,
 ): Transition {
   const retriesUsed = job.retriesUsed + charge;
   const pending = {
@@ -109,7 +117,7 @@ function requeue(
     queuedAt: now,
     retriesUsed,
     ...savedBy(attempt),
-    ...blamed,
+    ...kept,
     pendingReason: "waiting for the scheduler",
   };
   return { job: nextRow(job, pending), history: [...history, { type: charge === 0 ? "requeued" : "retrying", message: why }] };

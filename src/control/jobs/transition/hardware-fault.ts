@@ -5,6 +5,8 @@ export type SickGpus = Readonly<Record<string, string>>;
 
 const MOST_AVOIDED = 32;
 const GPU_START_ERROR = /^(gpu_unavailable|gpu_injection_failed)\b/;
+/** Something of the node is in the way that no device of it is to blame for. */
+const NODE_START_ERROR = /^port_unavailable\b/;
 
 /**
  * Whether the machine is to blame for a replica that failed; null when nothing says so. A sick GPU is blamed itself; a
@@ -16,9 +18,16 @@ export function hardwareVerdict(replica: ReplicaStatus, { gpuUuids }: Assignment
   const sickOne = gpuUuids.find((uuid) => Object.hasOwn(sick, uuid));
   if (sickOne !== undefined) return { gpuUuid: sickOne, why: sick[sickOne] ?? "unhealthy" };
   const message = replica.message ?? "";
-  if (replica.cause !== "start-failed" || !GPU_START_ERROR.test(message)) return null;
+  if (replica.cause !== "start-failed") return null;
+  if (NODE_START_ERROR.test(message)) return { gpuUuid: null, why: message.slice(0, 200) };
+  if (!GPU_START_ERROR.test(message)) return null;
   const named = gpuUuids.find((uuid) => message.includes(uuid)) ?? (gpuUuids.length === 1 ? gpuUuids[0] : undefined);
   return { gpuUuid: named ?? null, why: message.slice(0, 200) };
+}
+
+/** Whether the machine kept a replica from starting. */
+export function isFailedStart({ cause, hardware }: ReplicaStatus): boolean {
+  return cause === "start-failed" && hardware !== undefined;
 }
 
 /** What the job should keep away from next time; newest last. */

@@ -1,7 +1,7 @@
 import type { Gpu, ResourceRequest } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { describeUnmet, unmetCondition, unmetRequirement } from "../feasible/gpu-conditions.ts";
-import { gpuFits, gpuMemoryFits, gpuSuits, modelMatches } from "../feasible/gpu-fit.ts";
+import { gpuFits, gpuMemoryFits, gpuSuits, modelMatches, mpsAllows } from "../feasible/gpu-fit.ts";
 import { unitsOf } from "../feasible/gpu-units.ts";
 import { ruleBlocker } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
@@ -51,7 +51,11 @@ function oneReplica(nodes: readonly NodeCapacity[], request: Request): string | 
 
 function gpuShortage(nodes: readonly NodeCapacity[], request: Request): string | null {
   const { resources } = request;
-  const all = nodes.flatMap((node) => unitsOf(node, resources).map((gpu) => ({ gpu, node })));
+  const withGpus = nodes.filter(({ gpus }) => gpus.length > 0);
+  const able = withGpus.filter((node) => mpsAllows(node, resources));
+  if (able.length === 0 && withGpus.length > 0)
+    return `needs ${unitsText(resources)}; no node has NVIDIA MPS (gpuSharing: time-slice does without)`;
+  const all = able.flatMap((node) => unitsOf(node, resources).map((gpu) => ({ gpu, node })));
   if (all.length === 0) return `needs ${unitsText(resources)}; no node has one${profilesThere(nodes, resources)}`;
   const ofModel = all.filter(({ gpu }) => modelMatches(gpu, resources));
   if (ofModel.length === 0) return `no node has a GPU whose model contains '${resources.gpuModel}' (there are: ${models(all)})`;

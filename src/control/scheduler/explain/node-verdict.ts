@@ -1,6 +1,6 @@
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { describeUnmet, unmetCondition, unmetRequirement } from "../feasible/gpu-conditions.ts";
-import { gpuMemoryFits, gpuSuits, modelMatches } from "../feasible/gpu-fit.ts";
+import { gpuMemoryFits, gpuSuits, modelMatches, mpsAllows } from "../feasible/gpu-fit.ts";
 import { unitsOf } from "../feasible/gpu-units.ts";
 import { takenPort } from "../feasible/held-ports.ts";
 import { type Blocker, nodeBlocker } from "../feasible/node-blocker.ts";
@@ -22,6 +22,7 @@ function gpuVerdict({ node }: FreeNode, request: Request): Blocker | null {
   const { resources, job } = request;
   if (resources.gpus === 0) return null;
   if (node.gpus.length === 0) return { kind: "gpu-count", detail: "without GPUs" };
+  if (!mpsAllows(node, resources)) return { kind: "mps", detail: "without NVIDIA MPS" };
   const units = unitsOf(node, resources);
   if (units.length === 0) return { kind: "mig-profile", detail: `without MIG devices ${resources.migProfile}` };
   const ofModel = units.filter((gpu) => modelMatches(gpu, resources));

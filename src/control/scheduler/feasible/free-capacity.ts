@@ -55,7 +55,7 @@ function byIndex(gpus: readonly Gpu[]): Gpu[] {
   return inOrder ? [...gpus] : [...gpus].sort((left, right) => left.index - right.index || (left.uuid < right.uuid ? -1 : 1));
 }
 
-function gpuKind({ gpus, driverVersion, cudaVersion }: NodeCapacity): string | null {
+function gpuKind({ gpus, driverVersion, cudaVersion, withoutMps }: NodeCapacity): string | null {
   const first = gpus[0];
   if (first === undefined) return null;
   const alike = gpus.every(
@@ -65,7 +65,9 @@ function gpuKind({ gpus, driverVersion, cudaVersion }: NodeCapacity): string | n
       gpu.memoryBytes === first.memoryBytes &&
       gpu.computeCapability === first.computeCapability,
   );
-  return alike ? `${first.model} ${first.memoryBytes} ${first.computeCapability} ${driverVersion ?? ""} ${cudaVersion ?? ""}` : null;
+  return alike
+    ? `${first.model} ${first.memoryBytes} ${first.computeCapability} ${driverVersion ?? ""} ${cudaVersion ?? ""}${withoutMps ? " no MPS" : ""}`
+    : null;
 }
 
 /** The nodes less what active jobs hold. A node can be below zero: its GPUs or memory may have shrunk under a running job. */

@@ -11,12 +11,18 @@ export function gpuFits(gpu: Gpu, node: NodeCapacity, request: Request): boolean
 /** As `gpuFits`, were the GPU healthy. */
 export function gpuSuits(gpu: Gpu, node: NodeCapacity, { resources, job, avoidedGpus }: Request): boolean {
   return (
+    mpsAllows(node, resources) &&
     modelMatches(gpu, resources) &&
     gpuMemoryFits(gpu, resources) &&
     avoidedGpus?.has(gpu.uuid) !== true &&
     unmetCondition(gpu, node, resources.gpuConditions) === null &&
     unmetRequirement(gpu, node, job.imageRequirements) === null
   );
+}
+
+/** Whether the node can share a GPU in the way that is asked. */
+export function mpsAllows({ withoutMps }: Pick<NodeCapacity, "withoutMps">, { gpuShare }: Pick<ResourceRequest, "gpuShare">): boolean {
+  return withoutMps !== true || gpuShare?.sharing !== "mps";
 }
 
 export function modelMatches(gpu: Gpu, { gpuModel }: ResourceRequest): boolean {

@@ -21,6 +21,7 @@ export type BlockerKind =
   | "cpu-size"
   | "memory-size"
   | "mig-profile"
+  | "mps"
   | "gpu-busy"
   | "gpu-shared"
   | "cpu-busy"

@@ -26,14 +26,18 @@ export function mpsFolders(home: string): MpsFolders {
   return { pipe: join(home, "pipe"), shm: join(home, "shm"), log: join(home, "log") };
 }
 
+/** Whether the driver's program is there; one that is may still fail to start. */
+export function isMpsInstalled(driverRoot: string): Promise<boolean> {
+  return isThere(join(driverRoot, CONTROL));
+}
+
 /** @throws BerthError missing_requirement */
 export async function assertMpsInstalled(driverRoot: string): Promise<void> {
-  await access(join(driverRoot, CONTROL)).catch(() => {
-    throw new BerthError(
-      "missing_requirement",
-      `${join("/", CONTROL)} is not on this node: the driver brings it in the package nvidia-cuda-mps; without it ask for gpuSharing: time-slice`,
-    );
-  });
+  if (await isMpsInstalled(driverRoot)) return;
+  throw new BerthError(
+    "missing_requirement",
+    `${join("/", CONTROL)} is not on this node: the driver brings it in the package nvidia-cuda-mps; without it ask for gpuSharing: time-slice`,
+  );
 }
 
 /**
