@@ -8,6 +8,10 @@ export interface LeaderStore {
    * ran out gets a new fence, as another would.
    */
   acquire(holder: string, ttlMs: number): Promise<Fence | null>;
+  /** Names the lease as it stands, by another text after every renewal; null while nobody holds it. */
+  standing(): Promise<string | null>;
+  /** Ends the lease that stands so; one that was renewed since stays. */
+  depose(standing: string): Promise<void>;
   /** Lets go at once, so that a clean stop needs no take-over time. */
   release(holder: string): Promise<void>;
 }

@@ -1,14 +1,23 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { createLeader, createRedisStores, createScheduleLoop, type RedisStores } from "../../../src/control/jobs/index.ts";
+import {
+  applyEvent,
+  createLeader,
+  createRedisStores,
+  createScheduleLoop,
+  type RedisStores,
+  type Stores,
+} from "../../../src/control/jobs/index.ts";
 import { decide } from "../../../src/control/scheduler/index.ts";
-import { systemClock } from "../../../src/shared/domain/index.ts";
+import { type Job, systemClock } from "../../../src/shared/domain/index.ts";
 import { factsOf, specOf } from "../../support/control-samples.ts";
 import { until } from "../../support/poll.ts";
 import { startRedis, type TestRedis } from "../../support/redis.ts";
 
 /** What the project promises; the lease lasts three seconds, and there is half a second between tries. */
 const TAKE_OVER_SECONDS = 5;
+const LEASE = "{berth}:leader";
 const SCHEDULER = new URL("../../support/scheduler-process.ts", import.meta.url).pathname;
 
 let server: TestRedis;
@@ -36,22 +45,25 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** A control plane's scheduler in a process of its own; `leads` as it last said. */
-function startScheduler(name: string) {
-  const state = { started: false, leads: false, child: null as unknown as ChildProcess };
-  state.child = spawn(process.execPath, ["--import", "tsx", SCHEDULER, server.socketPath, name], { stdio: ["ignore", "pipe", "inherit"] });
+/** A control plane's scheduler in a process of its own; `leads` as it last said. See scheduler-process.ts for `signal`. */
+function startScheduler(name: string, ...signal: string[]) {
+  const state = { started: false, leads: false, refused: false, child: null as unknown as ChildProcess };
+  const args = ["--import", "tsx", SCHEDULER, server.socketPath, name, ...signal];
+  state.child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(state.child);
   state.child.stdout?.on("data", (chunk: Buffer) => {
     for (const line of chunk.toString("utf8").trim().split("\n")) {
       state.started = true;
-      state.leads = line === "leads";
+      if (line === "refused") state.refused = true;
+      else state.leads = line === "leads";
     }
   });
   return state;
 }
 
-const submit = async () =>
-  (await stores.jobs.submit({ spec: specOf({ resources: { gpus: 1 } }), user: "ada", idempotencyKey: null }, Date.now())).job.id;
+const submit = async (changes: Parameters<typeof specOf>[0] = {}) =>
+  (await stores.jobs.submit({ spec: specOf({ resources: { gpus: 1 }, ...changes }), user: "ada", idempotencyKey: null }, Date.now())).job
+    .id;
 const isPlaced = async (id: string) => (await stores.jobs.get(id))?.state === "starting";
 
 async function expectNoGpuTwice() {
@@ -63,21 +75,22 @@ async function expectNoGpuTwice() {
 }
 
 test.each(["SIGKILL", "SIGSTOP"] as const)(
-  "after %s of the leader the other takes over within five seconds, and no GPU is given twice",
+  "after %s of the leader in the middle of a plan the other takes over within five seconds, and no GPU is given twice",
   async (signal) => {
-    const one = startScheduler("one");
+    const one = startScheduler("one", signal);
     await until("the first leader", 30, () => one.leads);
     const two = startScheduler("two");
     await until("the stand-by", 30, () => two.started);
     const before = await submit();
     await until("a placement", 20, () => isPlaced(before));
-    one.child.kill(signal);
-    const id = await submit();
-    // The old leader may have placed the job in its last moment: what counts is that the other leads.
+    // Planned by the first, which is struck before it commits.
+    const id = await submit({ priority: 77 });
     await until("the take-over", TAKE_OVER_SECONDS, async () => two.leads && (await isPlaced(id)));
     one.child.kill("SIGCONT");
+    if (signal === "SIGSTOP") await until("the old plan to be refused", 20, () => one.refused && !one.leads);
     const later = [await submit(), await submit()];
     await until("later placements", 20, async () => (await Promise.all(later.map(isPlaced))).every(Boolean));
+    expect(await stores.jobs.get(id)).toMatchObject({ epoch: 1 });
     await expectNoGpuTwice();
   },
 );
@@ -121,4 +134,38 @@ test("a clean stop lets go of the lease at once", async () => {
   await running;
   expect(leader.fence()).toBeNull();
   expect(await stores.leader.acquire("next", 1000)).toBeGreaterThan(0);
+});
+
+test("steps of the clock of Redis' host neither keep a dead leader in office nor let two commit", async () => {
+  const redis = new Redis({ path: server.socketPath });
+  const stop = new AbortController();
+  let isCut = false;
+  // Once it is cut off it renews nothing more, as a dead one.
+  const cutOff: Stores["leader"] = new Proxy(stores.leader, {
+    get: (target, name) => (isCut ? async () => Promise.reject(new Error("cut off")) : Reflect.get(target, name)),
+  });
+  const leaderOf = (holder: string, store: Stores["leader"]) => createLeader({ store, holder, clock: systemClock(), onChange: () => {} });
+  const [one, two] = [leaderOf("one", cutOff), leaderOf("two", stores.leader)];
+  const running = [one.run(stop.signal)];
+  try {
+    const first = await until("the first leader", 10, () => one.fence());
+    running.push(two.run(stop.signal));
+    // Backwards by an hour: what the lease still lasts grows by as much.
+    isCut = true;
+    await until("a lease that lasts", 10, async () => (await redis.pexpire(LEASE, 3_600_000)) === 1);
+    const second = await until("the take-over", TAKE_OVER_SECONDS, () => two.fence());
+    expect(one.fence()).toBeNull();
+    // Forwards: the lease of a living leader ends at once, and so does its term.
+    await redis.pexpire(LEASE, 1);
+    await until("another term", TAKE_OVER_SECONDS, () => (two.fence() ?? 0) > second);
+    const row = (await stores.jobs.get(await submit())) as Job;
+    const promise = { nodeIds: ["a"], madeAt: Date.now(), until: Date.now() + 1000 };
+    const planned = applyEvent(row, { type: "room-promised", promise }, Date.now());
+    for (const old of [first, second])
+      await expect(stores.jobs.commit(row, planned, Date.now(), undefined, old)).rejects.toMatchObject({ code: "conflict" });
+  } finally {
+    stop.abort();
+    await Promise.all(running);
+    redis.disconnect();
+  }
 });

@@ -24,6 +24,7 @@ import type { JobState } from "../../../shared/domain/index.ts";
  *                                                object, job id -> its part (see gpu-claims.ts)
  *   {berth}:placements                   string  counts placements; a plan made from an older count is refused
  *   {berth}:leader                       string  the control plane that schedules; expires with its lease
+ *   {berth}:leader:renewals              string  counts renewals of leases, so that others see that it is alive
  *   {berth}:leader:fence                 string  counts changes of leader; a placement under an older count is refused
  *   {berth}:idempotency:<sha256>         hash    id, fingerprint; expires
  *   {berth}:nodes                        set     names of nodes that have synced
@@ -63,6 +64,7 @@ export const KEYS = {
   claims: `${PREFIX}claims`,
   placements: `${PREFIX}placements`,
   leader: `${PREFIX}leader`,
+  leaderRenewals: `${PREFIX}leader:renewals`,
   leaderFence: `${PREFIX}leader:fence`,
   idempotency: (hash: string) => `${PREFIX}idempotency:${hash}`,
   nodes: `${PREFIX}nodes`,
