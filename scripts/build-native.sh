@@ -18,6 +18,8 @@ fingerprint() {
     node --version
     uname -m
     "${CXX:-g++}" -dumpfullversion
+    # Which of the optional headers are there decides what is compiled.
+    ls /usr/include/isa-l/igzip_lib.h 2>/dev/null || echo "no isa-l"
     find native -path native/build -prune -o -path native/build-asan -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
     sha256sum scripts/build-native.sh scripts/one-unit.sh node_modules/node-addon-api/package.json
   } | sha256sum | cut -d' ' -f1

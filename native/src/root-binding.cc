@@ -69,13 +69,57 @@ Metadata metadataArgument(const Napi::Value& value) {
   return metadata;
 }
 
+Operation::Kind kindArgument(const Napi::Value& value) {
+  const std::string kind = textArgument(value, "kind");
+  if (kind == "file") return Operation::Kind::file;
+  if (kind == "symlink") return Operation::Kind::symlink;
+  if (kind == "folder") return Operation::Kind::folder;
+  if (kind == "folder-metadata") return Operation::Kind::folderMetadata;
+  throw Napi::TypeError::New(value.Env(), "no such kind of operation: " + kind);
+}
+
+Operation operationArgument(const Napi::Value& value) {
+  const Napi::Object object = objectArgument(value, "operation");
+  Operation operation{kindArgument(object.Get("kind")), textArgument(object.Get("path"), "path"), nullptr, 0, "", {}};
+  if (operation.kind == Operation::Kind::file) {
+    const Napi::Value content = object.Get("content");
+    if (!content.IsBuffer()) throw Napi::TypeError::New(value.Env(), "content must be a Buffer");
+    operation.content = content.As<Napi::Buffer<char>>().Data();
+    operation.contentSize = content.As<Napi::Buffer<char>>().Length();
+  }
+  if (operation.kind == Operation::Kind::symlink) operation.target = textArgument(object.Get("target"), "target");
+  if (operation.kind != Operation::Kind::folder) operation.metadata = metadataArgument(object.Get("metadata"));
+  return operation;
+}
+
+std::vector<Operation> operationsArgument(const Napi::Value& value) {
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), "operations must be an array");
+  const auto array = value.As<Napi::Array>();
+  std::vector<Operation> operations;
+  operations.reserve(array.Length());
+  for (std::uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::HandleScope scope(value.Env());
+    operations.push_back(operationArgument(array.Get(i)));
+  }
+  return operations;
+}
+
+Napi::Value toJsFailure(Napi::Env env, const std::optional<BatchFailure>& failed) {
+  if (!failed) return env.Null();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("index", Napi::Number::New(env, static_cast<double>(failed->index)));
+  result.Set("error", toJsError(env, failed->failure).Value());
+  return result;
+}
+
 /// The JS face of a Root: reads arguments, then makes the call on a worker thread.
 class NativeRoot final : public Napi::ObjectWrap<NativeRoot> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "NativeRoot",
                        {InstanceMethod<&NativeRoot::mkdir>("mkdir"), InstanceMethod<&NativeRoot::createFile>("createFile"),
-                        InstanceMethod<&NativeRoot::writeFile>("writeFile"), InstanceMethod<&NativeRoot::openFile>("openFile"), InstanceMethod<&NativeRoot::symlink>("symlink"),
+                        InstanceMethod<&NativeRoot::apply>("apply"),
+                        InstanceMethod<&NativeRoot::openFile>("openFile"), InstanceMethod<&NativeRoot::symlink>("symlink"),
                         InstanceMethod<&NativeRoot::link>("link"), InstanceMethod<&NativeRoot::mknod>("mknod"),
                         InstanceMethod<&NativeRoot::remove>("remove"), InstanceMethod<&NativeRoot::setMetadata>("setMetadata"),
                         InstanceMethod<&NativeRoot::stat>("stat"), InstanceMethod<&NativeRoot::xattrs>("xattrs"),
@@ -108,13 +152,13 @@ class NativeRoot final : public Napi::ObjectWrap<NativeRoot> {
         toJsNumber);
   }
 
-  /// The content is copied: the caller's buffer may be used again at once.
-  Napi::Value writeFile(const Napi::CallbackInfo& info) {
-    if (!info[1].IsBuffer()) throw Napi::TypeError::New(info.Env(), "content must be a Buffer");
-    const auto content = info[1].As<Napi::Buffer<char>>();
-    return onWorker(info.Env(), [root = opened(info.Env()), path = textArgument(info[0], "path"),
-                                 bytes = std::string(content.Data(), content.Length()),
-                                 metadata = metadataArgument(info[2])] { berth::writeFile(*root, path, bytes, metadata); });
+  /// The array holds the contents' buffers until all is done.
+  Napi::Value apply(const Napi::CallbackInfo& info) {
+    return onWorker(
+        info.Env(),
+        [root = opened(info.Env()), operations = operationsArgument(info[0])] { return applyAll(*root, operations); },
+        [kept = Napi::Persistent(info[0].As<Napi::Object>())](Napi::Env env, const std::optional<BatchFailure>& failed)
+            -> Napi::Value { return toJsFailure(env, failed); });
   }
 
   Napi::Value openFile(const Napi::CallbackInfo& info) {

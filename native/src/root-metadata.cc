@@ -42,10 +42,14 @@ void setMetadata(const Root& root, const std::string& path, const Metadata& meta
   if (utimensat(entry.get(), "", times, AT_EMPTY_PATH) != 0) throw systemFailure(errno, "utimensat", root.describe(path));
 }
 
-/// In the order of setMetadata; an open file needs no way by /proc.
+/// In the order of setMetadata; an open file needs no way by /proc. To look costs less than to set what is so already.
 void setFileMetadata(const Root& root, const std::string& path, const UniqueFd& file, const Metadata& metadata) {
-  if (fchown(file.get(), metadata.uid, metadata.gid) != 0) throw systemFailure(errno, "fchown", root.describe(path));
-  if (fchmod(file.get(), metadata.mode) != 0) throw systemFailure(errno, "fchmod", root.describe(path));
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) throw systemFailure(errno, "fstat", root.describe(path));
+  const bool owned = status.st_uid == metadata.uid && status.st_gid == metadata.gid;
+  if (!owned && fchown(file.get(), metadata.uid, metadata.gid) != 0) throw systemFailure(errno, "fchown", root.describe(path));
+  const bool allowed = owned && (status.st_mode & 07777) == metadata.mode;
+  if (!allowed && fchmod(file.get(), metadata.mode) != 0) throw systemFailure(errno, "fchmod", root.describe(path));
   for (const auto& [name, value] : metadata.xattrs) {
     if (fsetxattr(file.get(), name.c_str(), value.data(), value.size(), 0) != 0) {
       throw systemFailure(errno, "fsetxattr", root.describe(path), name);

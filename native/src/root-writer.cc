@@ -26,16 +26,6 @@ int createFile(const Root& root, const std::string& path, mode_t mode) {
   return fd;
 }
 
-void writeFile(const Root& root, const std::string& path, const std::string& content, const Metadata& metadata) {
-  const UniqueFd file(createFile(root, path, 0600));
-  for (std::size_t done = 0; done < content.size();) {
-    const ssize_t written = write(file.get(), content.data() + done, content.size() - done);
-    if (written < 0 && errno != EINTR) throw systemFailure(errno, "write", root.describe(path));
-    if (written > 0) done += static_cast<std::size_t>(written);
-  }
-  setFileMetadata(root, path, file, metadata);
-}
-
 /// Looks at the type through O_PATH first: opening a FIFO would wait for a writer, opening a device would act on it.
 int openFile(const Root& root, const std::string& path, bool follow) {
   UniqueFd found;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "failure.h"
 #include "unique-fd.h"
 
 namespace berth {
@@ -55,14 +56,35 @@ std::string descriptorPath(int fd);
 // root-writer.cc: one call each, names as in NativeRoot.
 void makeFolder(const Root& root, const std::string& path, mode_t mode);
 int createFile(const Root& root, const std::string& path, mode_t mode);
-/// A new file with all that belongs to it. @throws EEXIST when there is something of that name.
-void writeFile(const Root& root, const std::string& path, const std::string& content, const Metadata& metadata);
 int openFile(const Root& root, const std::string& path, bool follow);
 void makeSymlink(const Root& root, const std::string& target, const std::string& path);
 void makeLink(const Root& root, const std::string& existing, const std::string& path);
 void makeNode(const Root& root, const std::string& path, mode_t mode, unsigned major, unsigned minor);
 std::vector<std::string> listFolder(const Root& root, const std::string& path);
 std::string readSymlink(const Root& root, const std::string& path);
+
+/// One entry of a batch.
+struct Operation {
+  enum class Kind { file, symlink, folder, folderMetadata };
+  Kind kind;
+  std::string path;
+  /// Of a file. Whoever makes the batch keeps it alive.
+  const char* content;
+  std::size_t contentSize;
+  /// Of a symbolic link.
+  std::string target;
+  /// Of all but `folder`.
+  Metadata metadata;
+};
+
+struct BatchFailure {
+  std::size_t index;
+  Failure failure;
+};
+
+// root-batch.cc
+/// One after the other, up to the first that fails.
+std::optional<BatchFailure> applyAll(const Root& root, const std::vector<Operation>& operations);
 
 // root-remove.cc
 void removeTree(const Root& root, const std::string& path);

@@ -12,7 +12,9 @@ export { type Mount, mountsBelow, parseMountInfo, readMounts } from "./host/moun
 export type {
   EntryMetadata,
   EntryStat,
+  GunzipStep,
   Native,
+  NativeGunzip,
   NativeNvml,
   NativeRoot,
   NvmlGpu,
@@ -22,6 +24,7 @@ export type {
   NvmlReport,
   NvmlSample,
   OverlayMount,
+  RootOperation,
 } from "./native.ts";
 export { loadNative } from "./native-loader.ts";
 export { identifyProcess, isProcessAlive, type ProcessIdentity } from "./process/identity.ts";

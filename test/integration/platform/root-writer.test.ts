@@ -40,6 +40,8 @@ function metadata(changes: Partial<EntryMetadata> = {}): EntryMetadata {
   return { uid: 0, gid: 0, mode: 0o644, mtimeNs: 0n, xattrs: {}, ...changes };
 }
 
+const withoutXattrs = ({ xattrs: _xattrs, ...rest }: EntryMetadata) => rest;
+
 async function expectUntouched(outside: string): Promise<void> {
   expect(await readdir(outside)).toEqual(["canary"]);
   expect(await readFile(join(outside, "canary"), "utf8")).toBe("alive");
@@ -128,28 +130,35 @@ describe("root writer", () => {
     await expectUntouched(outside);
   });
 
-  test("a file made with its content in one call has its owner, mode, time and attributes, and overwrites nothing", async () => {
+  test("a batch makes files, links and folders in order with owner, mode, time and attributes, and overwrites nothing", async () => {
     const { root, outside } = await openTestRoot();
     const metadata = { uid: 1000, gid: 70_000, mode: 0o4751, mtimeNs: -1_500_000_000n, xattrs: { "user.note": Buffer.from([0, 255]) } };
-    const content = Buffer.from("content");
-    const written = root.writeFile("file", content, metadata);
-    content.fill(0);
-    await written;
-    expect(await root.stat("file")).toMatchObject({
-      kind: "file",
-      uid: 1000,
-      gid: 70_000,
-      mode: 0o4751,
-      mtimeNs: -1_500_000_000n,
-      size: 7,
-    });
-    expect(await root.xattrs("file")).toEqual({ "user.note": Buffer.from([0, 255]) });
-    expect(await read(root, "file", false)).toBe("content");
-    await expect(root.writeFile("file", content, metadata)).rejects.toMatchObject({ code: "EEXIST" });
+    const plain = { uid: 0, gid: 0, mode: 0o666, mtimeNs: 1n, xattrs: {} };
+    const file = (path: string, metadata = plain) => ({ kind: "file" as const, path, content: Buffer.from("content"), metadata });
+    const link = (path: string, target: string) => ({ kind: "symlink" as const, path, target, metadata: { ...metadata, xattrs: {} } });
+    const folder = { kind: "folder" as const, path: "sub", metadata };
+    const made = await root.apply([folder, file("sub/file", metadata), file("plain"), link("sub/link", "/etc/passwd")]);
+    expect(made).toBe(null);
+    const expected = { uid: 1000, gid: 70_000, mtimeNs: -1_500_000_000n };
+    expect(await root.stat("sub/file")).toMatchObject({ ...expected, kind: "file", mode: 0o4751, size: 7 });
+    expect(await root.xattrs("sub/file")).toEqual({ "user.note": Buffer.from([0, 255]) });
+    expect(await read(root, "sub/file", false)).toBe("content");
+    expect(await root.stat("plain")).toMatchObject(withoutXattrs(plain));
+    expect(await root.stat("sub/link")).toMatchObject({ ...expected, kind: "symlink" });
+    expect((await root.stat("sub"))?.mode).toBe(0o700);
+    await root.apply([{ kind: "folder-metadata", path: "sub", metadata }]);
+    expect(await root.stat("sub")).toMatchObject({ ...expected, mode: 0o4751 });
+    await root.apply([{ kind: "folder-metadata", path: "plain", metadata }]);
+    expect(await root.stat("plain")).toMatchObject(withoutXattrs(plain));
+
     await root.symlink(join(outside, "canary"), "link");
-    await expect(root.writeFile("link", content, metadata)).rejects.toMatchObject({ code: "EEXIST" });
     await root.symlink(outside, "folder");
-    await expect(root.writeFile("folder/new", content, metadata)).rejects.toMatchObject({ code: "ENOENT" });
+    for (const path of ["plain", "link", "sub"]) {
+      expect(await root.apply([file(`${path}-new`), file(path), file("never")])).toMatchObject({ index: 1, error: { code: "EEXIST" } });
+    }
+    expect(await root.apply([file("folder/new")])).toMatchObject({ index: 0, error: { code: "ENOENT" } });
+    for (const path of ["", "..", "sub/.."]) expect(await root.apply([file(path)])).toMatchObject({ error: { code: "EINVAL" } });
+    expect(await root.stat("never")).toBe(null);
     await expectUntouched(outside);
   });
 

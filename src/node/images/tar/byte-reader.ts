@@ -1,8 +1,8 @@
 /** Pulls exact amounts out of a stream of chunks. */
 export interface ByteReader {
-  /** Exactly `count` bytes; null when the stream ended before the first of them, and an error when it ended after. */
+  /** Exactly `count` bytes; null when the stream ended before the first of them, and an error when it ended after. They hold until the next call. */
   take(count: number): Promise<Buffer | null>;
-  /** The next 1..`limit` bytes; null at the end. No copy is made. */
+  /** The next 1..`limit` bytes; null at the end. No copy is made: they hold until the next call. */
   some(limit: number): Promise<Buffer | null>;
   /** Reads and forgets the rest. */
   drain(): Promise<void>;
@@ -13,6 +13,7 @@ export interface ByteReader {
 /** Thrown for a stream that ends in the middle of something. */
 export class UnexpectedEnd extends Error {}
 
+/** The source's chunks need to hold only until the next one is asked for. */
 export function createByteReader(source: AsyncIterable<Uint8Array>): ByteReader {
   const iterator = source[Symbol.asyncIterator]();
   let current: Buffer = Buffer.alloc(0);
@@ -34,15 +35,17 @@ export function createByteReader(source: AsyncIterable<Uint8Array>): ByteReader 
   return {
     some,
     async take(count) {
-      const parts: Buffer[] = [];
-      for (let missing = count; missing > 0; ) {
-        const part = await some(missing);
-        if (part === null && parts.length === 0) return null;
+      const first = await some(count);
+      if (first === null || first.byteLength === count) return first;
+      // Its chunk is gone when the next one comes.
+      const whole = Buffer.allocUnsafe(count);
+      let taken = first.copy(whole);
+      while (taken < count) {
+        const part = await some(count - taken);
         if (part === null) throw new UnexpectedEnd("the archive ends in the middle of an entry");
-        parts.push(part);
-        missing -= part.byteLength;
+        taken += part.copy(whole, taken);
       }
-      return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+      return whole;
     },
     async drain() {
       current = Buffer.alloc(0);

@@ -43,10 +43,12 @@ export function isZeroBlock(block: Buffer): boolean {
 
 const ZERO_BLOCK = Buffer.alloc(TAR_BLOCK);
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Decodes a name. Bytes that are not UTF-8 cannot be kept as they are, and a changed name may hit another file. */
 export function decodeName(bytes: Buffer): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch (error) {
     throw new BerthError("layer_invalid", `a name is not UTF-8: ${JSON.stringify(bytes.toString("latin1"))}`, { cause: error });
   }

@@ -31,7 +31,8 @@ interface Extensions {
 
 /**
  * Reads a tar archive (ustar, GNU long names, PAX) entry by entry; a body that the callback leaves is skipped. The whole
- * source is read, also what follows the end mark, so that a digest taken of it covers all its bytes.
+ * source is read, also what follows the end mark, so that a digest taken of it covers all its bytes. A chunk of the source,
+ * and of a body, holds only until the next one is asked for.
  *
  * Not `tar-stream`: that decodes PAX values as UTF-8, which damages binary xattrs (file capabilities), guesses at
  * malformed numbers, and costs a stream object an entry.
@@ -79,8 +80,10 @@ async function nextHeader(reader: ByteReader): Promise<TarHeader | null> {
 async function readExtension(reader: ByteReader, header: TarHeader, extensions: Extensions): Promise<boolean> {
   if (!"xgLK".includes(header.typeFlag)) return false;
   if (header.size > MAX_EXTENSION_BYTES) throw new BerthError("layer_invalid", `an extension header has ${header.size} bytes`);
-  const bytes = header.size === 0 ? Buffer.alloc(0) : await reader.take(header.size);
-  if (bytes === null) throw new UnexpectedEnd("the archive ends in an extension header");
+  const taken = header.size === 0 ? Buffer.alloc(0) : await reader.take(header.size);
+  if (taken === null) throw new UnexpectedEnd("the archive ends in an extension header");
+  // Kept until the entry comes, while the reader goes on.
+  const bytes = Buffer.from(taken);
   await skip(reader, tarPadding(header.size));
   if (header.typeFlag === "L") extensions.longName = cString(bytes);
   else if (header.typeFlag === "K") extensions.longLink = cString(bytes);

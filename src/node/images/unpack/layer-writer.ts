@@ -1,11 +1,11 @@
 import { close, write } from "node:fs";
 import { promisify } from "node:util";
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
-import type { EntryMetadata, EntryStat, NativeRoot } from "../../platform/index.ts";
+import type { EntryMetadata, EntryStat, NativeRoot, RootOperation } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import type { TarEntry } from "../tar/tar-entry.ts";
 import { checkLinkTarget, entryPath, parentOf } from "./entry-path.ts";
-import { createInFlight } from "./in-flight.ts";
+import { createOperationQueue } from "./operation-queue.ts";
 import { imageXattrs, OPAQUE_XATTR } from "./xattr-policy.ts";
 
 const writeBytes = promisify(write);
@@ -17,10 +17,8 @@ const OPAQUE_VALUE = Buffer.from("y");
 /** What a malformed archive can make the kernel say; everything else is our trouble, not the layer's. */
 const ARCHIVE_ERRNOS = new Set(["EEXIST", "EISDIR", "ELOOP", "EMLINK", "ENAMETOOLONG", "ENOENT", "ENOTDIR", "EPERM", "EXDEV", "EINVAL"]);
 
-/** Smaller files are made in one call; a larger one is written as it arrives. */
+/** Smaller files are made many in one call; a larger one is written as it arrives. */
 const SMALL_FILE_BYTES = 256 * 1024;
-/** Covers the way to a worker thread and back; more would only hold more files in memory. */
-const CALLS_AT_ONCE = 8;
 
 /** Metadata of folders that a layer implies without an entry of their own: as the layers below have it. */
 export type InheritMetadata = (path: string) => Promise<EntryMetadata | null>;
@@ -40,21 +38,12 @@ export interface LayerWriter {
 export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): LayerWriter {
   const folders = new Map<string, EntryMetadata>();
   const opaqueFolders = new Set<string>();
-  const inFlight = createInFlight(CALLS_AT_ONCE);
-  /** Folders made here below no symbolic link: names in different ones of them are different files. */
-  const ownFolders = new Set([""]);
-  /** A folder gave way to something else, perhaps a link: what was known of names is so no more, the order is kept to the letter. */
-  let folderReplaced = false;
 
-  const makeFolder = async (path: string, mode: number): Promise<void> => {
-    await root.mkdir(path, mode);
-    if (ownFolders.has(parentOf(path))) ownFolders.add(path);
-  };
   const implyParents = async (path: string): Promise<void> => {
     const parent = parentOf(path);
     if (parent === "" || (await root.stat(parent)) !== null) return;
     await implyParents(parent);
-    await makeFolder(parent, 0o755);
+    await root.mkdir(parent, 0o755);
     folders.set(parent, (await inherit(parent)) ?? DEFAULT_FOLDER);
   };
   /** Almost every parent has its entry before: look for it only when the first try fails. */
@@ -73,46 +62,45 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
     await withParents(path, () => root.mknod(path, S_IFCHR, 0, 0));
     await root.setMetadata(path, { uid: 0, gid: 0, mode: 0, mtimeNs: 0n, xattrs: {} });
   };
-  const isOwn = (path: string) => !folderReplaced && ownFolders.has(parentOf(path)) && !inFlight.has(path);
-  const alone = async (path: string): Promise<void> => {
-    await inFlight.settle();
-    folderReplaced ||= folders.has(path);
+  const makeFolder = async (path: string): Promise<void> => {
+    const existing = await root.stat(path);
+    if (existing?.kind !== "directory") await withParents(path, () => root.mkdir(path, 0o700));
+    if (isWhiteout(existing)) opaqueFolders.add(path);
   };
-  /** Files of other names in folders of our own do not see each other: some are made at once. */
-  const independently = async (path: string, work: () => Promise<void>): Promise<void> => {
-    if (isOwn(path) && !folders.has(path)) return inFlight.start(path, () => blame(path, work));
-    await alone(path);
-    await work();
-  };
+  const queue = createOperationQueue(root, {
+    refused: (operation, error) =>
+      blame(operation.path, async () => {
+        if (errnoOf(error) !== "EEXIST" && errnoOf(error) !== "ENOENT") throw error;
+        if (operation.kind === "folder") await makeFolder(operation.path);
+        else await withParents(operation.path, () => applyOne(root, operation));
+      }),
+    made: (operation) => {
+      if (operation.kind === "folder") folders.set(operation.path, operation.metadata);
+    },
+  });
   const makers: Record<TarEntry["type"], (entry: TarEntry, path: string, body: AsyncIterable<Buffer>) => Promise<void>> = {
     async file(entry, path, body) {
       if (entry.size <= SMALL_FILE_BYTES) {
-        const content = await readAll(body);
-        await independently(path, () => withParents(path, () => root.writeFile(path, content, metadataOf(entry))));
-        return;
+        const content = await filled(await queue.room(entry.size), body);
+        return queue.push({ kind: "file", path, content, metadata: metadataOf(entry) });
       }
-      await alone(path);
+      await queue.settle();
       await writeFile(await withParents(path, () => root.createFile(path, 0o600)), body);
       await root.setMetadata(path, metadataOf(entry));
     },
     async directory(entry, path) {
-      if (!isOwn(path)) await inFlight.settle();
-      const existing = await root.stat(path);
-      if (existing?.kind !== "directory") await withParents(path, () => makeFolder(path, 0o700));
-      if (isWhiteout(existing)) opaqueFolders.add(path);
-      folders.set(path, metadataOf(entry));
+      if (path === "") folders.set(path, metadataOf(entry));
+      else await queue.push({ kind: "folder", path, metadata: metadataOf(entry) });
     },
     async symlink(entry, path) {
       checkLinkTarget(path, entry.linkPath);
-      await independently(path, async () => {
-        await withParents(path, () => root.symlink(entry.linkPath, path));
-        await root.setMetadata(path, { ...metadataOf(entry), xattrs: imageXattrs(entry.xattrs, true) });
-      });
+      const metadata = { ...metadataOf(entry), xattrs: imageXattrs(entry.xattrs, true) };
+      await queue.push({ kind: "symlink", path, target: entry.linkPath, metadata });
     },
     async link(entry, path) {
       const target = entryPath(entry.linkPath);
       if (target === path) return;
-      await alone(path);
+      await queue.settle();
       const existing = target === "" ? null : await root.stat(target);
       if (existing === null || existing.kind === "directory" || isWhiteout(existing)) {
         throw new BerthError(
@@ -123,7 +111,7 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
       await withParents(path, () => root.link(target, path));
     },
     async fifo(entry, path) {
-      await alone(path);
+      await queue.settle();
       await withParents(path, () => root.mknod(path, S_IFIFO | 0o600, 0, 0));
       await root.setMetadata(path, metadataOf(entry));
     },
@@ -139,7 +127,7 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
     },
     async whiteout(path) {
       await blame(path, async () => {
-        await inFlight.settle();
+        await queue.settle();
         const existing = await root.stat(path);
         // A whiteout speaks of lower layers: what this layer itself has there stays, and already hides a lower file.
         if (existing?.kind === "directory") opaqueFolders.add(path);
@@ -148,24 +136,24 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
     },
     async opaque(path) {
       await blame(path, async () => {
-        await inFlight.settle();
+        await queue.settle();
         if (path !== "" && (await root.stat(path)) === null) {
-          await withParents(path, () => makeFolder(path, 0o700));
+          await withParents(path, () => root.mkdir(path, 0o700));
           folders.set(path, (await inherit(path)) ?? DEFAULT_FOLDER);
         }
         opaqueFolders.add(path);
       });
     },
-    idle: () => inFlight.settle().catch(() => undefined),
+    idle: () => queue.abandon(),
     async finish() {
-      await inFlight.settle();
+      await queue.settle();
       if (!folders.has("")) folders.set("", (await inherit("")) ?? DEFAULT_FOLDER);
       for (const [path, metadata] of folders) {
         const opaque: Record<string, Buffer> = opaqueFolders.has(path) && path !== "" ? { [OPAQUE_XATTR]: OPAQUE_VALUE } : {};
         const whole = { ...metadata, xattrs: { ...metadata.xattrs, ...opaque } };
-        await inFlight.start(path, () => blame(path, () => setFolderMetadata(root, path, whole)));
+        await queue.push({ kind: "folder-metadata", path, metadata: whole });
       }
-      await inFlight.settle();
+      await queue.settle();
       return { opaqueRoot: opaqueFolders.has("") };
     },
   };
@@ -178,20 +166,20 @@ export function isWhiteout(entry: Pick<EntryStat, "kind" | "rdevMajor" | "rdevMi
   return entry?.kind === "character" && entry.rdevMajor === 0 && entry.rdevMinor === 0;
 }
 
-/** A later entry may have put something else in the folder's place. */
-async function setFolderMetadata(root: NativeRoot, path: string, metadata: EntryMetadata): Promise<void> {
-  const existing = await root.stat(path);
-  if (existing?.kind === "directory") await root.setMetadata(path, metadata);
+async function applyOne(root: NativeRoot, operation: RootOperation): Promise<void> {
+  const failed = await root.apply([operation]);
+  if (failed !== null) throw failed.error;
 }
 
 function metadataOf(entry: TarEntry): EntryMetadata {
   return { uid: entry.uid, gid: entry.gid, mode: entry.mode, mtimeNs: entry.mtimeNs, xattrs: imageXattrs(entry.xattrs) };
 }
 
-async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  for await (const part of body) parts.push(part);
-  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+/** The chunks of a body hold only until the next one. */
+async function filled(room: Buffer, body: AsyncIterable<Buffer>): Promise<Buffer> {
+  let taken = 0;
+  for await (const part of body) taken += part.copy(room, taken);
+  return room;
 }
 
 async function writeFile(descriptor: number, body: AsyncIterable<Buffer>): Promise<void> {

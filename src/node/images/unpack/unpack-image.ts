@@ -95,7 +95,7 @@ async function unpackOne(
   const lower = createLowerMetadata(native, image.chainIds.slice(0, index).map(paths.layerFiles).reverse());
   try {
     const layer = image.layers[index] as Image["layers"][number];
-    const tar = decompressed(source(layer.digest));
+    const tar = decompressed(source(layer.digest), native);
     const limits = layerLimits(layer.size);
     const inherit: InheritMetadata = async (path) => {
       await Promise.all(below);
