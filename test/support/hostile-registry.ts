@@ -11,6 +11,9 @@ export interface SeenRequest {
   headers: IncomingMessage["headers"];
 }
 
+/** The digest of bytes; sha256 when left out. */
+type NameContent = (bytes: Buffer) => string;
+
 /** True when it has answered, or means never to. */
 type Misbehave = (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
 
@@ -26,9 +29,9 @@ export interface HostileRegistry {
   blobs: Map<string, Buffer>;
   /** GET /v2/<any>/manifests/<key>: tags and digests. */
   manifests: Map<string, { bytes: Buffer; type: string }>;
-  addBlob(bytes: Buffer): { digest: string; size: number };
+  addBlob(bytes: Buffer, name?: NameContent): { digest: string; size: number };
   /** Under its digest, and under `tag`. Returns the digest. */
-  addManifest(document: object | Buffer, type: string, tag?: string): string;
+  addManifest(document: object | Buffer, type: string, tag?: string, name?: NameContent): string;
   /** An image of one file a layer. */
   addImage(tag: string, layers: readonly Buffer[]): string;
   seen(method: string, part: string): SeenRequest[];
@@ -45,14 +48,14 @@ export async function startHostileRegistry(): Promise<HostileRegistry> {
     ranges: true,
     blobs: new Map(),
     manifests: new Map(),
-    addBlob(bytes) {
-      const digest = digestOf(bytes);
+    addBlob(bytes, name = digestOf) {
+      const digest = name(bytes);
       registry.blobs.set(digest, bytes);
       return { digest, size: bytes.byteLength };
     },
-    addManifest(document, type, tag) {
+    addManifest(document, type, tag, name = digestOf) {
       const bytes = Buffer.isBuffer(document) ? document : Buffer.from(JSON.stringify(document));
-      const digest = digestOf(bytes);
+      const digest = name(bytes);
       for (const key of tag === undefined ? [digest] : [digest, tag]) registry.manifests.set(key, { bytes, type });
       return digest;
     },
@@ -67,18 +70,18 @@ export async function startHostileRegistry(): Promise<HostileRegistry> {
 }
 
 /** A manifest whose config and layers (uncompressed tars) the registry has. */
-export function imageManifest(registry: HostileRegistry, layers: readonly Buffer[]) {
+export function imageManifest(registry: HostileRegistry, layers: readonly Buffer[], name: NameContent = digestOf) {
   const config = {
     architecture: process.arch === "x64" ? "amd64" : process.arch,
     os: "linux",
     config: {},
-    rootfs: { type: "layers", diff_ids: layers.map((layer) => digestOf(layer)) },
+    rootfs: { type: "layers", diff_ids: layers.map((layer) => name(layer)) },
   };
   return {
     schemaVersion: 2,
     mediaType: MEDIA_TYPES.manifest,
-    config: { mediaType: MEDIA_TYPES.config, ...registry.addBlob(Buffer.from(JSON.stringify(config))) },
-    layers: layers.map((layer) => ({ mediaType: MEDIA_TYPES.layer, ...registry.addBlob(layer) })),
+    config: { mediaType: MEDIA_TYPES.config, ...registry.addBlob(Buffer.from(JSON.stringify(config)), name) },
+    layers: layers.map((layer) => ({ mediaType: MEDIA_TYPES.layer, ...registry.addBlob(layer, name) })),
   };
 }
 

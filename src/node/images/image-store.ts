@@ -53,7 +53,7 @@ interface StoreParts {
 /** Opens the image store of a data dir, sweeping what killed processes left. Several processes may have it open. */
 export async function createImageStore(options: StoreOptions): Promise<ImageStore> {
   const paths = storePaths(options.dataDir);
-  await makeDirectories([paths.dataDir, paths.blobs, paths.layers, paths.ingest, paths.partials, paths.quarantine], 0o700);
+  await makeDirectories([paths.dataDir, ...paths.blobFolders, paths.layers, paths.ingest, paths.partials, paths.quarantine], 0o700);
   const lock = createStoreLock({ path: paths.lockFile, native: options.native, clock: options.clock });
   const records = createRecordFile(paths.imagesFile, lock);
   await records.sweep();
@@ -195,17 +195,21 @@ async function reachableFrom(
 
 /** Writes a manifest whose config and layers are in the store, then the names; only then the pins go. */
 function manifestCommitter({ blobs, records, session, readImage }: StoreParts) {
-  return async (manifest: Uint8Array, references: readonly string[], aliases: readonly string[] = []): Promise<Image> => {
-    const names = [...references.map(taggable), ...aliases];
-    const { digest } = await blobs.put(manifest);
+  return async (
+    manifest: Uint8Array,
+    references: readonly string[],
+    known: { aliases?: readonly string[]; digest?: string } = {},
+  ): Promise<Image> => {
+    const names = [...references.map(taggable), ...(known.aliases ?? [])];
+    const { digest } = await blobs.put(manifest, known.digest);
     const content = await readImage(digest);
-    const known = await records.update(async (before) => {
+    const recorded = await records.update(async (before) => {
       // Under the lock that prune takes too: what is there now stays.
       await checkLayersPresent(blobs, content);
       return names.reduce((changed, name) => withImage(changed, digest, name), withImage(before, digest, null));
     });
     await session.release([digest, content.configDigest, ...content.layers.map((layer) => layer.digest)]);
-    return withReferences(content, known);
+    return withReferences(content, recorded);
   };
 }
 

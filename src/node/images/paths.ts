@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { digestHex } from "../../shared/oci/index.ts";
+import { algorithmOf, DIGEST_ALGORITHMS, digestHex } from "../../shared/oci/index.ts";
 
 /**
  * Everything the images room keeps on disk, all below one data dir on one file system (renames must be atomic):
  *
- *   blobs/sha256/<hex>              compressed layers, configs, manifests; complete, verified and fsynced when visible
+ *   blobs/{sha256,sha512}/<hex>     compressed layers, configs, manifests; complete, verified and fsynced when visible
  *   layers/<hex of chain id>/fs     one layer's own files in overlayfs form, shared read-only by every container
  *   layers/<hex of chain id>/opaque exists when the layer hides everything below it
  *   images.json                     manifest digests and the references that name them
@@ -26,7 +26,8 @@ import { digestHex } from "../../shared/oci/index.ts";
  */
 export interface StorePaths {
   dataDir: string;
-  blobs: string;
+  /** One an algorithm. */
+  blobFolders: readonly string[];
   layers: string;
   ingest: string;
   partials: string;
@@ -45,12 +46,11 @@ export interface StorePaths {
 
 /** The layout below `dataDir` (absolute). */
 export function storePaths(dataDir: string): StorePaths {
-  const blobs = join(dataDir, "blobs", "sha256");
   const layers = join(dataDir, "layers");
   const layer = (chainId: string) => join(layers, digestHex(chainId));
   return {
     dataDir,
-    blobs,
+    blobFolders: DIGEST_ALGORITHMS.map((algorithm) => join(dataDir, "blobs", algorithm)),
     layers,
     ingest: join(dataDir, "ingest"),
     partials: join(dataDir, "partials"),
@@ -61,7 +61,7 @@ export function storePaths(dataDir: string): StorePaths {
     aptArchives: join(dataDir, "cache", "apt", "archives"),
     trustPolicy: join(dataDir, "trust.json"),
     trustEvidence: join(dataDir, "trust"),
-    blob: (digest) => join(blobs, digestHex(digest)),
+    blob: (digest) => join(dataDir, "blobs", algorithmOf(digest), digestHex(digest)),
     layer,
     layerFiles: (chainId) => join(layer(chainId), "fs"),
     layerOpaque: (chainId) => join(layer(chainId), "opaque"),

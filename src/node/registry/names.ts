@@ -1,19 +1,15 @@
+import { isDigest } from "../../shared/oci/index.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /** distribution spec, "Pulling manifests". Each pattern has one way to match a text, so none can backtrack badly. */
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-const DIGEST = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/;
 const SESSION = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const MAX_REPOSITORY = 255;
-
-export type DigestAlgorithm = "sha256" | "sha512";
 
 export const isRepository = (text: string): boolean => text.length <= MAX_REPOSITORY && REPOSITORY.test(text);
 export const isTag = (text: string): boolean => TAG.test(text);
 export const isSession = (text: string): boolean => SESSION.test(text);
-/** sha256 or sha512 with lower-case hex of the right length: no other text is ever made into a file name. */
-export const isRegistryDigest = (text: string): boolean => text.length <= 135 && DIGEST.test(text);
 
 /** @throws RegistryError NAME_INVALID */
 export function checkRepository(text: string): string {
@@ -23,7 +19,7 @@ export function checkRepository(text: string): string {
 
 /** @throws RegistryError DIGEST_INVALID */
 export function checkDigest(text: string | null): string {
-  if (text !== null && isRegistryDigest(text)) return text;
+  if (text !== null && isDigest(text)) return text;
   throw new RegistryError("DIGEST_INVALID", text === null ? "the digest is missing" : `${quoted(text)} is not a sha256 or sha512 digest`);
 }
 
@@ -31,10 +27,6 @@ export function checkDigest(text: string | null): string {
 export function checkTag(text: string): string {
   if (isTag(text)) return text;
   throw new RegistryError("TAG_INVALID", `${quoted(text)} is not a tag`);
-}
-
-export function algorithmOf(digest: string): DigestAlgorithm {
-  return digest.startsWith("sha512:") ? "sha512" : "sha256";
 }
 
 function quoted(text: string): string {

@@ -1,4 +1,4 @@
-import { isDigest } from "./digest.ts";
+import { isDigest, MAX_DIGEST_LENGTH } from "./digest.ts";
 import { BerthError } from "./errors.ts";
 
 /** An image reference with every default filled in. */
@@ -17,7 +17,7 @@ const OFFICIAL_PREFIX = "library/";
 const DEFAULT_TAG = "latest";
 /** distribution/reference: NameTotalLengthMax. Checked before any pattern runs. */
 const MAX_NAME_LENGTH = 255;
-const MAX_REFERENCE_LENGTH = MAX_NAME_LENGTH + 1 + 128 + 1 + 71;
+const MAX_REFERENCE_LENGTH = MAX_NAME_LENGTH + 1 + 128 + 1 + MAX_DIGEST_LENGTH;
 
 // The grammar of distribution/reference. Each pattern has one way to match a text, so none can backtrack badly.
 const REGISTRY = /^(?:\[[0-9a-fA-F:]{2,45}\]|[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*)(?::[0-9]{1,5})?$/;
@@ -33,7 +33,7 @@ export function parseReference(text: string): Reference {
   if (text.length === 0 || text.length > MAX_REFERENCE_LENGTH) throw invalid(text, "it is empty or too long");
   const at = text.indexOf("@");
   const digest = at < 0 ? null : text.slice(at + 1);
-  if (digest !== null && !isDigest(digest)) throw invalid(text, "the digest is not sha256:<64 hex digits>");
+  if (digest !== null && !isDigest(digest)) throw invalid(text, "the digest is neither sha256:<64 hex digits> nor sha512:<128 hex digits>");
   const { name, tag } = splitTag(at < 0 ? text : text.slice(0, at));
   if (tag !== null && !TAG.test(tag)) throw invalid(text, `the tag ${JSON.stringify(tag)} is not allowed`);
   const { registry, repository } = splitRegistry(name);

@@ -1,10 +1,11 @@
 import { type Static, Type } from "typebox";
+import { DIGEST_PATTERN } from "../domain/index.ts";
 import { checkDocument } from "./check-document.ts";
 
 /** Documents that are stored and handed on, never unpacked: any media types, both digest algorithms (image-spec descriptor.md). */
 const AnyDescriptor = Type.Object({
   mediaType: Type.String({ minLength: 1, maxLength: 255 }),
-  digest: Type.String({ pattern: "^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$" }),
+  digest: Type.String({ pattern: DIGEST_PATTERN }),
   size: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   artifactType: Type.Optional(Type.String()),
   annotations: Type.Optional(Type.Record(Type.String(), Type.String())),

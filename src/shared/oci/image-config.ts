@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { DIGEST_PATTERN } from "../domain/index.ts";
 import { checkDocument } from "./check-document.ts";
 import { MAX_LAYERS } from "./manifest.ts";
 
@@ -27,7 +28,7 @@ const ImageConfigSchema = Type.Object({
   ),
   rootfs: Type.Object({
     type: Type.Literal("layers"),
-    diff_ids: Type.Array(Type.String({ pattern: "^sha256:[a-f0-9]{64}$" }), { maxItems: MAX_LAYERS }),
+    diff_ids: Type.Array(Type.String({ pattern: DIGEST_PATTERN }), { maxItems: MAX_LAYERS }),
   }),
   history: nullable(
     Type.Array(

@@ -1,6 +1,9 @@
 export type { Credential } from "../credentials/index.ts";
 export type { Reference } from "../domain/index.ts";
 export {
+  algorithmOf,
+  DIGEST_ALGORITHMS,
+  DIGEST_PATTERN,
   familiarReference,
   formatReference,
   isDigest,
@@ -15,7 +18,7 @@ export { chainIdsOf } from "./chain-id.ts";
 export type { Copied } from "./copy/copy-image.ts";
 export { copyImage } from "./copy/copy-image.ts";
 export type { Digester } from "./digest.ts";
-export { createDigester, digestHex, digestOf, verifyDigest } from "./digest.ts";
+export { createDigester, digestHex, digestLike, digestOf, digestOfHex, verifyDigest } from "./digest.ts";
 export type { ImageConfig } from "./image-config.ts";
 export { parseImageConfig } from "./image-config.ts";
 export type { Descriptor, ImageIndex, Manifest } from "./manifest.ts";

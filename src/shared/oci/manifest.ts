@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { DIGEST_PATTERN } from "../domain/index.ts";
 import { checkDocument, invalidDocument } from "./check-document.ts";
 import { isLayerType, MEDIA_TYPES } from "./media-types.ts";
 
@@ -7,7 +8,7 @@ export const MAX_LAYERS = 499;
 /** The distribution spec's limit on a manifest. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-const Digest = Type.String({ pattern: "^sha256:[a-f0-9]{64}$" });
+const Digest = Type.String({ pattern: DIGEST_PATTERN });
 const Annotations = Type.Record(Type.String(), Type.String());
 
 const DescriptorSchema = Type.Object({

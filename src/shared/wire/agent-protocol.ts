@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { DIGEST_PATTERN } from "../domain/index.ts";
 
 /**
  * What an agent and the control plane say to each other. The agent calls out; every sync is the full state, so a
@@ -160,7 +161,7 @@ export type CertificateRequest = Static<typeof CertificateRequestSchema>;
 export const CertificateResponseSchema = Type.Object({ certificate: Type.String(), ca: Type.String() });
 export type CertificateResponse = Static<typeof CertificateResponseSchema>;
 
-const Digest = Type.String({ pattern: "^sha256:[a-f0-9]{64}$" });
+const Digest = Type.String({ pattern: DIGEST_PATTERN });
 /** IP:PORT at which a node serves its peers: an address, never a name to be resolved. */
 const PeerAddress = Type.String({ pattern: "^(\\[[0-9a-fA-F:.]{2,45}\\]|[0-9.]{7,15}):[0-9]{1,5}$" });
 const PeerSchema = Type.Object({ nodeId: Id, address: PeerAddress });

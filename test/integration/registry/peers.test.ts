@@ -11,9 +11,11 @@ import { type PeerDirectory, type PeerIdentity, servePeers } from "../../../src/
 import { makeKey, makeRequest, nodeHost } from "../../../src/shared/certificates/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
-import { type HostileRegistry, randomLayer, startHostileRegistry } from "../../support/hostile-registry.ts";
+import { MEDIA_TYPES } from "../../../src/shared/oci/index.ts";
+import { type HostileRegistry, imageManifest, randomLayer, startHostileRegistry } from "../../support/hostile-registry.ts";
 import { type PeerNode, type PeerNodeOptions, startPeerNode } from "../../support/peer-node.ts";
 import { until } from "../../support/poll.ts";
+import { sha512 } from "../../support/registry-server.ts";
 import { type SecureControlPlane, startSecureControlPlane } from "../../support/secure-control-plane.ts";
 
 const MIB = 1 << 20;
@@ -228,6 +230,16 @@ test("when a peer that has all of it is lost in the middle, the pull ends whole"
   await until("bytes from the peer", 20, () => taker.bytes.peer > MIB);
   await holder.kill();
   await expectWhole(taker, await pull);
+});
+
+test("blobs named by sha512 come from a peer, too", async () => {
+  await openRegistry(MIB);
+  const manifest = imageManifest(registry, [await randomLayer(MIB)], sha512);
+  const reference = `${registry.host}/team/app@${registry.addManifest(manifest, MEDIA_TYPES.manifest, "long", sha512)}`;
+  await (await node()).pull(reference);
+  const late = await node();
+  await expectWhole(late, await late.pull(reference));
+  expect(late.bytes.registry).toBe(0);
 });
 
 test("without a control plane the registry is asked, as without peers", async () => {

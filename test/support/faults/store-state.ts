@@ -28,12 +28,13 @@ export async function sealsOf(dataDir: string): Promise<Map<string, string>> {
 export async function problemsOf(dataDir: string, expected: Seals, damaged: ReadonlySet<string>): Promise<string[]> {
   const paths = storePaths(dataDir);
   const problems: string[] = [];
-  const blobs = new Set(await readdir(paths.blobs).catch(() => []));
+  const folder = join(dataDir, "blobs/sha256");
+  const blobs = new Set(await readdir(folder).catch(() => []));
   for (const name of blobs) {
-    const found = digestOf(await readFile(join(paths.blobs, name)));
+    const found = digestOf(await readFile(join(folder, name)));
     if (found !== `sha256:${name}` && !damaged.has(name)) problems.push(`blob ${name} has the digest ${found}`);
   }
-  for (const digest of await neededBlobs(paths.imagesFile, paths.blobs)) {
+  for (const digest of await neededBlobs(paths.imagesFile, folder)) {
     if (!blobs.has(digest.slice(7)) && !damaged.has(digest.slice(7))) problems.push(`an image lacks ${digest}`);
   }
   for (const [name, seal] of await sealsOf(dataDir).catch(() => new Map<string, string>())) {

@@ -6,6 +6,7 @@ import {
   chainIdsOf,
   digestHex,
   digestOf,
+  digestOfHex,
   MEDIA_TYPES,
   makeManifest,
   parseImageConfig,
@@ -38,12 +39,16 @@ describe("canonical JSON", () => {
 });
 
 describe("a digest", () => {
-  it.each(["sha256:../../x", `sha512:${"a".repeat(128)}`, `sha256:${"A".repeat(64)}`, "", "sha256:"])(
-    "refuses %j as a file name",
-    (text) => {
-      expect(() => digestHex(text)).toThrow(refused("digest_mismatch"));
-    },
-  );
+  it.each([
+    ...["sha256:../../x", `sha512:${"a".repeat(64)}`, `sha256:${"a".repeat(128)}`, `sha384:${"a".repeat(96)}`],
+    ...[`sha256:${"A".repeat(64)}`, "", "sha256:"],
+  ])("refuses %j as a file name", (text) => {
+    expect(() => digestHex(text)).toThrow(refused("digest_mismatch"));
+  });
+
+  it.each([`sha256:${"a".repeat(64)}`, `sha512:${"a".repeat(128)}`])("%s is told by its file name", (digest) => {
+    expect(digestOfHex(digestHex(digest))).toBe(digest);
+  });
 
   it("tells changed bytes", () => {
     expect(() => verifyDigest(Buffer.from("a"), digestOf("b"), "blob")).toThrow(refused("digest_mismatch"));

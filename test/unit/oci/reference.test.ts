@@ -14,6 +14,7 @@ describe("an image reference", () => {
     ["[::1]:5000/app", "[::1]:5000/app:latest"],
     ["index.docker.io/debian", "docker.io/library/debian:latest"],
     [`debian@${DIGEST}`, `docker.io/library/debian@${DIGEST}`],
+    [`debian@sha512:${"b".repeat(128)}`, `docker.io/library/debian@sha512:${"b".repeat(128)}`],
     [`debian:12@${DIGEST}`, `docker.io/library/debian:12@${DIGEST}`],
     ["a__b/c-d.e/f:_x", "docker.io/a__b/c-d.e/f:_x"],
   ])("%s means %s", (text, full) => {
@@ -26,7 +27,9 @@ describe("an image reference", () => {
     "debian:",
     "debian:-x",
     "debian@sha256:abc",
-    `debian@sha512:${"a".repeat(128)}`,
+    `debian@sha512:${"a".repeat(64)}`,
+    `debian@sha256:${"a".repeat(128)}`,
+    `debian@sha384:${"a".repeat(96)}`,
     "debian@sha256:../../etc/passwd",
     "../etc/passwd",
     "a//b",

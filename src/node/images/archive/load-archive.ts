@@ -12,7 +12,7 @@ export interface LoadPorts {
   blobs: BlobStore;
   session: IngestSession;
   /** Writes the manifest (its config and layers are in the store) and names it. */
-  commitManifest(manifest: Uint8Array, references: readonly string[]): Promise<Image>;
+  commitManifest(manifest: Uint8Array, references: readonly string[], known?: { digest: string }): Promise<Image>;
 }
 
 /**

@@ -7,7 +7,7 @@ import { decompressed } from "../content/compression.ts";
 import { ingestLayer } from "../content/ingest-layer.ts";
 import type { Image, StoredLayer } from "../types.ts";
 import type { LoadPorts } from "./load-archive.ts";
-import type { SpooledArchive } from "./spool-archive.ts";
+import { blobDigest, type SpooledArchive } from "./spool-archive.ts";
 
 const ManifestListSchema = Type.Array(
   Type.Object({
@@ -31,8 +31,10 @@ export async function loadDockerArchive(
   for (const item of parseManifestList(manifest)) {
     const config = archive.documents.get(item.Config) ?? (await configBlob(ports, item.Config));
     const layers: StoredLayer[] = [];
-    for (const path of item.Layers) layers.push(await takeLayer(ports, archive, path, signal));
-    checkDiffIds(parseImageConfig(config).rootfs.diff_ids, layers);
+    const diffIds = parseImageConfig(config).rootfs.diff_ids;
+    for (const [index, path] of item.Layers.entries())
+      layers.push(await takeLayer(ports, { archive, path, diffId: diffIds[index] }, signal));
+    checkDiffIds(diffIds, layers);
     const stored = await ports.blobs.put(config);
     const document = makeManifest(
       { mediaType: MEDIA_TYPES.config, ...stored },
@@ -53,7 +55,11 @@ function parseManifestList(bytes: Buffer) {
   throw new BerthError("image_invalid", "the archive's manifest.json is not a list of images");
 }
 
-async function takeLayer(ports: LoadPorts, archive: SpooledArchive, path: string, signal: AbortSignal): Promise<StoredLayer> {
+async function takeLayer(
+  ports: LoadPorts,
+  { archive, path, diffId }: { archive: SpooledArchive; path: string; diffId: string | undefined },
+  signal: AbortSignal,
+): Promise<StoredLayer> {
   const file = archive.files.get(path) ?? archive.files.get(archive.links.get(path) ?? "");
   const blob = blobDigest(path);
   const source =
@@ -63,18 +69,13 @@ async function takeLayer(ports: LoadPorts, archive: SpooledArchive, path: string
         ? ports.blobs.stream(blob)
         : null;
   if (source === null) throw new BerthError("image_invalid", `the archive lacks the layer ${JSON.stringify(path)}`);
-  return ingestLayer(ports.blobs, decompressed(source), signal);
+  return ingestLayer(ports.blobs, decompressed(source), signal, diffId);
 }
 
 async function configBlob(ports: LoadPorts, path: string): Promise<Buffer> {
   const digest = blobDigest(path);
   if (digest === null) throw new BerthError("image_invalid", `the archive lacks the config ${JSON.stringify(path)}`);
   return ports.blobs.read(digest, 8 * 1024 * 1024);
-}
-
-function blobDigest(path: string): string | null {
-  const match = /^blobs\/sha256\/([a-f0-9]{64})$/.exec(path);
-  return match === null ? null : `sha256:${match[1]}`;
 }
 
 function checkDiffIds(expected: readonly string[], layers: readonly StoredLayer[]): void {

@@ -28,7 +28,7 @@ export async function loadOciLayout(ports: LoadPorts, index: Buffer): Promise<Im
     const manifest = await manifestFor(ports.blobs, entry, MAX_DEPTH);
     if (manifest === null) continue;
     const bytes = await ports.blobs.read(manifest.digest, MAX_MANIFEST_BYTES);
-    images.push(await ports.commitManifest(bytes, namesOf(entry)));
+    images.push(await ports.commitManifest(bytes, namesOf(entry), { digest: manifest.digest }));
   }
   if (images.length === 0) throw new BerthError("image_invalid", `the archive has no image for linux/${platformArchitecture()}`);
   return images;

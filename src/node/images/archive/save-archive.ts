@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
 import {
+  algorithmOf,
   canonicalJson,
   digestHex,
   familiarReference,
@@ -121,7 +122,7 @@ function tagOf(reference: string, tags: readonly string[]): string | null {
 }
 
 function blobPath(digest: string): string {
-  return `blobs/sha256/${digestHex(digest)}`;
+  return `blobs/${algorithmOf(digest)}/${digestHex(digest)}`;
 }
 
 function document(path: string, content: object): TarMember {

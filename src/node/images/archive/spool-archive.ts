@@ -21,7 +21,6 @@ export interface SpooledArchive {
   links: Map<string, string>;
 }
 
-const BLOB_PATH = /^blobs\/sha256\/([a-f0-9]{64})$/;
 /** An image has a handful; bounds the memory that documents take. */
 const MAX_DOCUMENTS = 10_000;
 
@@ -55,9 +54,8 @@ interface ArchiveFile {
 }
 
 async function takeFile(ports: { blobs: BlobStore; session: IngestSession }, spooled: SpooledArchive, file: ArchiveFile): Promise<void> {
-  const hex = BLOB_PATH.exec(file.path)?.[1];
-  const digest = `sha256:${hex ?? ""}`;
-  if (isDigest(digest)) {
+  const digest = blobDigest(file.path);
+  if (digest !== null) {
     await ports.blobs.write(file.body, file.signal, { digest, size: file.size });
   } else if (isDocument(file.path)) {
     if (file.size > MAX_MANIFEST_BYTES || spooled.documents.size >= MAX_DOCUMENTS) {
@@ -69,6 +67,13 @@ async function takeFile(ports: { blobs: BlobStore; session: IngestSession }, spo
     await pipeline(Readable.from(file.body), createWriteStream(temporary, { flags: "wx", mode: 0o600 }), { signal: file.signal });
     spooled.files.set(file.path, temporary);
   }
+}
+
+/** Of "blobs/<algorithm>/<hex>"; null for anything else. */
+export function blobDigest(path: string): string | null {
+  const [, algorithm, hex] = /^blobs\/([^/]+)\/([^/]+)$/.exec(path) ?? [];
+  const digest = `${algorithm}:${hex}`;
+  return isDigest(digest) ? digest : null;
 }
 
 function isDocument(path: string): boolean {

@@ -1,13 +1,14 @@
 import { constants, createReadStream } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { createDigester, digestOf, verifyDigest } from "../../../shared/oci/index.ts";
+import { createDigester, digestLike, verifyDigest } from "../../../shared/oci/index.ts";
 import { syncFolder } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
 import type { IngestSession } from "./ingest-session.ts";
+import { foldersOfBlobs } from "./list-blobs.ts";
 import { sizeOf } from "./probe-path.ts";
 import { asStorageError } from "./storage-error.ts";
 
@@ -22,8 +23,8 @@ export interface BlobStore {
     signal: AbortSignal,
     expected?: { digest: string; size: number },
   ): Promise<{ digest: string; size: number }>;
-  /** Takes in a small document and pins it. */
-  put(bytes: Uint8Array): Promise<{ digest: string; size: number }>;
+  /** Takes in a small document and pins it, named by the algorithm of `like` (a digest); sha256 when left out. */
+  put(bytes: Uint8Array, like?: string): Promise<{ digest: string; size: number }>;
   /** A whole small blob, verified again. @throws BerthError image_invalid (missing, too large), digest_mismatch */
   read(digest: string, maxBytes: number): Promise<Buffer>;
   stream(digest: string): Readable;
@@ -43,7 +44,7 @@ export function createBlobStore(paths: StorePaths, session: IngestSession): Blob
       const written = await spool(temporary, source, signal, expected);
       await session.pin(written.digest);
       await rename(temporary, paths.blob(written.digest));
-      await syncFolder(paths.blobs);
+      await syncFolder(dirname(paths.blob(written.digest)));
       return written;
     } catch (error) {
       await rm(temporary, { force: true });
@@ -52,12 +53,12 @@ export function createBlobStore(paths: StorePaths, session: IngestSession): Blob
   };
   return {
     write,
-    async put(bytes) {
-      const digest = digestOf(bytes);
+    async put(bytes, like = "sha256:") {
+      const digest = digestLike(like, bytes);
       await session.pin(digest);
       if ((await size(digest)) === bytes.byteLength) return { digest, size: bytes.byteLength };
       await session.release([digest]);
-      return write(one(bytes), new AbortController().signal);
+      return write(one(bytes), new AbortController().signal, { digest, size: bytes.byteLength });
     },
     async read(digest, maxBytes) {
       const bytes = await readBounded(paths.blob(digest), digest, maxBytes);
@@ -66,16 +67,12 @@ export function createBlobStore(paths: StorePaths, session: IngestSession): Blob
     },
     stream: (digest) => createReadStream(paths.blob(digest), { highWaterMark: 1 << 18 }),
     size,
-    list: async () => (await readdir(paths.blobs)).filter(isBlobName).map((hex) => `sha256:${hex}`),
+    list: async () => (await foldersOfBlobs(paths)).flatMap(({ digests }) => digests),
     async sweep() {
-      for (const name of await readdir(paths.blobs)) if (!isBlobName(name)) await rm(join(paths.blobs, name), { force: true });
+      for (const { others } of await foldersOfBlobs(paths)) for (const path of others) await rm(path, { force: true });
     },
     remove: (digest) => rm(paths.blob(digest), { force: true }),
   };
-}
-
-function isBlobName(name: string): boolean {
-  return /^[a-f0-9]{64}$/.test(name);
 }
 
 async function spool(
@@ -86,7 +83,7 @@ async function spool(
 ): Promise<{ digest: string; size: number }> {
   const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
-    const digester = createDigester();
+    const digester = createDigester(expected?.digest);
     for await (const chunk of source) {
       signal.throwIfAborted();
       digester.update(chunk);

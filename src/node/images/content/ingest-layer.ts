@@ -9,14 +9,19 @@ import { createLayerGzip } from "./compression.ts";
 
 /**
  * Takes in an uncompressed layer tar in one pass: its structure and names are checked, its diff ID is taken, and it is
- * compressed into a blob.
+ * compressed into a blob. The diff ID is by the algorithm of `like` (a digest); sha256 when left out.
  * @throws BerthError layer_invalid, insufficient_storage
  */
-export async function ingestLayer(blobs: BlobStore, tar: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StoredLayer> {
+export async function ingestLayer(
+  blobs: BlobStore,
+  tar: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  like?: string,
+): Promise<StoredLayer> {
   const gzip = createLayerGzip();
   // Destroyed before the blob writer reads it, it would have nobody to tell and take the process down.
   gzip.on("error", () => undefined);
-  const digester = createDigester();
+  const digester = createDigester(like);
   // The reader must not wait for a gzip that nobody empties any more, nor the writer for a reader that gave up.
   const failed = new AbortController();
   const abort = AbortSignal.any([signal, failed.signal]);

@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { mkdir, open, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { digestHex } from "../../../shared/oci/index.ts";
+import { digestHex, digestOfHex } from "../../../shared/oci/index.ts";
 import type { Native } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
 import { namesIn } from "./probe-path.ts";
@@ -50,7 +50,8 @@ export async function pinnedDigests(paths: StorePaths, clock: Clock): Promise<Se
     const pins = join(paths.ingest, session, "pins");
     for (const hex of await namesIn(pins)) {
       const age = clock.now() - (await stat(join(pins, hex))).mtimeMs;
-      if (age < PIN_LIFETIME_MS) pinned.add(`sha256:${hex}`);
+      const digest = digestOfHex(hex);
+      if (age < PIN_LIFETIME_MS && digest !== null) pinned.add(digest);
     }
   }
   return pinned;

@@ -1,10 +1,10 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { digestHex } from "../../../shared/oci/index.ts";
+import { digestHex, digestOfHex } from "../../../shared/oci/index.ts";
 import { type Native, syncFolder } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
 import { errnoOf } from "./storage-error.ts";
@@ -73,7 +73,7 @@ export async function removeIdlePartials({
     const [hex = ""] = name.split(".", 1);
     // What is said of bytes that are gone: whoever fetches them makes the file first.
     if (!names.has(hex)) await rm(path, { force: true });
-    if (name !== hex || !/^[a-f0-9]{64}$/.test(name)) continue;
+    if (name !== hex || digestOfHex(name) === null) continue;
     const handle = await open(path, "r+");
     const { blocks, mtimeMs } = await handle.stat();
     if (clock.now() - mtimeMs > KEPT_MS && native.tryLock(handle.fd)) {
@@ -106,7 +106,7 @@ function partialIn(path: string, handle: FileHandle, paths: StorePaths, digest: 
       // Before the bytes go: what is said of them must never be there without them.
       await removeState(path);
       await rename(path, paths.blob(digest));
-      await syncFolder(paths.blobs);
+      await syncFolder(dirname(paths.blob(digest)));
     },
     discard: () => removeFiles(path),
     close: () => handle.close(),

@@ -1,5 +1,6 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { digestOfHex } from "../../../shared/oci/index.ts";
 import { syncFolder } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
 import type { BlobStore } from "./blob-store.ts";
@@ -21,10 +22,10 @@ export async function pruneStore(paths: StorePaths, blobs: BlobStore, session: I
     await blobs.remove(digest);
   }
   for (const hex of await readdir(paths.layers)) {
-    if (reachable.chainIds.has(`sha256:${hex}`)) continue;
+    if (reachable.chainIds.has(digestOfHex(hex) ?? "")) continue;
     freed += await removeLayer(join(paths.layers, hex), session.temporaryPath());
   }
-  await syncFolder(paths.blobs);
+  for (const folder of paths.blobFolders) await syncFolder(folder);
   await syncFolder(paths.layers);
   return freed;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { rename } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createDigester, digestHex } from "../../../shared/oci/index.ts";
 import { syncFolder } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
@@ -27,7 +27,7 @@ export async function quarantineDamaged(
 }
 
 async function hashOf(blobs: Pick<BlobStore, "stream">, digest: string, signal: AbortSignal): Promise<string> {
-  const digester = createDigester();
+  const digester = createDigester(digest);
   for await (const chunk of blobs.stream(digest) as AsyncIterable<Uint8Array>) {
     signal.throwIfAborted();
     digester.update(chunk);
@@ -43,7 +43,7 @@ export async function quarantineBlob(paths: StorePaths, digest: string): Promise
     // Another process has done it.
     if (errnoOf(error) !== "ENOENT") throw error;
   }
-  await syncFolder(paths.blobs);
+  await syncFolder(dirname(paths.blob(digest)));
 }
 
 /** Moves an unpacked layer away, so that the next start unpacks it anew from its blob. */

@@ -1,5 +1,5 @@
 import { BerthError, type Clock, isBerthError } from "../../../shared/domain/index.ts";
-import { createDigester } from "../../../shared/oci/index.ts";
+import { createDigester, digestHex } from "../../../shared/oci/index.ts";
 import type { Native } from "../../platform/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import { openPartial, type PartialBlob } from "../content/partial-blobs.ts";
@@ -79,7 +79,7 @@ export function startFetch(ports: FetchPorts, source: BlobSource, size: number, 
 }
 
 function partialPath(paths: StorePaths, digest: string): string {
-  return `${paths.partials}/${digest.slice("sha256:".length)}`;
+  return `${paths.partials}/${digestHex(digest)}`;
 }
 
 async function fetchVerified(
@@ -118,7 +118,7 @@ async function fetchInto(
 ): Promise<void> {
   const tracker = createBlobTracker(size, partial.state);
   onTracker(tracker);
-  const hashed = hashOf(partial.path, tracker);
+  const hashed = hashOf(partial.path, tracker, source.digest);
   hashed.catch(() => undefined);
   try {
     if (size > 0) await downloadBlob(source, partial, tracker, ports.limits, signal);
@@ -131,8 +131,8 @@ async function fetchInto(
   }
 }
 
-async function hashOf(path: string, tracker: BlobTracker): Promise<string> {
-  const digester = createDigester();
+async function hashOf(path: string, tracker: BlobTracker, like: string): Promise<string> {
+  const digester = createDigester(like);
   for await (const chunk of readGrowing([path], tracker, true)) digester.update(chunk);
   return digester.digest();
 }

@@ -42,7 +42,11 @@ export interface PullPorts {
   /** An image by its manifest's digest, when all its blobs are there: whether it has all the names, and is unpacked. */
   find(digest: string, names: readonly string[]): Promise<{ image: Image; named: boolean; unpacked: boolean } | null>;
   /** Writes the manifest (its config and layers are in the store) and names it; lets go of its blobs' pins. */
-  commitManifest(manifest: Uint8Array, references: readonly string[], aliases: readonly string[]): Promise<Image>;
+  commitManifest(
+    manifest: Uint8Array,
+    references: readonly string[],
+    known: { aliases: readonly string[]; digest: string },
+  ): Promise<Image>;
 }
 
 export interface PullRequest {
@@ -116,7 +120,7 @@ async function pullOne(work: PullWork): Promise<Image> {
   const { chainIds } = await takeContent(work, manifest);
   // One that is here but damaged must not be taken for the one that just came.
   await quarantineDamaged(ports.paths, ports.blobs, [manifest.digest], signal);
-  const image = await ports.commitManifest(manifest.bytes, tags, aliases);
+  const image = await ports.commitManifest(manifest.bytes, tags, { aliases, digest: manifest.digest });
   // Those of the blobs went with the commit.
   await ports.session.release(chainIds);
   progress({ step: "pulled", detail: image.digest });

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import type { Clock } from "../../../shared/domain/index.ts";
 import {
+  algorithmOf,
   type Descriptor,
   MAX_MANIFEST_BYTES,
   MEDIA_TYPES,
@@ -52,8 +53,10 @@ export function createPusher(ports: PushPorts): Push {
       const manifest = parseManifest(bytes);
       await pushBlobs({ ports, request, target, progress, signal }, [...manifest.layers, manifest.config]);
       const mediaType = manifest.mediaType ?? MEDIA_TYPES.manifest;
-      const name = target.tag ?? image.digest;
-      await request.client.putManifest(target.repository, name, { bytes, mediaType, digest: image.digest }, signal);
+      const put = (name: string) => request.client.putManifest(target.repository, name, { bytes, mediaType, digest: image.digest }, signal);
+      // What is put at a tag gets a sha256 digest: by another one it is found only where it was put by that.
+      if (target.tag === null || algorithmOf(image.digest) !== "sha256") await put(image.digest);
+      if (target.tag !== null) await put(target.tag);
       progress({ step: "pushed", detail: image.digest });
       return { digest: image.digest, reference: request.reference };
     } finally {

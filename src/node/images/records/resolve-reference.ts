@@ -1,5 +1,13 @@
 import { BerthError, isBerthError } from "../../../shared/domain/index.ts";
-import { familiarReference, formatReference, isDigest, parseReference, type Reference } from "../../../shared/oci/index.ts";
+import {
+  algorithmOf,
+  digestHex,
+  familiarReference,
+  formatReference,
+  isDigest,
+  parseReference,
+  type Reference,
+} from "../../../shared/oci/index.ts";
 import { digestOfReference, type ImageRecords } from "./image-records.ts";
 
 /** Shorter ones are too easily a name. */
@@ -7,7 +15,7 @@ const MIN_PREFIX = 6;
 
 /**
  * The manifest digest of what a person wrote: NAME[:TAG], NAME@DIGEST, DIGEST, or an unambiguous prefix of one (with or
- * without "sha256:"). Names win over prefixes.
+ * without "sha256:" or "sha512:"). Names win over prefixes.
  * @throws BerthError invalid_reference, image_not_found
  */
 export function resolveReference(records: ImageRecords, text: string): string {
@@ -41,9 +49,10 @@ function pinnedDigest(records: ImageRecords, reference: Reference, digest: strin
 }
 
 function digestsByPrefix(records: ImageRecords, text: string): string[] {
-  const prefix = text.startsWith("sha256:") ? text.slice("sha256:".length) : text;
-  if (prefix.length < MIN_PREFIX || !/^[a-f0-9]+$/.test(prefix)) return [];
-  return Object.keys(records.images).filter((digest) => digest.startsWith(`sha256:${prefix}`));
+  const [, algorithm, prefix = ""] = /^(?:(sha256|sha512):)?([a-f0-9]+)$/.exec(text) ?? [];
+  if (prefix.length < MIN_PREFIX) return [];
+  const digests = Object.keys(records.images).filter((digest) => algorithm === undefined || algorithm === algorithmOf(digest));
+  return digests.filter((digest) => digestHex(digest).startsWith(prefix));
 }
 
 function existing(records: ImageRecords, digest: string, text: string): string {
@@ -52,6 +61,6 @@ function existing(records: ImageRecords, digest: string, text: string): string {
 }
 
 function notFound(text: string): BerthError {
-  const name = isDigest(text) || text.startsWith("sha256:") ? text : familiarReference(parseReference(text));
+  const name = isDigest(text) || /^sha(256|512):/.test(text) ? text : familiarReference(parseReference(text));
   return new BerthError("image_not_found", `no image ${JSON.stringify(name)} on this node`);
 }

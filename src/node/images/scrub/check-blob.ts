@@ -26,7 +26,7 @@ export async function checkBlob(
   const sizeBytes = await sizeOf(paths.blob(digest));
   if (sizeBytes === null) return { digest, sizeBytes, problem: "missing" };
   try {
-    const found = await hashFile(paths.blob(digest), throttle, signal);
+    const found = await hashFile(paths.blob(digest), digest, throttle, signal);
     if (found !== digest) return { digest, sizeBytes, problem: "damaged" };
     return { digest, sizeBytes, problem: blob.size !== null && blob.size !== sizeBytes ? "wrong-size" : null };
   } catch (error) {
@@ -37,8 +37,8 @@ export async function checkBlob(
   }
 }
 
-async function hashFile(path: string, throttle: Throttle, signal: AbortSignal): Promise<string> {
-  const digester = createDigester();
+async function hashFile(path: string, like: string, throttle: Throttle, signal: AbortSignal): Promise<string> {
+  const digester = createDigester(like);
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
     signal.throwIfAborted();
     digester.update(chunk);

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
+import { digestOfHex } from "../../../shared/oci/index.ts";
 import { type Native, removeUnfinished, writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import { createStoreLock } from "../content/store-lock.ts";
@@ -13,7 +14,7 @@ export type UnpackedCheck = "sealed" | "whole" | "damaged";
 
 /** Chain IDs of the layers that are unpacked here. */
 export async function unpackedLayers(paths: StorePaths): Promise<string[]> {
-  return (await readdir(paths.layers)).filter((name) => /^[a-f0-9]{64}$/.test(name)).map((hex) => `sha256:${hex}`);
+  return (await readdir(paths.layers)).map(digestOfHex).filter((chainId) => chainId !== null);
 }
 
 export async function checkUnpacked(

@@ -13,7 +13,7 @@ import type { Image } from "../types.ts";
 export async function refuseQuarantined(paths: StorePaths, image: Pick<Image, "references" | "layers" | "digest">): Promise<void> {
   const names = await readdir(paths.quarantine);
   if (names.length === 0) return;
-  const quarantined = new Set(names.map((name) => name.slice(0, 64)));
+  const quarantined = new Set(names.map((name) => name.split("-", 1)[0]));
   for (const { digest } of image.layers) {
     if (!quarantined.has(digestHex(digest)) || (await exists(paths.blob(digest)))) continue;
     const [reference] = image.references;

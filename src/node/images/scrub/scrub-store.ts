@@ -1,6 +1,6 @@
-import { readdir } from "node:fs/promises";
 import type { Clock } from "../../../shared/domain/index.ts";
 import type { Native } from "../../platform/index.ts";
+import { foldersOfBlobs } from "../content/list-blobs.ts";
 import { quarantineBlob, quarantineLayer } from "../content/quarantine.ts";
 import type { StorePaths } from "../paths.ts";
 import type { ImageStore, Progress } from "../types.ts";
@@ -50,7 +50,7 @@ export async function scrubStore(ports: ScrubPorts, options: ScrubOptions, progr
 }
 
 async function scrubBlobs(ports: ScrubPorts, throttle: Throttle, progress: Progress, signal: AbortSignal) {
-  const digests = (await readdir(ports.paths.blobs)).filter((name) => /^[a-f0-9]{64}$/.test(name)).map((hex) => `sha256:${hex}`);
+  const digests = (await foldersOfBlobs(ports.paths)).flatMap((folder) => folder.digests);
   const quarantinedBlobs: string[] = [];
   let checkedBytes = 0;
   for (const [index, digest] of digests.sort().entries()) {
@@ -88,7 +88,7 @@ async function scrubLayers(
 }
 
 async function damagedImages({ paths, store }: ScrubPorts): Promise<ScrubReport["damagedImages"]> {
-  const present = new Set((await readdir(paths.blobs)).map((hex) => `sha256:${hex}`));
+  const present = new Set((await foldersOfBlobs(paths)).flatMap((folder) => folder.digests));
   const lacking = (image: KnownImage) => blobsOfImage(image).flatMap(({ digest }) => (present.has(digest) ? [] : [digest]));
   const images = (await knownImages(paths, store)).map((image) => ({ image, missing: lacking(image) }));
   return images

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
-import { digestHex, digestOf, parseAnyIndex } from "../../../shared/oci/index.ts";
+import { digestHex, digestLike, digestOf, digestOfHex, parseAnyIndex } from "../../../shared/oci/index.ts";
 import { writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 
@@ -67,7 +67,7 @@ export function createEvidenceFolder(folder: string): EvidenceFolder {
     },
     async keepOnly(digests) {
       for (const name of await namesIn(folder)) {
-        if (!digests.has(`sha256:${name.replace(/\.json$/, "")}`)) await rm(join(folder, name), { force: true });
+        if (!digests.has(digestOfHex(name.replace(/\.json$/, "")) ?? "")) await rm(join(folder, name), { force: true });
       }
     },
   };
@@ -79,10 +79,11 @@ export function createEvidenceFolder(folder: string): EvidenceFolder {
  */
 export function coveringDigests(manifest: string, indexes: readonly Uint8Array[]): string[] {
   const covering = [manifest];
+  let isInner = (digest: string) => digest === manifest;
   for (const bytes of [...indexes].reverse()) {
-    const inner = covering[covering.length - 1];
-    if (!parseAnyIndex(bytes).manifests.some(({ digest }) => digest === inner)) break;
+    if (!parseAnyIndex(bytes).manifests.some(({ digest }) => isInner(digest))) break;
     covering.push(digestOf(bytes));
+    isInner = (digest) => digest === digestLike(digest, bytes);
   }
   return covering;
 }

@@ -1,6 +1,7 @@
 import { BerthError, errorText, isBerthError } from "../../../shared/domain/index.ts";
 import {
   type ArtifactDescriptor,
+  algorithmOf,
   BUNDLE_TYPE,
   isDigest,
   MAX_SIGNATURES,
@@ -32,7 +33,8 @@ export type Found = { signature: StoredSignature } | { problem: string };
  * @throws BerthError registry_*: not to know is not to have none
  */
 export async function* findSignatures(place: Place, digest: string): AsyncGenerator<Found> {
-  yield* signaturesOf(place, signatureTag(digest));
+  // With a sha512 digest cosign's tag would be longer than a tag may be: then there are only referrers.
+  if (algorithmOf(digest) === "sha256") yield* signaturesOf(place, signatureTag(digest));
   const referrers = (await place.client.referrers(place.repository, digest, place.signal)).filter(isSignature);
   if (referrers.length > MAX_REFERRERS) yield { problem: `only ${MAX_REFERRERS} of ${referrers.length} referrers were looked at` };
   for (const referrer of referrers.slice(0, MAX_REFERRERS)) yield* signaturesOf(place, referrer.digest);

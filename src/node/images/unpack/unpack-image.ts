@@ -101,8 +101,8 @@ async function unpackOne(
       await Promise.all(below);
       return lower.inherit(path);
     };
-    const unpacked = await unpackLayer({ tar, root, inherit, signal: new AbortController().signal, limits });
-    const expected = image.config.rootfs.diff_ids[index];
+    const expected = image.config.rootfs.diff_ids[index] as string;
+    const unpacked = await unpackLayer({ tar, root, inherit, signal: new AbortController().signal, limits, expected });
     if (unpacked.diffId !== expected) {
       throw new BerthError("digest_mismatch", `layer ${layer.digest} unpacks to ${unpacked.diffId}, the image config says ${expected}`);
     }

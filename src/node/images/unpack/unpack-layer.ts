@@ -42,9 +42,11 @@ export async function unpackLayer(options: {
   inherit: InheritMetadata;
   signal: AbortSignal;
   limits: LayerLimits;
+  /** What the digest of the tar should be: says its algorithm; sha256 when left out. */
+  expected?: string;
 }): Promise<UnpackedLayer> {
   const writer = createLayerWriter(options.root, options.inherit);
-  const digester = createDigester();
+  const digester = createDigester(options.expected);
   const { limits } = options;
   let entries = 0;
   async function* digested(): AsyncGenerator<Uint8Array> {

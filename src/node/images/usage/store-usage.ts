@@ -1,5 +1,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { digestOfHex } from "../../../shared/oci/index.ts";
+import { foldersOfBlobs } from "../content/list-blobs.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import type { StorePaths } from "../paths.ts";
 import { knownImages } from "../scrub/known-images.ts";
@@ -28,7 +30,7 @@ export async function storeUsage(ports: { paths: StorePaths; store: Pick<ImageSt
   const images = known.flatMap(({ content }) => (content === null ? [] : [content]));
   const unpacked = await unpackedSizes(paths);
   const usages = shareOf(images, unpacked);
-  const blobs = await sizesIn(paths.blobs);
+  const blobs = await blobSizes(paths);
   return {
     images: usages.sort((a, b) => b.totalBytes - a.totalBytes),
     unreadable: known.filter(({ content }) => content === null).map(({ digest, references }) => ({ digest, references })),
@@ -43,15 +45,16 @@ export async function storeUsage(ports: { paths: StorePaths; store: Pick<ImageSt
 async function unpackedSizes(paths: StorePaths): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const hex of await readdir(paths.layers)) {
-    const size = await unpackedSize(paths, `sha256:${hex}`);
-    if (size !== null) sizes.set(`sha256:${hex}`, size);
+    const chainId = digestOfHex(hex);
+    const size = chainId === null ? null : await unpackedSize(paths, chainId);
+    if (chainId !== null && size !== null) sizes.set(chainId, size);
   }
   return sizes;
 }
 
-async function sizesIn(folder: string): Promise<Map<string, number>> {
-  const names = await readdir(folder);
-  return new Map(await Promise.all(names.map(async (hex) => [`sha256:${hex}`, (await lstat(join(folder, hex))).size] as const)));
+async function blobSizes(paths: StorePaths): Promise<Map<string, number>> {
+  const digests = (await foldersOfBlobs(paths)).flatMap((folder) => folder.digests);
+  return new Map(await Promise.all(digests.map(async (digest) => [digest, (await lstat(paths.blob(digest))).size] as const)));
 }
 
 function blobsReached(images: readonly Image[]): Set<string> {

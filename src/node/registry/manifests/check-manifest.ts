@@ -1,14 +1,14 @@
 import { Type } from "typebox";
 import { Value } from "typebox/value";
 import { errorText } from "../../../shared/domain/index.ts";
-import { isIndexType, isManifestType, MEDIA_TYPES } from "../../../shared/oci/index.ts";
+import { DIGEST_PATTERN, isIndexType, isManifestType, MEDIA_TYPES } from "../../../shared/oci/index.ts";
 import { RegistryError } from "../registry-error.ts";
 
 const MAX_ENTRIES = 10_000;
 
 const DescriptorSchema = Type.Object({
   mediaType: Type.String({ minLength: 1, maxLength: 255 }),
-  digest: Type.String({ pattern: "^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$" }),
+  digest: Type.String({ pattern: DIGEST_PATTERN }),
   size: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
 });
 

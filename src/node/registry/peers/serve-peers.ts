@@ -7,6 +7,7 @@ import type { Logger } from "../../../shared/observe/index.ts";
 import { createStoreLock, type ImageStore, storePaths } from "../../images/index.ts";
 import type { Native } from "../../platform/index.ts";
 import { parseRange } from "../http/parse-range.ts";
+import { checkDigest } from "../names.ts";
 import { RegistryError } from "../registry-error.ts";
 import { type BlobFiles, createBlobFiles } from "../repositories/blob-files.ts";
 import { sendBlob } from "../routes/blob.ts";
@@ -47,6 +48,8 @@ export async function servePeers(options: PeerServerOptions): Promise<PeerServer
     connectionTimeout: SILENCE_MS,
     forceCloseConnections: true,
     https: tlsOf(options.identity),
+    // A sha512 digest is longer than the 100 characters that a parameter may have else.
+    routerOptions: { maxParamLength: 200 },
   }) as unknown as FastifyInstance;
   let transfers = 0;
   app.addHook("onRequest", async (request, reply) => {
@@ -91,7 +94,7 @@ async function give(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { digest } = request.params;
-  if (!/^sha256:[a-f0-9]{64}$/.test(digest)) throw new RegistryError("DIGEST_INVALID", "peers read by sha256");
+  checkDigest(digest);
   if ((await files.size(digest)) !== null) return sendBlob(files, { request, reply }, digest, digest);
   const growing = images.inFlight(digest);
   const from = growing === null ? 0 : (parseRange(request.headers.range, growing.size)?.start ?? 0);

@@ -1,4 +1,5 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
+import { dirname } from "node:path";
 import { digestOf } from "../../../shared/oci/index.ts";
 import type { StoreLock, StorePaths } from "../../images/index.ts";
 import { syncFolder, writeFileDurably } from "../../platform/index.ts";
@@ -45,7 +46,7 @@ export function createBlobFiles(paths: StorePaths, lock: StoreLock): BlobFiles {
     publish: (file, sha256, link) =>
       lock.run(async () => {
         await rename(file, paths.blob(sha256));
-        await syncFolder(paths.blobs);
+        await syncFolder(dirname(paths.blob(sha256)));
         await link();
       }),
     async publishBytes(bytes, link) {

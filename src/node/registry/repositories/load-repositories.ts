@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Value } from "typebox/value";
+import { isDigest } from "../../../shared/oci/index.ts";
 import { syncFolder } from "../../platform/index.ts";
-import { isRegistryDigest, isRepository, isTag } from "../names.ts";
+import { isRepository, isTag } from "../names.ts";
 import { parseLink, type RegistryPaths } from "../registry-paths.ts";
 import { addManifest, emptyRepository, ManifestRecordSchema, type Repository } from "./repository.ts";
 
@@ -46,7 +47,7 @@ async function loadRepository(paths: RegistryPaths, name: string): Promise<Repos
   for (const tag of await kept(join(folder, "tags"))) {
     const digest = await readFile(join(folder, "tags", tag), "utf8");
     // Its manifest goes after its tags: a tag without one is a delete that a crash cut short.
-    if (isTag(tag) && isRegistryDigest(digest) && repository.manifests.has(digest)) repository.tags.set(tag, digest);
+    if (isTag(tag) && isDigest(digest) && repository.manifests.has(digest)) repository.tags.set(tag, digest);
   }
   return repository;
 }

@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
 import type { FastifyReply } from "fastify";
-import { MAX_MANIFEST_BYTES } from "../../../shared/oci/index.ts";
+import { digestLike, digestOf, MAX_MANIFEST_BYTES } from "../../../shared/oci/index.ts";
 import { type CheckedManifest, checkManifest } from "../manifests/check-manifest.ts";
-import { algorithmOf, checkTag } from "../names.ts";
+import { checkTag } from "../names.ts";
 import { RegistryError } from "../registry-error.ts";
 import type { Repository } from "../repositories/repository.ts";
 import type { Call, RegistryParts } from "./context.ts";
@@ -35,8 +34,8 @@ export async function getManifest(parts: RegistryParts, { request, reply }: Call
 export async function putManifest(parts: RegistryParts, { request, reply, query }: Call, named: Named): Promise<FastifyReply> {
   const tags = tagsOf(named, query);
   const bytes = await readBody(request, MAX_MANIFEST_BYTES);
-  const digest = named.digest ?? `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-  const actual = `${algorithmOf(digest)}:${createHash(algorithmOf(digest)).update(bytes).digest("hex")}`;
+  const digest = named.digest ?? digestOf(bytes);
+  const actual = digestLike(digest, bytes);
   if (actual !== digest) throw new RegistryError("DIGEST_INVALID", `the manifest is ${actual}, not ${digest}`);
   const manifest = checkManifest(bytes, contentType(request.headers["content-type"]));
   const record = {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { isDigest } from "../../../shared/oci/index.ts";
 import { parseContentRange } from "../http/parse-range.ts";
-import { checkDigest, isRegistryDigest, isRepository } from "../names.ts";
+import { checkDigest, isRepository } from "../names.ts";
 import { RegistryError } from "../registry-error.ts";
 import { type Chunk, uploadHeaders } from "../uploads/upload-sessions.ts";
 import type { Call, RegistryParts } from "./context.ts";
@@ -56,7 +57,7 @@ export async function cancelUpload(parts: RegistryParts, { reply }: Call, reposi
  */
 async function mountBlob(parts: RegistryParts, { query, caller }: Call, repository: string, digest: string): Promise<boolean> {
   const from = query.get("from");
-  if (!isRegistryDigest(digest) || (from !== null && !isRepository(from))) return false;
+  if (!isDigest(digest) || (from !== null && !isRepository(from))) return false;
   const sources = from === null || from === "" ? parts.repositories.names() : [from];
   for (const source of sources) {
     const blob = parts.repositories.get(source)?.blobs.get(digest);

@@ -1,4 +1,4 @@
-import { BerthError, isAnyDigest } from "../../domain/index.ts";
+import { BerthError, isDigest } from "../../domain/index.ts";
 import { digestLike, digestOf } from "../digest.ts";
 import { MAX_MANIFEST_BYTES } from "../manifest.ts";
 import { DOCKER_MEDIA_TYPES, isIndexType, isManifestType, MEDIA_TYPES } from "../media-types.ts";
@@ -28,7 +28,7 @@ export async function fetchManifest(
   reference: string,
   signal: AbortSignal,
 ): Promise<FetchedManifest> {
-  const what = `the manifest ${repository}${isAnyDigest(reference) ? "@" : ":"}${reference}`;
+  const what = `the manifest ${repository}${isDigest(reference) ? "@" : ":"}${reference}`;
   const path = `${repository}/manifests/${reference}`;
   const answer = await session.send(
     { method: "GET", path, headers: { accept: ACCEPT }, scopes: [`repository:${repository}:pull`] },
@@ -56,12 +56,12 @@ async function readManifestBody(read: () => Promise<Buffer>): Promise<Buffer> {
 
 /** By digest: the bytes must have it. By tag: they must have the one the header names, when it names one. */
 function checkedDigest(bytes: Buffer, reference: string, header: string | undefined, what: string): string {
-  const expected = isAnyDigest(reference) ? reference : header;
+  const expected = isDigest(reference) ? reference : header;
   // A header of another algorithm says nothing that could be checked here.
-  const actual = expected !== undefined && isAnyDigest(expected) ? digestLike(expected, bytes) : digestOf(bytes);
-  if (expected !== undefined && isAnyDigest(expected) && actual !== expected)
+  const actual = expected !== undefined && isDigest(expected) ? digestLike(expected, bytes) : digestOf(bytes);
+  if (expected !== undefined && isDigest(expected) && actual !== expected)
     throw new BerthError("digest_mismatch", `${what} has digest ${actual}, expected ${expected}`);
-  return isAnyDigest(reference) ? actual : digestOf(bytes);
+  return isDigest(reference) ? actual : digestOf(bytes);
 }
 
 /** @throws BerthError image_invalid */

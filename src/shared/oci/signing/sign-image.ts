@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import { Readable } from "node:stream";
-import { BerthError, isBerthError, type Reference } from "../../domain/index.ts";
+import { algorithmOf, BerthError, isBerthError, type Reference } from "../../domain/index.ts";
 import { type ArtifactDescriptor, parseArtifact } from "../artifact.ts";
 import { canonicalJson } from "../canonical-json.ts";
 import { digestOf } from "../digest.ts";
@@ -23,12 +23,17 @@ export interface Signed {
 /**
  * Signs what a reference names in its registry as `cosign sign --key` does: the signature is one more layer of the manifest
  * at the tag sha256-<hex>.sig; earlier ones stay.
- * @throws BerthError image_not_found, registry_*, image_invalid (what is at the tag is no list of signatures)
+ * @throws BerthError image_not_found, invalid_reference (a sha512 digest), registry_*, image_invalid (what is at the tag is no list of signatures)
  */
 export async function signImage(client: RegistryClient, reference: Reference, key: KeyObject, signal: AbortSignal): Promise<Signed> {
   const { registry, repository } = reference;
   const { digest } = await client.manifest(repository, reference.digest ?? reference.tag ?? "latest", signal);
   const payload = makeSimpleSigning({ digest, reference: `${registry}/${repository}` });
+  if (algorithmOf(digest) !== "sha256")
+    throw new BerthError(
+      "invalid_reference",
+      `cosign has no tag for signatures of ${digest}: name the image by its tag or by its sha256 digest`,
+    );
   const tag = signatureTag(digest);
   const earlier = await signaturesAt(client, repository, tag, signal);
   const layer: Descriptor = {

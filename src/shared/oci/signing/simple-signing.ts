@@ -36,7 +36,7 @@ export function parseSimpleSigning(payload: Uint8Array): SignedClaim {
   const { critical }: Static<typeof PayloadSchema> = checkDocument(PayloadSchema, payload, "signature's payload");
   if (!TYPES.includes(critical.type)) throw invalidDocument("signature's payload", `its type is ${JSON.stringify(critical.type)}`);
   const digest = critical.image["docker-manifest-digest"];
-  if (!isDigest(digest)) throw invalidDocument("signature's payload", "docker-manifest-digest is not a sha256 digest");
+  if (!isDigest(digest)) throw invalidDocument("signature's payload", "docker-manifest-digest is not a digest");
   return { digest, reference: critical.identity["docker-reference"] };
 }
 
