@@ -1,6 +1,6 @@
 export type { Clock } from "./clock.ts";
 export type { DigestAlgorithm } from "./digest.ts";
-export { algorithmOf, DIGEST_ALGORITHMS, DIGEST_PATTERN, isDigest, MAX_DIGEST_LENGTH } from "./digest.ts";
+export { algorithmOf, DIGEST_ALGORITHMS, DIGEST_PATTERN, isDigest } from "./digest.ts";
 export type { ErrorCode } from "./errors.ts";
 export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type { GpuShare, GpuShareRequest, GpuSharing } from "./gpu-share.ts";
