@@ -1,7 +1,5 @@
 import { describe, expect, test } from "vitest";
 import {
-  historyJobs,
-  historyNodes,
   readReplayJobs,
   readReplayNodes,
   type Simulation,
@@ -9,8 +7,6 @@ import {
   simulate,
   simulationChart,
 } from "../../../src/control/simulator/index.ts";
-import type { Job, NodeRecord } from "../../../src/shared/domain/index.ts";
-import { factsOf, specOf } from "../../support/control-samples.ts";
 import { traceText } from "../../support/traces.ts";
 
 function run(trace: string, changes: Partial<SimulationInput> = {}): Simulation {
@@ -73,25 +69,16 @@ describe("replaying a trace", () => {
   });
 });
 
-describe("replaying a cluster's own history", () => {
-  test("takes the jobs that ran to an end within the period, with the time they ran", () => {
-    const at = (submittedAt: number, startedAt: number | null, finishedAt: number | null, id: string) =>
-      ({ id, user: "ann", submittedAt, startedAt, finishedAt, spec: specOf({ resources: { gpus: 2 } }) }) as Job;
-    const jobs = [at(5000, 9000, 19_000, "2"), at(4000, 4000, 5000, "1"), at(100, 200, 300, "old"), at(6000, 7000, null, "running")];
-    expect(historyJobs(jobs, 1000)).toMatchObject([
-      { id: "1", submitSeconds: 0, durationSeconds: 1, resources: { gpus: 2 }, user: "ann" },
-      { id: "2", submitSeconds: 1, durationSeconds: 10 },
-    ]);
-    const record = { ...{ id: "n", name: "n", address: "", state: "lost", lastSeenAt: 0 }, facts: factsOf("n", 4) } as NodeRecord;
-    expect(historyNodes([record])).toMatchObject([{ name: "n", state: "ready", gpus: [{}, {}, {}, {}] }]);
-  });
-});
-
 describe("bad input", () => {
   test.each([
     ["id,submit_s,gpus\na,0,1\n", /the trace has the columns id,submit_s,gpus; known are/],
     [`${HEADER}\na,0,soon,1\n`, /line 2 of the trace: 'duration_s' must be a number, is 'soon'/],
     [`${HEADER}\na,0,10,-1\n`, /job a of the trace: counts must be whole/],
+    [`${HEADER}\na,0,10\n`, /line 2 of the trace: 'gpus' must be a number, is ''/],
+    [`${HEADER}\na,0,10,1.5\n`, /job a of the trace: counts must be whole \(gpus also a part between 0 and 1\)/],
+    [`${HEADER}\na,0,10,0.0001\n`, /job a of the trace: counts must be whole/],
+    [`${HEADER}\na,0,10,1\na,5,10,1\n`, /the trace has two jobs a/],
+    [`${HEADER}\n,0,10,1\n`, /the trace has a job without an id/],
     ["[{", /the trace is not JSON/],
   ])("the trace %j is refused with what is wrong", (trace, message) => {
     expect(() => readReplayJobs(trace)).toThrow(message);
@@ -100,6 +87,24 @@ describe("bad input", () => {
   test("an unknown policy, policy field or cluster file is refused by name", () => {
     expect(() => run(`${HEADER}\na,0,1,1\n`, { policy: "best" })).toThrow(/no policy 'best' \(there are: fair, service, random/);
     expect(() => run(`${HEADER}\na,0,1,1\n`, { policy: '{"queue": 1}' })).toThrow(/unknown field 'queue'/);
+    expect(() => run(`${HEADER}\na,0,1,1\n`, { policy: "{" })).toThrow(/the policy is not JSON/);
     expect(() => readReplayNodes("host,gpus\n")).toThrow(/the cluster file has the columns host,gpus/);
+  });
+
+  test.each([
+    ['{"projects": {}}', /projects must be a list/],
+    ['{"projects": [{"weight": 1}]}', /a project must have a name/],
+    ['{"projects": [{"name": "a"}, {"name": "a"}]}', /two projects have the same name/],
+    ['{"projects": [{"name": "a", "parent": "b"}]}', /project a has no parent b/],
+    ['{"projects": [{"name": "a", "parent": "b"}, {"name": "b", "parent": "a"}]}', /project a would be below itself: a -> b -> a/],
+    ['{"projects": [{"name": "a", "weight": null}]}', /the weight of project a must be a number not below 0, is null/],
+    ['{"projects": [{"name": "a", "weight": 0}]}', /the weight of project a must be above 0/],
+    ['{"projects": [{"name": "a", "quotaGpus": -1}]}', /quotaGpus of project a must be a number not below 0/],
+    ['{"projects": [{"name": "a", "limits": {"gpu": 1}}]}', /limits of project a has an unknown field 'gpu'/],
+    ['{"queueing": {"kind": "lottery"}}', /queueing must be fair or service/],
+    ['{"queueing": {"kind": "fair", "minRunMs": "soon"}}', /queueing.minRunMs must be a number/],
+    ['{"placement": {"kind": "scatter"}}', /a placement must be pack or spread, is "scatter"/],
+  ])("the policy %s is refused with what is wrong", (policy, message) => {
+    expect(() => run(`${HEADER}\na,0,1,1\n`, { policy })).toThrow(message);
   });
 });

@@ -23,7 +23,7 @@ const FORMATS: readonly Format[] = [
 
 /**
  * Jobs of a trace by submission. Reads Berth's CSV (id,submit_s,duration_s,gpus and any of replicas,cpu_milli,memory_mib,
- * gpu_model,project,user,priority,time_limit_s,partition) or the same as a JSON list, Philly (job_id,vc,submit_s,gpus,
+ * gpu_model,project,user,priority,time_limit_s,partition,checkpoint_s) or the same as a JSON list, Philly (job_id,vc,submit_s,gpus,
  * duration_s), Muri, and openb pod lists with times.
  * @throws BerthError invalid_trace
  */
@@ -36,6 +36,12 @@ export function readReplayJobs(text: string): ReplayJob[] {
     throw new BerthError("invalid_trace", `the trace has the columns ${columns.join(",")}; known are ${known}`);
   }
   const jobs = format.read(csv).map(checked);
+  const ids = new Set<string>();
+  for (const { id } of jobs) {
+    if (id === "" || ids.has(id))
+      throw new BerthError("invalid_trace", `the trace has ${id === "" ? "a job without an id" : `two jobs ${id}`}`);
+    ids.add(id);
+  }
   return jobs.sort((left, right) => left.submitSeconds - right.submitSeconds);
 }
 

@@ -8,17 +8,20 @@ import type { ShareMeter } from "./share-meter.ts";
 /** The cluster at one moment; percents are of all GPUs. */
 export interface ReplaySample {
   seconds: number;
-  /** Held by jobs. */
+  /** Held by jobs, on average since the sample before. */
   allocatedPercent: number;
-  /** On which jobs computed, on average since the sample before: not while they came back, wrote a checkpoint or stopped. */
+  /** On which jobs computed, on average since then: not while they came back, wrote a checkpoint or stopped. */
   utilisedPercent: number;
   /** FGD's measure: GPUs that a typical job of the trace could not use. */
   fragmentedPercent: number;
   waiting: number;
 }
 
-interface Kept extends Omit<ReplaySample, "utilisedPercent"> {
-  /** GPU-seconds of work until then. */
+interface Kept extends Omit<ReplaySample, "allocatedPercent" | "utilisedPercent"> {
+  /** GPUs held from then on. */
+  gpus: number;
+  /** GPU-seconds until then. */
+  held: number;
   worked: number;
 }
 
@@ -28,6 +31,7 @@ const MOST_SAMPLES = 400;
 export class ReplaySampler implements Sampler<ReplayJob> {
   private samples: Kept[] = [];
   private step = 1;
+  private held = 0;
   private worked = 0;
   readonly totalGpus: number;
   private readonly typical: TypicalAsk[];
@@ -50,20 +54,23 @@ export class ReplaySampler implements Sampler<ReplayJob> {
 
   passing(from: number, to: number, live: Iterable<Run<ReplayJob>>): void {
     this.shares.passed(to - from);
-    for (const run of live) this.worked += workBetween(run, from, to) * run.activeGpus;
+    for (const run of live) {
+      this.held += (to - from) * run.activeGpus;
+      this.worked += workBetween(run, from, to) * run.activeGpus;
+    }
   }
 
-  take(now: number, live: ReadonlyMap<string, Run<ReplayJob>>, held: number): void {
+  take(now: number, live: ReadonlyMap<string, Run<ReplayJob>>, outside: number): void {
     this.shares.take(live.values());
     const last = this.samples.at(-1);
     if (last !== undefined && now < last.seconds + this.step) return;
     const running = [...live.values()].filter(({ active }) => active !== null);
     this.samples.push({
       seconds: now,
-      allocatedPercent: this.percent(running.reduce((sum, { activeGpus }) => sum + activeGpus, 0)),
+      gpus: running.reduce((sum, { activeGpus }) => sum + activeGpus, 0),
       fragmentedPercent: this.percent(this.fragmented(running)),
-      waiting: live.size - running.length + held,
-      worked: this.worked,
+      waiting: live.size - running.length + outside,
+      ...{ held: this.held, worked: this.worked },
     });
     if (this.samples.length < MOST_SAMPLES) return;
     this.samples = this.samples.filter((_, place) => place % 2 === 0);
@@ -71,10 +78,13 @@ export class ReplaySampler implements Sampler<ReplayJob> {
   }
 
   result(): ReplaySample[] {
-    return this.samples.map(({ worked, ...sample }, place) => {
+    return this.samples.map(({ gpus, held, worked, ...sample }, place) => {
       const before = this.samples[place - 1];
-      const seconds = sample.seconds - (before?.seconds ?? sample.seconds);
-      return { ...sample, utilisedPercent: seconds === 0 ? 0 : this.percent((worked - (before?.worked ?? 0)) / seconds) };
+      // What has just started computes: the first sample has nothing before it.
+      if (before === undefined) return { ...sample, allocatedPercent: this.percent(gpus), utilisedPercent: this.percent(gpus) };
+      const seconds = sample.seconds - before.seconds;
+      const percent = (gpuSeconds: number) => this.percent(gpuSeconds / seconds);
+      return { ...sample, allocatedPercent: percent(held - before.held), utilisedPercent: percent(worked - before.worked) };
     });
   }
 
