@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { Client } from "undici";
 import { Berth } from "../../test/support/berth.ts";
 import { until } from "../../test/support/poll.ts";
 import { removeFolder, stopDaemon } from "../daemon.ts";
@@ -11,6 +12,8 @@ const run = promisify(execFile);
 /** An engine with an image store of its own; every reference names a registry. */
 export interface Contender {
   pull(reference: string): Promise<void>;
+  /** The same by its API, without the command; null where there is none to ask. */
+  pullByApi: ((reference: string) => Promise<void>) | null;
   push(reference: string): Promise<void>;
   tag(source: string, target: string): Promise<void>;
   save(reference: string, file: string): Promise<void>;
@@ -26,6 +29,7 @@ export interface Contender {
 
 export async function startBerth(): Promise<Contender> {
   const berth = await Berth.start();
+  const api = socketClient(join(berth.runDir, "node.sock"));
   const cli = async (...command: string[]) => {
     const { code, stdout, stderr } = await berth.cli(...command);
     if (code !== 0) throw new Error(`berth ${command.join(" ")}: ${stderr}`);
@@ -35,6 +39,7 @@ export async function startBerth(): Promise<Contender> {
     (JSON.parse(await cli("images", "ls", "-o", "json")) as { references: string[] }[]).flatMap((image) => image.references);
   return {
     pull: async (reference) => void (await cli("pull", "--quiet", reference)),
+    pullByApi: (reference) => post(api, "/v1/images/pull", { reference }),
     push: async (reference) => void (await cli("push", "--quiet", reference)),
     tag: async (source, target) => void (await cli("images", "tag", source, target)),
     save: async (reference, file) => void (await cli("images", "save", "--output", file, reference)),
@@ -45,7 +50,10 @@ export async function startBerth(): Promise<Contender> {
     },
     folder: berth.dataDir,
     pid: berth.childPid("agent"),
-    stop: () => berth.dispose(),
+    async stop() {
+      await api.close();
+      await berth.dispose();
+    },
   };
 }
 
@@ -53,6 +61,7 @@ export async function startBerth(): Promise<Contender> {
 export async function startDocker(): Promise<Contender> {
   const folder = await mkdtemp("/tmp/bench-docker-");
   const socket = `unix://${folder}/docker.sock`;
+  const api = socketClient(`${folder}/docker.sock`);
   const places = ["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec"), "--pidfile", join(folder, "pid"), "-H", socket];
   const daemon = spawn("/usr/sbin/dockerd", [...places, "--bridge", "none", "--iptables=false", "--ip-masq=false"], { stdio: "ignore" });
   const docker = async (...command: string[]) =>
@@ -60,6 +69,11 @@ export async function startDocker(): Promise<Contender> {
   await until("dockerd to answer", 60, () => docker("version"));
   return {
     pull: async (reference) => void (await docker("pull", "--quiet", reference)),
+    async pullByApi(reference) {
+      const colon = reference.lastIndexOf(":");
+      const query = new URLSearchParams({ fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) });
+      await post(api, `/v1.43/images/create?${query}`, null);
+    },
     push: async (reference) => void (await docker("push", "--quiet", reference)),
     tag: async (source, target) => void (await docker("tag", source, target)),
     save: async (reference, file) => void (await docker("save", "--output", file, reference)),
@@ -67,7 +81,10 @@ export async function startDocker(): Promise<Contender> {
     clear: async () => void (await docker("image", "prune", "--all", "--force")),
     folder,
     pid: daemon.pid ?? null,
-    stop: () => stopDaemon(daemon, folder),
+    async stop() {
+      await api.close();
+      await stopDaemon(daemon, folder);
+    },
   };
 }
 
@@ -87,6 +104,7 @@ export async function startPodman(): Promise<Contender> {
   const podman = async (...command: string[]) => (await run("podman", [...places, ...command], { maxBuffer: 2 ** 26 })).stdout;
   return {
     pull: async (reference) => void (await podman("pull", "--quiet", "--tls-verify=false", reference)),
+    pullByApi: null,
     push: async (reference) => void (await podman("push", "--quiet", "--tls-verify=false", reference)),
     tag: async (source, target) => void (await podman("tag", source, target)),
     save: async (reference, file) => void (await podman("save", "--quiet", "--format", "docker-archive", "--output", file, reference)),
@@ -96,6 +114,18 @@ export async function startPodman(): Promise<Contender> {
     pid: null,
     stop: () => removeFolder(folder),
   };
+}
+
+function socketClient(socketPath: string): Client {
+  return new Client("http://localhost", { socketPath, bodyTimeout: 0, headersTimeout: 0 });
+}
+
+/** Both engines answer 200 with lines of progress; the last one tells of a failure. */
+async function post(client: Client, path: string, body: object | null): Promise<void> {
+  const headers = body === null ? {} : { "content-type": "application/json" };
+  const answer = await client.request({ method: "POST", path, headers, body: body && JSON.stringify(body) });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 200 || text.includes('"error"')) throw new Error(`${path}: ${answer.statusCode} ${text.slice(-500)}`);
 }
 
 /** The largest resident size since `resetPeak`, in MiB (Linux proc(5), VmHWM). */

@@ -41,8 +41,14 @@ interface Contact {
 
 export function openEndpoint(options: SessionOptions, endpoint: Endpoint): EndpointSession {
   let contact: Promise<Contact> | null = null;
-  const contacted = (signal: AbortSignal): Promise<Contact> => {
-    contact ??= makeContact(options, endpoint, signal).catch((error: unknown) => {
+  const contacted = async (signal: AbortSignal): Promise<Contact> => {
+    // Whoever asked first may give up: that is no answer for the others.
+    while (contact !== null) {
+      const shared = await contact.catch(() => null);
+      if (shared !== null) return shared;
+      signal.throwIfAborted();
+    }
+    contact = makeContact(options, endpoint, signal).catch((error: unknown) => {
       contact = null;
       throw error;
     });
@@ -62,7 +68,10 @@ export function openEndpoint(options: SessionOptions, endpoint: Endpoint): Endpo
       answer.body.destroy();
       authorizer.forget();
       authorizer.challenged(challenge);
-      return once();
+      const second = await once();
+      // Refused for good: whoever tries again may have logged in meanwhile.
+      if (second.status === 401) contact = null;
+      return second;
     },
   };
 }

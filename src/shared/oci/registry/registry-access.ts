@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { type Credential, createCredentialStore } from "../../credentials/index.ts";
 import { type Clock, parseReference } from "../../domain/index.ts";
+import { createClientMemory } from "./client-memory.ts";
 import { createRegistryClient, type RegistryClient } from "./registry-client.ts";
 import { parseRegistryConfig } from "./registry-config.ts";
 import { createTransport, type Transport } from "./transport.ts";
@@ -24,11 +25,15 @@ export interface RegistryAccessOptions {
 const CONFIG_FILE = "/etc/berth/registries.json";
 const CERTIFICATE_FOLDERS = ["/etc/berth/certs.d", "/etc/docker/certs.d", "/etc/containers/certs.d"];
 
-/** BERTH_REGISTRIES or /etc/berth/registries.json is read anew for each client: a change needs no restart. */
+/**
+ * BERTH_REGISTRIES or /etc/berth/registries.json is read anew for each client: a change needs no restart. Who asks the same
+ * registry again as the same user within a minute gets the same client.
+ */
 export function createRegistryAccess({ env, clock }: RegistryAccessOptions): RegistryAccess {
   const path = env["BERTH_REGISTRIES"] || CONFIG_FILE;
   const transports = new Map<string, Transport>();
   const credentials = createCredentialStore(env);
+  const remembered = createClientMemory(clock);
   const transportFor = (folders: readonly string[]): Transport => {
     const key = folders.join("\n");
     const known = transports.get(key) ?? createTransport({ env, certificateFolders: [...folders, ...CERTIFICATE_FOLDERS] });
@@ -38,15 +43,25 @@ export function createRegistryAccess({ env, clock }: RegistryAccessOptions): Reg
   return {
     async clientFor(reference, credential) {
       const { registry } = parseReference(reference);
-      const config = parseRegistryConfig(await readFile(path, "utf8").catch(emptyWhenAbsent), path);
+      const text = await readFile(path, "utf8").catch(emptyWhenAbsent);
+      const config = parseRegistryConfig(text, path);
       const own = registry === "docker.io" ? "registry-1.docker.io" : registry;
       const credentialFor = async (host: string) => (host === own && credential !== null ? credential : credentials.find(host));
-      return createRegistryClient({ registry, config, transport: transportFor(config.certificates ?? []), clock, credentialFor });
+      const transport = transportFor(config.certificates ?? []);
+      return remembered([registry, text, credential, await versionOf(credentials.path)], () =>
+        createRegistryClient({ registry, config, transport, clock, credentialFor }),
+      );
     },
     async close() {
       await Promise.all([...transports.values()].map((transport) => transport.close()));
     },
   };
+}
+
+/** Changes when the file is written anew, as a login does. */
+async function versionOf(path: string): Promise<readonly unknown[]> {
+  const found = await stat(path).catch(() => null);
+  return [found?.ino, found?.mtimeMs, found?.size];
 }
 
 function emptyWhenAbsent(error: NodeJS.ErrnoException): string {

@@ -11,7 +11,7 @@ import { defaultRetryPolicy, type RetryPolicy, withRetries } from "./retries.ts"
 import type { Transport } from "./transport.ts";
 import { type BlobToUpload, type UploadOutcome, uploadBlob } from "./upload-blob.ts";
 
-/** One registry, as one user sees it. Tokens live as long as the client. */
+/** One registry, as one user sees it. Tokens live as long as the client. Several pulls may use it at once. */
 export interface RegistryClient {
   readonly registry: string;
   /**
