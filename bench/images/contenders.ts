@@ -72,7 +72,7 @@ export async function startDocker(): Promise<Contender> {
     async pullByApi(reference) {
       const colon = reference.lastIndexOf(":");
       const query = new URLSearchParams({ fromImage: reference.slice(0, colon), tag: reference.slice(colon + 1) });
-      await post(api, `/v1.43/images/create?${query}`, null);
+      await post(api, `/images/create?${query}`, null);
     },
     push: async (reference) => void (await docker("push", "--quiet", reference)),
     tag: async (source, target) => void (await docker("tag", source, target)),

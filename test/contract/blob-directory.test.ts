@@ -51,8 +51,8 @@ describe.each(storeAdapters())("the blob directory over $name", ({ open, close }
 
   test("a word is forgotten after an hour, and so many holders are named at most", async () => {
     const [wanted, now] = [digest(), Date.now()];
-    for (let index = 0; index < 30; index += 1) await stores.blobs.hold(peer(`n${index}`), [wanted], now);
-    expect((await stores.blobs.claim(wanted, a, false, now)).holders).toHaveLength(8);
+    for (let index = 0; index < 80; index += 1) await stores.blobs.hold(peer(`n${index}`), [wanted], now);
+    expect((await stores.blobs.claim(wanted, a, false, now)).holders).toHaveLength(64);
     expect((await stores.blobs.claim(wanted, a, false, now + 3_600_001)).holders).toEqual([]);
   });
 });

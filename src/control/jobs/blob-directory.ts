@@ -8,7 +8,7 @@ export interface BlobPeer {
 /** Where a node gets a blob. `origin`: it is the one that asks the registry, for as long as it claims again in time. */
 export interface BlobClaim {
   origin: boolean;
-  /** Have all of it; at most `MOST_PEERS`, any of them. */
+  /** Have all of it; at most `MOST_HOLDERS`, any of them. */
   holders: BlobPeer[];
   /** Fetches it from the registry at this moment and gives what it has so far; never the asking node. */
   fetcher: BlobPeer | null;
@@ -27,7 +27,8 @@ export interface BlobDirectory {
   drop(peer: BlobPeer, digest: string): Promise<void>;
 }
 
-export const MOST_PEERS = 8;
+/** From which the nearest are chosen. */
+export const MOST_HOLDERS = 64;
 /** Nodes claim again every third of it while they fetch. */
 export const FETCH_LEASE_MS = 6_000;
 /** Nodes tell what they have every third of it. */

@@ -14,6 +14,8 @@ export type { Leader } from "./leader.ts";
 export { createLeader } from "./leader.ts";
 export { createLiveQueue } from "./live-queue.ts";
 export { createMemoryStores } from "./memory/memory-stores.ts";
+export type { NodePlace } from "./nearest-holders.ts";
+export { nearestHolders, placeOf } from "./nearest-holders.ts";
 export { neverFits } from "./never-fits.ts";
 export { patchControls } from "./node-controls.ts";
 export type { NodeStore, TokenStore } from "./node-store.ts";

@@ -164,7 +164,12 @@ export type CertificateResponse = Static<typeof CertificateResponseSchema>;
 const Digest = Type.String({ pattern: DIGEST_PATTERN });
 /** IP:PORT at which a node serves its peers: an address, never a name to be resolved. */
 const PeerAddress = Type.String({ pattern: "^(\\[[0-9a-fA-F:.]{2,45}\\]|[0-9.]{7,15}):[0-9]{1,5}$" });
-const PeerSchema = Type.Object({ nodeId: Id, address: PeerAddress });
+/** `distance` from the asking node: 0 its rack, 1 its switch, 2 anywhere else. */
+const PeerSchema = Type.Object({
+  nodeId: Id,
+  address: PeerAddress,
+  distance: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
+});
 
 /** `exhausted`: the holders that were named could not give it. */
 export const BlobClaimRequestSchema = Type.Object({ digest: Digest, address: PeerAddress, exhausted: Type.Boolean() });

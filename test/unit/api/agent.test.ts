@@ -66,6 +66,30 @@ describe("syncing", () => {
     expect(await api.deps.stores.jobs.get(id)).toMatchObject({ state: "succeeded", outcome: { exitCode: 0 } });
   });
 
+  it("sends a node that asks for a blob to the holder of its rack first", async () => {
+    const peers = { near: "r1", far: "r2", asking: "r1" };
+    const tell = (node: string, url: string, payload: object) =>
+      api.app.inject({ method: "POST", url, headers: { authorization: node }, payload });
+    const nodes: Record<string, string> = {};
+    for (const [name, rack] of Object.entries(peers)) {
+      const node = await api.joinNode(name);
+      const request = syncRequest(name);
+      await sync(node, { ...request, facts: { ...request.facts, labels: { rack } } });
+      nodes[name] = node;
+    }
+    const digest = `sha256:${"a".repeat(64)}`;
+    for (const name of ["far", "near"])
+      await tell(nodes[name] ?? "", "/agent/v1/blobs/held", { address: "10.0.0.1:8471", held: [digest], dropped: [] });
+    const claim = await tell(nodes["asking"] ?? "", "/agent/v1/blobs/claim", { digest, address: "10.0.0.2:8471", exhausted: false });
+    expect(claim.json()).toMatchObject({
+      origin: false,
+      holders: [
+        { nodeId: "near", distance: 0 },
+        { nodeId: "far", distance: 2 },
+      ],
+    });
+  });
+
   it("is refused in another node's name", async () => {
     const node = await api.joinNode("alice");
     await api.joinNode("bob");

@@ -7,14 +7,20 @@ import {
   type BlobHoldRequest,
   BlobHoldRequestSchema,
 } from "../../../shared/wire/index.ts";
+import { nearestHolders } from "../../jobs/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 import { nodeOf } from "./node-of.ts";
+import { nodePlaces } from "./node-places.ts";
 
 /** A node speaks for itself only: its name is the one it proved, its address is worth nothing without its certificate. */
 const peerOf = (request: FastifyRequest, address: string) => ({ nodeId: nodeOf(request), address });
 
+/** Asked one after the other; more would only be names. */
+const MOST_PEERS = 8;
+
 export function agentBlobs(app: FastifyInstance, { stores, clock }: ApiDeps): void {
+  const places = nodePlaces(stores.nodes, clock);
   app.post<{ Body: BlobClaimRequest }>(
     "/agent/v1/blobs/claim",
     route({
@@ -27,7 +33,10 @@ export function agentBlobs(app: FastifyInstance, { stores, clock }: ApiDeps): vo
     }),
     async (request) => {
       const { digest, address, exhausted } = request.body;
-      return stores.blobs.claim(digest, peerOf(request, address), exhausted, clock.now());
+      const asker = peerOf(request, address);
+      const claim = await stores.blobs.claim(digest, asker, exhausted, clock.now());
+      if (claim.holders.length === 0) return claim;
+      return { ...claim, holders: nearestHolders({ digest, asker: asker.nodeId }, claim.holders, await places(), MOST_PEERS) };
     },
   );
   app.post<{ Body: BlobHoldRequest }>(

@@ -1,4 +1,4 @@
-import { type BlobDirectory, type BlobPeer, FETCH_LEASE_MS, HOLD_MS, MOST_PEERS } from "../blob-directory.ts";
+import { type BlobDirectory, type BlobPeer, FETCH_LEASE_MS, HOLD_MS, MOST_HOLDERS } from "../blob-directory.ts";
 
 interface Entry {
   holders: Map<string, BlobPeer & { until: number }>;
@@ -19,7 +19,7 @@ export function createMemoryBlobDirectory(): BlobDirectory {
     async claim(digest, peer, exhausted, now) {
       const entry = entryOf(digest);
       const live = [...entry.holders.values()].filter(({ nodeId, until }) => until > now && nodeId !== peer.nodeId);
-      const holders = live.slice(0, MOST_PEERS).map(({ nodeId, address }) => ({ nodeId, address }));
+      const holders = live.slice(0, MOST_HOLDERS).map(({ nodeId, address }) => ({ nodeId, address }));
       const other = entry.fetcher !== null && entry.fetcher.until > now && entry.fetcher.nodeId !== peer.nodeId ? entry.fetcher : null;
       const free = entry.fetcher?.nodeId === peer.nodeId || holders.length === 0 || exhausted;
       const origin = other === null && free;

@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { type BlobDirectory, type BlobPeer, FETCH_LEASE_MS, HOLD_MS, MOST_PEERS } from "../blob-directory.ts";
+import { type BlobDirectory, type BlobPeer, FETCH_LEASE_MS, HOLD_MS, MOST_HOLDERS } from "../blob-directory.ts";
 import { KEYS } from "./keys.ts";
 import { runScript, script } from "./redis-call.ts";
 import { blobClaimLua } from "./scripts/blob-claim.lua.ts";
@@ -24,7 +24,7 @@ export function createRedisBlobDirectory(redis: Redis): BlobDirectory {
         redis,
         CLAIM,
         [KEYS.blobHolders(digest), KEYS.blobFetcher(digest)],
-        [peer.nodeId, memberOf(peer), now, FETCH_LEASE_MS, MOST_PEERS, exhausted ? "1" : "0"],
+        [peer.nodeId, memberOf(peer), now, FETCH_LEASE_MS, MOST_HOLDERS, exhausted ? "1" : "0"],
       )) as [number, string, ...string[]];
       return { origin: origin === 1, fetcher: fetcher === "" ? null : peerOf(fetcher), holders: holders.map(peerOf) };
     },

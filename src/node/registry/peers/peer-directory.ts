@@ -3,6 +3,8 @@ export interface Peer {
   nodeId: string;
   /** IP:PORT. */
   address: string;
+  /** As the control plane knows it: 0 this node's rack, 1 its switch, 2 anywhere else. */
+  distance?: number;
 }
 
 /** What the control plane knows of a blob, and what it is told. The agent wires it to its control plane. */

@@ -1,9 +1,10 @@
 import type { Clock } from "../../../shared/domain/index.ts";
+import { orderPeers } from "./order-peers.ts";
 import type { Peer } from "./peer-directory.ts";
 
 /** What this node has seen of its peers. */
 export interface PeerStanding {
-  /** Those worth asking, the best first: fewest transfers from here in progress, chance among equals. */
+  /** Those worth asking, the best first. */
   order(peers: readonly Peer[]): Peer[];
   /** False while a peer that lied or was slow is left alone. */
   isTrusted(nodeId: string): boolean;
@@ -33,12 +34,10 @@ export function createPeerStanding(clock: Clock, random: () => number): PeerStan
   const isTrusted = (nodeId: string) => (shunned.get(nodeId)?.until ?? 0) <= clock.monotonic();
   return {
     isTrusted,
-    order: (peers) =>
-      peers
-        .filter(({ nodeId }) => isTrusted(nodeId) && (resting.get(nodeId) ?? 0) <= clock.monotonic())
-        .map((peer) => ({ peer, rank: busy(peer.nodeId) + random() }))
-        .sort((one, other) => one.rank - other.rank)
-        .map(({ peer }) => peer),
+    order(peers) {
+      const awake = peers.filter(({ nodeId }) => isTrusted(nodeId) && (resting.get(nodeId) ?? 0) <= clock.monotonic());
+      return orderPeers(awake, busy, random);
+    },
     shun(nodeId) {
       const times = (shunned.get(nodeId)?.times ?? 0) + 1;
       shunned.set(nodeId, { times, until: clock.monotonic() + Math.min(LONGEST_SHUN_MS, SHUN_MS * 2 ** (times - 1)) });
