@@ -16,6 +16,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   exportProcessSignal(env, exports);
   exportResourceLimit(env, exports);
   exportRoot(env, exports, *data);
+  exportUserNamespace(env, exports);
   return exports;
 }
 

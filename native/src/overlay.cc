@@ -11,25 +11,22 @@
 #include <vector>
 
 #include "arguments.h"
+#include "overlay.h"
 #include "topics.h"
-#include "unique-fd.h"
 #include "work.h"
 
 // <sys/mount.h> and <linux/mount.h> cannot be included together on every glibc.
 extern "C" int mount(const char*, const char*, const char*, unsigned long, const void*) noexcept;
 
 namespace berth {
+
+UniqueFd openFolder(int parent, const std::string& path) {
+  UniqueFd folder(openat(parent, path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) throw systemFailure(errno, "open", path);
+  return folder;
+}
+
 namespace {
-
-/// The three ways to name layers, newest first. All pass descriptors, so neither the length of a path nor a ':' or ','
-/// in it matters, and a renamed parent cannot swap a layer between check and mount.
-enum class Method { Descriptor, String, Options };
-
-struct Layers {
-  std::vector<UniqueFd> lower;
-  UniqueFd upper;
-  UniqueFd work;
-};
 
 /// The kernel does not know this method; try the next.
 struct Unsupported {
@@ -40,12 +37,6 @@ struct Unsupported {
 // followed and an upper folder holds whole files and OCI whiteouts only.
 constexpr std::pair<const char*, const char*> kOptions[] = {
     {"redirect_dir", "nofollow"}, {"metacopy", "off"}, {"index", "off"}};
-
-UniqueFd openFolder(const std::string& path) {
-  UniqueFd folder(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid()) throw systemFailure(errno, "open", path);
-  return folder;
-}
 
 int configure(int context, unsigned command, const char* key, const void* value, int aux) {
   return static_cast<int>(syscall(SYS_fsconfig, context, command, key, value, aux));
@@ -69,9 +60,9 @@ Failure contextFailure(int context, const char* call, const std::string& path) {
   return systemFailure(number, call, path, kernelMessages(context));
 }
 
-void setLayer(int context, const char* key, const UniqueFd& folder, Method method) {
+void setLayer(int context, const char* key, const UniqueFd& folder, OverlayMethod method) {
   const std::string path = "/proc/self/fd/" + std::to_string(folder.get());
-  const int result = method == Method::Descriptor ? configure(context, FSCONFIG_SET_FD, key, nullptr, folder.get())
+  const int result = method == OverlayMethod::Descriptor ? configure(context, FSCONFIG_SET_FD, key, nullptr, folder.get())
                                                   : configure(context, FSCONFIG_SET_STRING, key, path.c_str(), 0);
   if (result == 0) return;
   const Failure failure = contextFailure(context, "fsconfig", key);
@@ -80,7 +71,7 @@ void setLayer(int context, const char* key, const UniqueFd& folder, Method metho
 }
 
 /// fsopen, fsconfig, fsmount, move_mount. `lowerdir+` came with Linux 6.7, descriptors for it with 6.13.
-void mountByContext(const Layers& layers, const std::string& target, Method method) {
+void mountByContext(const OverlayLayers& layers, const std::string& target, OverlayMethod method) {
   const UniqueFd context(static_cast<int>(syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)));
   if (!context.valid()) {
     if (errno == ENOSYS) throw Unsupported{systemFailure(errno, "fsopen", "overlay")};
@@ -103,7 +94,7 @@ void mountByContext(const Layers& layers, const std::string& target, Method meth
   }
 }
 
-std::string optionString(const Layers& layers) {
+std::string optionString(const OverlayLayers& layers) {
   std::string options = "lowerdir=";
   for (const auto& lower : layers.lower) options += (options.back() == '=' ? "" : ":") + std::to_string(lower.get());
   if (layers.upper.valid()) {
@@ -115,10 +106,10 @@ std::string optionString(const Layers& layers) {
 
 /// mount(2) cuts options at one page without a word, so layers are named by descriptor number relative to
 /// /proc/self/fd: four bytes a layer. The working folder is made this thread's own for that, then the thread ends.
-void mountByOptions(const Layers& layers, const std::string& target) {
+void mountByOptions(const OverlayLayers& layers, const std::string& target) {
   const std::string options = optionString(layers);
   if (options.size() >= 4095) throw systemFailure(E2BIG, "mount", target, std::to_string(layers.lower.size()) + " layers");
-  const UniqueFd place(openFolder(target));
+  const UniqueFd place(openFolder(AT_FDCWD, target));
   const std::string placePath = "/proc/self/fd/" + std::to_string(place.get());
   const char* call = "";
   int number = 0;
@@ -137,8 +128,10 @@ void mountByOptions(const Layers& layers, const std::string& target) {
   if (number != 0) throw systemFailure(number, call, target);
 }
 
-void mountLayers(const Layers& layers, const std::string& target, std::optional<Method> only) {
-  for (const Method method : {Method::Descriptor, Method::String}) {
+}  // namespace
+
+void mountLayers(const OverlayLayers& layers, const std::string& target, std::optional<OverlayMethod> only) {
+  for (const OverlayMethod method : {OverlayMethod::Descriptor, OverlayMethod::String}) {
     if (only && *only != method) continue;
     try {
       return mountByContext(layers, target, method);
@@ -149,14 +142,23 @@ void mountLayers(const Layers& layers, const std::string& target, std::optional<
   mountByOptions(layers, target);
 }
 
+namespace {
+
 /// Tests name the method to exercise the ways this kernel would not take by itself.
-std::optional<Method> methodArgument(const Napi::Value& value) {
+std::optional<OverlayMethod> methodArgument(const Napi::Value& value) {
   const auto name = optionalTextArgument(value, "method");
   if (!name) return std::nullopt;
-  if (*name == "descriptor") return Method::Descriptor;
-  if (*name == "string") return Method::String;
-  if (*name == "options") return Method::Options;
+  if (*name == "descriptor") return OverlayMethod::Descriptor;
+  if (*name == "string") return OverlayMethod::String;
+  if (*name == "options") return OverlayMethod::Options;
   throw Napi::RangeError::New(value.Env(), "method must be descriptor, string or options, not " + *name);
+}
+
+std::optional<MappedOwners> mappedOwners(const Napi::Value& value) {
+  if (value.IsNull() || value.IsUndefined()) return std::nullopt;
+  const Napi::Object owners = objectArgument(value, "mapped");
+  return MappedOwners{static_cast<int>(unsignedArgument(owners.Get("userNamespace"), "userNamespace", INT32_MAX)),
+                      unsignedArgument(owners.Get("rootUid"), "rootUid"), unsignedArgument(owners.Get("rootGid"), "rootGid")};
 }
 
 Napi::Value mountOverlay(const Napi::CallbackInfo& info) {
@@ -166,14 +168,17 @@ Napi::Value mountOverlay(const Napi::CallbackInfo& info) {
   const auto work = optionalTextArgument(request.Get("work"), "work");
   const auto target = textArgument(request.Get("target"), "target");
   const auto method = methodArgument(request.Get("method"));
+  const auto mapped = mappedOwners(request.Get("mapped"));
   if (lower.empty()) throw Napi::RangeError::New(info.Env(), "lowerDirs must name at least one folder");
   if (upper.has_value() != work.has_value()) throw Napi::TypeError::New(info.Env(), "upper and work go together");
+  const OverlayFolders folders{lower, upper, work};
   return onWorker(info.Env(), [=] {
-    Layers layers;
-    for (const auto& path : lower) layers.lower.push_back(openFolder(path));
+    if (mapped) return mountMappedLayers(folders, target, method, *mapped);
+    OverlayLayers layers;
+    for (const auto& path : lower) layers.lower.push_back(openFolder(AT_FDCWD, path));
     if (upper) {
-      layers.upper = openFolder(*upper);
-      layers.work = openFolder(*work);
+      layers.upper = openFolder(AT_FDCWD, *upper);
+      layers.work = openFolder(AT_FDCWD, *work);
     }
     mountLayers(layers, target, method);
   });

@@ -26,5 +26,6 @@ void exportOverlay(Napi::Env env, Napi::Object exports);
 void exportProcessSignal(Napi::Env env, Napi::Object exports);
 void exportResourceLimit(Napi::Env env, Napi::Object exports);
 void exportRoot(Napi::Env env, Napi::Object exports, AddonData& data);
+void exportUserNamespace(Napi::Env env, Napi::Object exports);
 
 }  // namespace berth

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -35,6 +35,8 @@ let counter = 0;
 /** An engine of its own, in short folders below /tmp, with the tiny image in its store. */
 export async function openTestEngine(overrides: Partial<EngineOptions> = {}): Promise<TestEngine> {
   const base = await mkdtemp(join(tmpdir(), "be-"));
+  // Roots of user namespaces pass through it.
+  await chmod(base, 0o711);
   return attachTestEngine(base, overrides);
 }
 

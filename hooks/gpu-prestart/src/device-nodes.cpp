@@ -1,7 +1,6 @@
 #include "device-nodes.hpp"
 
 #include <linux/magic.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -9,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "as-owner.hpp"
 #include "failure.hpp"
 #include "rootfs.hpp"
 #include "syscalls.hpp"
@@ -49,26 +49,6 @@ void bind_node(const std::shared_ptr<Fd>& folder, const std::string& name, const
   const std::string mounted = "/proc/self/fd/" + std::to_string(host.get());
   undo.add([mounted] { sys::umount2(mounted.c_str(), sys::kDetach); });
 }
-
-/**
- * A tmpfs that a user namespace owns takes no files from ids which that namespace does not map (EOVERFLOW), so files are made as
- * the owner of its /dev: the container's root. The kernel drops our file capabilities meanwhile, which we do not need there.
- */
-class AsOwner {
- public:
-  explicit AsOwner(int folder) {
-    struct stat st;
-    if (fstat(folder, &st) != 0) fail_errno("stat", "/dev");
-    setfsgid(st.st_gid);
-    setfsuid(st.st_uid);
-  }
-  AsOwner(const AsOwner&) = delete;
-  AsOwner& operator=(const AsOwner&) = delete;
-  ~AsOwner() {
-    setfsuid(geteuid());
-    setfsgid(getegid());
-  }
-};
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "as-owner.hpp"
 #include "driver-folder.hpp"
 #include "failure.hpp"
 #include "rootfs.hpp"
@@ -24,7 +25,8 @@ Fd file_mount_point(int root, const std::string& path, Undo& undo) {
   const std::size_t slash = path.rfind('/');
   const std::string name = path.substr(slash + 1);
   auto folder = std::make_shared<Fd>(make_folder(root, path.substr(0, slash), undo));
-  const Fd made(openat(folder->get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444));
+  constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const Fd made(make_in(folder->get(), [&] { return openat(folder->get(), name.c_str(), kNew, 0444); }));
   if (made) undo.add([folder, name] { unlinkat(folder->get(), name.c_str(), 0); });
   else if (errno != EEXIST) fail_errno("create", "/" + path);
   return open_below(folder->get(), name, 0);

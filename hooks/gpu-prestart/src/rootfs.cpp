@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "as-owner.hpp"
 #include "failure.hpp"
 #include "syscalls.hpp"
 
@@ -66,7 +67,7 @@ Fd make_folder(int folder, const std::string& path, Undo& undo) {
   const std::string rest = path + "/";
   for (std::size_t start = 0, end; (end = rest.find('/', start)) != std::string::npos; start = end + 1) {
     const std::string part = rest.substr(start, end - start);
-    if (mkdirat(at->get(), part.c_str(), 0755) == 0)
+    if (make_in(at->get(), [&] { return mkdirat(at->get(), part.c_str(), 0755); }) == 0)
       undo.add([at, part] { unlinkat(at->get(), part.c_str(), AT_REMOVEDIR); });
     else if (errno != EEXIST)
       fail_errno("mkdir", "/" + path);

@@ -28,6 +28,7 @@ export interface RunOptions {
   checkpointInterval?: string;
   network?: "bridge" | "host" | "none";
   publish?: string[];
+  userns?: "private" | "host";
   label?: string[];
 }
 
@@ -65,6 +66,7 @@ export function specOfRun(image: string, args: readonly string[], options: RunOp
     mounts: options.volume?.map(parseVolume),
     network: options.network,
     ports: options.publish,
+    userns: options.userns,
     labels: options.label ? Object.fromEntries(options.label.map(parseLabel)) : undefined,
   }) as JobSpecInput;
 }

@@ -6,12 +6,13 @@ import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
 import { collect, nodeLabels, positiveInteger } from "../submit/option-values.ts";
+import { type UsernsOptions, withUserns } from "../submit/userns-options.ts";
 import { berthPaths, DEFAULT_DATA_DIR } from "../supervise/berth-paths.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
 import { runUntilStopped } from "../supervise/run-until-stopped.ts";
 import { action, examples } from "../verb.ts";
 
-interface Options {
+interface Options extends UsernsOptions {
   join?: string;
   dataDir: string;
   runDir?: string;
@@ -72,7 +73,7 @@ export function agentVerb(io: CliIo): Command {
     .addOption(new Option("--log-level <level>", "how much to log").choices(["debug", "info", "warn", "error"]).default("info"))
     .addOption(new Option("--exit-with-stdin").hideHelp())
     .action(action(io, (options: Options, self: Command) => runAgentVerb(io, options, self)));
-  return examples(command, [
+  return examples(withUserns(command), [
     "BERTH_JOIN_TOKEN=$(ssh head berth token create) berth agent --join https://head:8470",
     "berth agent --join https://head:8470 --token-file join.token",
   ]);
@@ -108,6 +109,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     registryListen: options.registryListen ?? null,
     ...(options.diagnostic === undefined ? {} : { diagnostic: resolve(options.diagnostic) }),
     peerListen: options.peerListen ?? null,
+    ...(options.usernsRemap === undefined ? {} : { userns: { remap: options.usernsRemap, allowHost: options.usernsHost === "allow" } }),
     runtime: options.runtime,
     logLevel: options.logLevel,
   };

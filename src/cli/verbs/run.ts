@@ -58,6 +58,9 @@ export function runVerb(io: CliIo): Command {
     .option("--checkpoint-interval <duration>", "ask for a checkpoint this often", duration)
     .addOption(new Option("--network <mode>", "network of the container").choices(["bridge", "host", "none"]))
     .option("-p, --publish <[host:]port[/udp]>", "port of the container that its node answers on (repeatable)", collect)
+    .addOption(
+      new Option("--userns <mode>", "user namespace of its own or the node's (default: as the node is)").choices(["private", "host"]),
+    )
     .option("-l, --label <name=value>", "label (repeatable)", collect)
     .option("-d, --detach", "only queue it and print its id")
     .addOption(new Option("--rm").hideHelp())

@@ -9,6 +9,7 @@ import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { paint } from "../output/style.ts";
 import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
 import { collect, duration, nodeLabels, positiveInteger } from "../submit/option-values.ts";
+import { type UsernsOptions, withUserns } from "../submit/userns-options.ts";
 import { advertisedAddress } from "../supervise/advertised-address.ts";
 import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
 import { type ControlPlaneOptions, controlPlaneArguments, withControlPlaneOptions } from "../supervise/control-plane-options.ts";
@@ -17,7 +18,7 @@ import { stopSignals } from "../supervise/stop-signals.ts";
 import { showsTls, type TlsOptions, tlsArguments, withTls } from "../supervise/tls-options.ts";
 import { action, examples } from "../verb.ts";
 
-interface Options extends ControlPlaneOptions, TlsOptions {
+interface Options extends ControlPlaneOptions, TlsOptions, UsernsOptions {
   dataDir: string;
   runDir?: string;
   listen: string;
@@ -69,7 +70,7 @@ export function upVerb(io: CliIo): Command {
     .option("-d, --detach", "go to the background when everything is ready")
     .addOption(new Option("--report-to-parent").hideHelp())
     .action(action(io, (options: Options, self: Command) => up(io, options, self)));
-  return examples(withControlPlaneOptions(command), [
+  return examples(withControlPlaneOptions(withUserns(command)), [
     "berth up",
     "berth up --detach --listen 0.0.0.0:8470",
     "berth up --data-dir /tmp/try --simulate-gpus 4",
@@ -166,6 +167,8 @@ function agentArguments(options: Options): string[] {
     ["--metrics-listen", options.metricsListen],
     ["--registry-listen", options.registryListen],
     ["--peer-listen", options.peerListen],
+    ["--userns-remap", options.usernsRemap],
+    ["--userns-host", options.usernsHost],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
   const split = (options.simulateMig ?? []).flatMap((text) => ["--simulate-mig", text]);

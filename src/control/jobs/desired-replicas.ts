@@ -64,6 +64,7 @@ function replicaSpec(job: Job, attempt: Attempt, assignment: Assignment): Replic
     mounts: spec.mounts,
     network: spec.network,
     ...(spec.ports === undefined ? {} : { ports: spec.ports }),
+    ...(spec.userns === undefined ? {} : { userns: spec.userns }),
     ...(spec.checkpoint === undefined ? {} : { checkpoint: spec.checkpoint }),
   };
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError } from "../../shared/domain/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
-import { createEngine, type NodeEngine } from "../engine/index.ts";
+import { createEngine, type NodeEngine, type UsernsSetting } from "../engine/index.ts";
 import {
   createGpuHost,
   createMpsDaemons,
@@ -22,7 +22,7 @@ import {
   storePaths,
   type TrustGate,
 } from "../images/index.ts";
-import { builtFiles, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
+import { builtFiles, packageRoot, readBootId, readCgroupLayout, readHostFacts, readIdMapping } from "../platform/index.ts";
 import type { AgentParts } from "./agent.ts";
 import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
 import type { AgentOptions } from "./agent-options.ts";
@@ -105,8 +105,13 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     programs: builtFiles(packageRoot()),
     runtime,
     advertiseAddress: address,
+    userns: await composeUserns(options),
   });
   return { images, snapshots, engine, gpu, registries, trust, member, peers, address };
+}
+
+async function composeUserns({ userns }: AgentOptions): Promise<UsernsSetting | null> {
+  return userns === undefined ? null : { mapping: await readIdMapping(userns.remap), allowHost: userns.allowHost };
 }
 
 /** A policy that was named must be there; the data dir's own may be missing, and then everything is allowed. */

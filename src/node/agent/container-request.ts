@@ -31,6 +31,7 @@ export function containerRequest(desired: DesiredReplica, id: string, leaseDeadl
     gpuUuids: spec.gpuUuids,
     network: spec.network,
     ...(spec.ports === undefined ? {} : { ports: spec.ports }),
+    ...(spec.userns === undefined ? {} : { userns: spec.userns }),
     labels: labelsOf(desired),
     leaseDeadlineMs,
     stopSignal: null,

@@ -37,7 +37,7 @@ export function createEngine(options: EngineOptions): NodeEngine {
 
   return {
     async recover() {
-      await makeFolders(paths);
+      await makeFolders(paths, options.userns ?? null);
       state = await assembleCore(options, paths);
       state.core.table.onChange(listeners.emit);
       await recover(state.core, locks);

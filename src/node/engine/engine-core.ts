@@ -2,7 +2,7 @@ import type { Clock } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import type { GpuHost } from "../gpu/index.ts";
 import type { ImageStore, Snapshots } from "../images/index.ts";
-import type { BuiltFiles, Native, OwnPrivileges } from "../platform/index.ts";
+import type { BuiltFiles, IdMapping, Native, OwnPrivileges } from "../platform/index.ts";
 import type { Monitor, OciRuntime, OciSeccomp } from "../runtime/index.ts";
 import type { ContainerCgroups } from "./container-cgroups.ts";
 import type { ContainerTable } from "./container-table.ts";
@@ -21,6 +21,8 @@ export interface EngineOptions {
   gpuHost: GpuHost | null;
   /** Host folders from which jobs may bind; none by default. */
   allowBind: readonly string[];
+  /** The host ids of containers in user namespaces; left out or null runs all in the host's. */
+  userns?: UsernsSetting | null;
   clock: Clock;
   logger: Logger;
   /** Built executables, see platform's builtFiles(). */
@@ -31,6 +33,12 @@ export interface EngineOptions {
   warmNetworks?: number;
   /** The address peers reach this node at: what the hostname means in host network mode. Null takes the first one found. */
   advertiseAddress?: string | null;
+}
+
+export interface UsernsSetting {
+  mapping: IdMapping;
+  /** Whether a container may ask for the host's user namespace all the same. */
+  allowHost: boolean;
 }
 
 /** What the steps of the engine work with; made once by recover(). */

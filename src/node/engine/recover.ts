@@ -1,7 +1,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { errorText } from "../../shared/domain/index.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import type { EngineCore } from "./engine-core.ts";
+import type { EngineCore, UsernsSetting } from "./engine-core.ts";
 import { finish } from "./finish.ts";
 import { inferRecovery } from "./infer-recovery.ts";
 import type { KeyedLock } from "./keyed-lock.ts";
@@ -10,13 +10,17 @@ import type { EnginePaths } from "./paths.ts";
 import { readRecord, writeRecord } from "./record-store.ts";
 import { release } from "./release.ts";
 import { discard } from "./remove.ts";
+import { checkParents, letSearch } from "./search-permission.ts";
 import { sweep } from "./sweep.ts";
 import { watch } from "./watch.ts";
 
 /** The folders the engine writes to; private, for they hold environments and rootfs with setuid files. */
-export async function makeFolders(paths: EnginePaths): Promise<void> {
+export async function makeFolders(paths: EnginePaths, userns: UsernsSetting | null): Promise<void> {
   const folders = [paths.containers, paths.volumes, paths.exits, paths.runtimeState, paths.leases, paths.netns];
   await Promise.all(folders.map((folder) => mkdir(folder, { recursive: true, mode: 0o700 })));
+  if (userns === null) return;
+  await checkParents(paths.dataDir);
+  await letSearch([paths.dataDir, paths.containers], userns.mapping);
 }
 
 /** Brings every container folder into a state that the engine knows, then removes whatever belongs to none of them. */

@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { BerthError, isBerthError } from "../../shared/domain/index.ts";
 import type { Image } from "../images/index.ts";
-import { identifyProcess } from "../platform/index.ts";
+import { type IdMapping, identifyProcess } from "../platform/index.ts";
 import { type MountInput, resolveCwd } from "../runtime/index.ts";
 import { checkRequest } from "./check-request.ts";
 import { makeCheckpointFolder } from "./checkpoint-file.ts";
+import { chooseUserNamespace } from "./choose-user-namespace.ts";
 import { type ContainerRecord, storedRequest } from "./container-record.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { cgroupOf, monitored } from "./monitored.ts";
@@ -34,14 +35,15 @@ export async function run(
 ): Promise<ContainerRecord> {
   checkRequest(request);
   if (core.table.get(request.id) !== null) throw new BerthError("conflict", `container ${request.id} exists already`);
+  const idMapping = chooseUserNamespace(request.userns, core.options.userns ?? null);
   const [image, mounts] = await Promise.all([
     unpackImage(core.options.images, request.image, progress, signal),
-    resolveMounts(request.mounts, { volumes: core.paths.volumes, allowBind: core.options.allowBind }),
+    resolveMounts(request.mounts, { volumes: core.paths.volumes, allowBind: core.options.allowBind, owner: idMapping }),
   ]);
   const held: { record: ContainerRecord } = { record: newRecord(core, request, image) };
   try {
     progress("starting");
-    return await createAndStart(core, held, { request, image, mounts }, signal);
+    return await createAndStart(core, held, { request, image, mounts, idMapping }, signal);
   } catch (error) {
     core.table.delete(request.id);
     await discard(core, held.record);
@@ -49,7 +51,7 @@ export async function run(
   }
 }
 
-type Request = Pick<PreparedContainer, "request" | "image" | "mounts">;
+type Request = Pick<PreparedContainer, "request" | "image" | "mounts" | "idMapping">;
 
 async function createAndStart(
   core: EngineCore,
@@ -77,19 +79,21 @@ async function createAndStart(
 async function prepare(
   core: EngineCore,
   held: { record: ContainerRecord },
-  { request, image, mounts }: Request,
+  { request, image, mounts, idMapping }: Request,
 ): Promise<PreparedContainer> {
   const files = containerPaths(core.paths, request.id);
   await mkdir(files.bundle, { recursive: true, mode: 0o700 });
+  // The folders above let nobody else pass: see letSearch.
+  if (idMapping !== null) await chmod(files.dir, 0o711);
   const [rootfs, joined, own] = await settleAll([
-    gpusAndRootfs(core, request, image),
-    joinAndName(core, held, request),
+    gpusAndRootfs(core, request, image, idMapping),
+    joinAndName(core, held, request, idMapping),
     ownMounts(request, files.checkpoint),
     mkdir(files.monitor, { mode: 0o700 }),
     lease(core, request),
     writeRecord(core.paths, held.record),
   ]);
-  return { request, image, mounts: [...mounts, ...own], ...rootfs, ...joined };
+  return { request, image, idMapping, mounts: [...mounts, ...own], ...rootfs, ...joined };
 }
 
 async function ownMounts({ checkpoints }: ContainerRequest, folder: string): Promise<MountInput[]> {
@@ -97,7 +101,7 @@ async function ownMounts({ checkpoints }: ContainerRequest, folder: string): Pro
 }
 
 /** One after the other: the GPU driver brings a layer of its own to the mount. */
-async function gpusAndRootfs(core: EngineCore, request: ContainerRequest, image: Image) {
+async function gpusAndRootfs(core: EngineCore, request: ContainerRequest, image: Image, idMapping: IdMapping | null) {
   const { native, snapshots, gpuHost, programs } = core.options;
   const files = containerPaths(core.paths, request.id);
   const process = processInput(request, image);
@@ -119,17 +123,19 @@ async function gpusAndRootfs(core: EngineCore, request: ContainerRequest, image:
     chainIds,
     topLayers: gpus.topLayers,
     writableBytes: request.storageBytes ?? null,
+    idMapping,
     user,
     cwd: resolveCwd(process),
   });
   return { gpus, mounted };
 }
 
-async function joinAndName(core: EngineCore, held: { record: ContainerRecord }, request: ContainerRequest) {
+async function joinAndName(core: EngineCore, held: { record: ContainerRecord }, request: ContainerRequest, owner: IdMapping | null) {
   const network = await joinNetwork(request.network, core.networks, request.ports ?? []);
   held.record = { ...held.record, network: network.record };
   const identityFiles = await writeIdentityFiles({
     folder: containerPaths(core.paths, request.id).etc,
+    owner,
     hostname: request.hostname,
     mode: request.network,
     address: request.network === "host" ? (core.options.advertiseAddress ?? null) : (network.record?.address ?? null),

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { ExitCause, MountRequest, NetworkMode, PublishedPort, ResourceUsage } from "../../shared/domain/index.ts";
+import type { ExitCause, MountRequest, NetworkMode, PublishedPort, ResourceUsage, UsernsMode } from "../../shared/domain/index.ts";
 
 /** What to run. The caller has resolved policy; the engine does as told. */
 export interface ContainerRequest {
@@ -18,6 +18,8 @@ export interface ContainerRequest {
   cpuMillis: number | null;
   memoryBytes: number | null;
   shmBytes: number | null;
+  /** A user namespace of its own or the host's; left out as the node is set up. */
+  userns?: UsernsMode;
   /** Most that the container may write into its root; left out for as much as the disk has. */
   storageBytes?: number;
   pidsLimit: number;

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Descriptor, ImageConfig } from "../../shared/oci/index.ts";
-import type { NativeRoot } from "../platform/index.ts";
+import type { IdMapping, NativeRoot } from "../platform/index.ts";
 import type { BlobFetch } from "./pull/fetch-blob-once.ts";
 import type { Pull } from "./pull/pull-image.ts";
 import type { Push } from "./push/push-image.ts";
@@ -75,15 +75,8 @@ export interface ImageStore {
 export interface Snapshots {
   /**
    * Mounts the image's layers with a writable layer of its own at <containerDir>/{upper,work,rootfs}; idempotent.
-   * `topLayers`: further read-only folders above the image's, top first. `writableBytes` bounds what may be written (ENOSPC
-   * beyond it); null or left out is as much as the disk has.
    */
-  mount(
-    containerDir: string,
-    chainIds: string[],
-    topLayers?: readonly string[],
-    writableBytes?: number | null,
-  ): Promise<{ rootfs: string }>;
+  mount(containerDir: string, chainIds: string[], options?: MountOptions): Promise<{ rootfs: string }>;
   /** The writable layer's files, mounted or not. The caller closes it. */
   openUpper(containerDir: string): Promise<NativeRoot>;
   /** The folders of the unpacked layers that a mount stands on, top first. @throws BerthError image_not_found */
@@ -94,6 +87,15 @@ export interface Snapshots {
    * Same tree, same bytes.
    */
   diff(containerDir: string, options?: DiffOptions): Promise<Readable>;
+}
+
+export interface MountOptions {
+  /** Further read-only folders above the image's, top first. */
+  topLayers?: readonly string[];
+  /** Bounds what may be written (ENOSPC beyond it); null or left out is as much as the disk has. */
+  writableBytes?: number | null;
+  /** Files appear to the host as of these ids, so that a user namespace with them sees the image's own; null for no change. */
+  idMapping?: IdMapping | null;
 }
 
 export interface DiffOptions {

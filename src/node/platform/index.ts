@@ -9,10 +9,13 @@ export { removeUnfinished, syncFolder, type WriteOptions, writeFileAtomically, w
 export { readBootId } from "./host/boot-id.ts";
 export { type HostAddress, type HostFacts, readDiskSpace, readHostFacts } from "./host/facts.ts";
 export { type Mount, mountsBelow, parseMountInfo, readMounts } from "./host/mounts.ts";
+export { type IdMapping, idMapLines } from "./ids/id-mapping.ts";
+export { readIdMapping } from "./ids/read-id-mapping.ts";
 export type {
   EntryMetadata,
   EntryStat,
   GunzipStep,
+  MappedOwners,
   Native,
   NativeGunzip,
   NativeNvml,

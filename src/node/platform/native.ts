@@ -11,6 +11,11 @@ export interface Native {
    * Overlayfs by the new mount API, so any number of layers fits. `lowerDirs` top first. Without `upper` it is read-only.
    */
   mountOverlay(mount: OverlayMount): Promise<void>;
+  /**
+   * A user namespace with these maps (lines "first-inside first-outside count"), as a descriptor that the caller closes:
+   * what `mountOverlay` maps owners by. No process stays in it.
+   */
+  createUserNamespace(uidMap: string, gidMap: string): Promise<number>;
   /** Opens a folder as the root that no path given to the returned writer can leave. */
   openRoot(path: string): Promise<NativeRoot>;
   /** CLOCK_BOOTTIME, milliseconds. Goes on during suspend, not changed by wall-clock steps. */
@@ -52,6 +57,18 @@ export interface OverlayMount {
   upper: string | null;
   work: string | null;
   target: string;
+  /**
+   * With the descriptor of a user namespace: owners on disk are its inner ids, what the mount shows and takes are the outer ones
+   * (idmapped layers, Linux 5.19). `upper` and `work` lie in one folder then.
+   */
+  mapped?: MappedOwners;
+}
+
+/** `rootUid` and `rootGid`: the outer ids of the namespace's root, as which overlayfs then does its own work. */
+export interface MappedOwners {
+  userNamespace: number;
+  rootUid: number;
+  rootGid: number;
 }
 
 export interface EntryMetadata {

@@ -9,6 +9,7 @@ import { withResources } from "./modifiers/resources.ts";
 import { withRlimits } from "./modifiers/rlimits.ts";
 import { withSeccomp } from "./modifiers/seccomp.ts";
 import { withUser } from "./modifiers/user.ts";
+import { withUserNamespace } from "./modifiers/user-namespace.ts";
 import type { OciSpec } from "./oci-spec.ts";
 import type { SpecInput } from "./spec-input.ts";
 
@@ -22,6 +23,7 @@ const MODIFIERS: readonly SpecModifier[] = [
   withRlimits,
   withSeccomp,
   withNamespaces,
+  withUserNamespace,
   withMounts,
   withPathProtection,
   withResources,

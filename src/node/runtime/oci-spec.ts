@@ -9,12 +9,20 @@ export interface OciSpec {
   annotations: Record<string, string>;
   linux: {
     cgroupsPath: string;
+    uidMappings?: OciIdMapping[];
+    gidMappings?: OciIdMapping[];
     namespaces: OciNamespace[];
     resources: OciResources;
     maskedPaths: string[];
     readonlyPaths: string[];
     seccomp?: OciSeccomp;
   };
+}
+
+export interface OciIdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
 }
 
 export interface OciProcess {
@@ -43,7 +51,7 @@ export interface OciMount {
 }
 
 export interface OciNamespace {
-  type: "pid" | "ipc" | "uts" | "mount" | "network" | "cgroup";
+  type: "pid" | "ipc" | "uts" | "mount" | "network" | "cgroup" | "user";
   path?: string;
 }
 

@@ -1,4 +1,4 @@
-import type { OwnPrivileges } from "../platform/index.ts";
+import type { IdMapping, OwnPrivileges } from "../platform/index.ts";
 import type { OciDeviceRule, OciHook, OciSeccomp } from "./oci-spec.ts";
 
 /** Everything an OCI spec is made from: plain data, already looked up, so that `buildSpec` decides without any I/O. */
@@ -11,6 +11,8 @@ export interface SpecInput {
   cgroupsPath: string;
   process: ProcessInput;
   user: ResolvedUser;
+  /** Runs it in a user namespace of its own, whose ids are these of the host; null or left out in the host's. */
+  idMapping?: IdMapping | null;
   /** What the agent itself may grant: nothing beyond it is asked of the kernel. */
   agent: OwnPrivileges;
   /** Null runs without a filter: only for the probe of a runtime. */

@@ -34,6 +34,8 @@ export interface JobSpec {
   network: NetworkMode;
   /** Ports of each replica that its node answers on; absent for none. */
   ports?: PublishedPort[];
+  /** Absent as the node is set up. */
+  userns?: UsernsMode;
   labels: Record<string, string>;
   /** Which nodes, and how the replicas lie on them; absent without wishes (and in rows of older versions). */
   placement?: PlacementRules;
@@ -92,6 +94,9 @@ export interface ResourceRequest {
 }
 
 export type NetworkMode = "bridge" | "host" | "none";
+
+/** A user namespace of its own, whose root is nobody on the host, or the host's. Docker's --userns. */
+export type UsernsMode = "private" | "host";
 
 /** A volume (made when missing) or a host folder that the operator allows. */
 export interface MountRequest {

@@ -236,6 +236,8 @@ export const ReplicaSpecSchema = Type.Object({
   mounts: Type.Array(AgentMountSchema),
   network: Type.Union([Type.Literal("bridge"), Type.Literal("host"), Type.Literal("none")]),
   ports: Type.Optional(Type.Array(PublishedPortSchema)),
+  /** Absent as the node is set up. */
+  userns: Type.Optional(Type.Union([Type.Literal("private"), Type.Literal("host")])),
   /** Absent when it writes none. */
   checkpoint: Type.Optional(Type.Object({ signal: Type.String(), graceSeconds: Type.Number(), intervalSeconds: nullable(Type.Number()) })),
 });

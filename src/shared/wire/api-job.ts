@@ -71,6 +71,7 @@ const ResolvedSpecSchema = Type.Object(
     mounts: Type.Array(Type.Object({ type: Type.String(), source: Type.String(), target: Type.String(), readOnly: Type.Boolean() })),
     network: Type.String(),
     ports: Type.Optional(Type.Array(PublishedPortSchema)),
+    userns: Type.Optional(Type.String({ description: "private or host; absent as the node is set up" })),
     labels: Type.Record(Type.String(), Type.String()),
     array: Type.Optional(
       Type.Object({ indexes: Type.String(), limit: nullable(Type.Integer()) }, { description: "runs once for each index" }),

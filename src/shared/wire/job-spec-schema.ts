@@ -181,6 +181,11 @@ export const JobSpecSchema = Type.Object(
         description: "ports of the container that its node answers on: 8080:80, 53:53/udp; 6006 alone takes a free port of the node",
       }),
     ),
+    userns: Type.Optional(
+      Type.Union([Type.Literal("private"), Type.Literal("host")], {
+        description: "user namespace: one of its own, whose root is nobody on the node, or the node's; default: as the node is set up",
+      }),
+    ),
     labels: Type.Optional(
       Type.Record(Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" }), Type.String({ maxLength: 256 }), {
         ...closed,

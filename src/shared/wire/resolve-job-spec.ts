@@ -47,6 +47,7 @@ export function resolveJobSpec(input: JobSpecInput): JobSpec {
     mounts: resolveMounts(input),
     network,
     ...published,
+    ...(input.userns === undefined ? {} : { userns: input.userns }),
     labels: { ...input.labels },
     ...elastic,
     ...resolveArray(input.array),

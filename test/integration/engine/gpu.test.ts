@@ -17,34 +17,41 @@ describe.each(["crun", "runc"] as const)("a container with simulated GPUs run by
     const { driverRoot } = await prepareSimulatedGpus({ stateDir, count: 4, fakeBuildDir: builtFiles(packageRoot()).fakeNvidia });
     const gpuHost = await createGpuHost({ native: loadNative(), clock: systemClock(), driverRoot, simulated: true, stateDir });
     uuids = (await gpuHost.inventory()).gpus.map(({ uuid }) => uuid);
-    test = await openTestEngine({ runtime, gpuHost });
+    test = await openTestEngine({ runtime, gpuHost, userns: { mapping: { uid: 300_000, gid: 400_000, count: 65_536 }, allowHost: true } });
   });
   afterAll(async () => {
     await test.close();
     await rm(stateDir, { recursive: true, force: true });
   });
 
-  it("has exactly the nodes of the GPUs it was given, and may open them", async () => {
-    const { log } = await test.runToEnd("ls /dev | grep nvidia; for d in /dev/nvidia1 /dev/nvidiactl; do cat $d 2>&1; done", {
-      gpuUuids: [uuids[1] as string],
-    });
-    expect(log).toContain("nvidia1\nnvidiactl\n");
-    expect(log).not.toMatch(/nvidia[023]\n/);
-    // There is no driver behind them: the device rules let the open pass, and the kernel finds nobody.
-    expect(log).toMatch(/No such device or address/);
-    expect(log).not.toMatch(/not permitted/i);
-  });
+  it.each(["host", "private"] as const)(
+    "has exactly the nodes of the GPUs it was given, and may open them; user namespace: %s",
+    async (userns) => {
+      const { log } = await test.runToEnd("ls /dev | grep nvidia; for d in /dev/nvidia1 /dev/nvidiactl; do cat $d 2>&1; done", {
+        gpuUuids: [uuids[1] as string],
+        userns,
+      });
+      expect(log).toContain("nvidia1\nnvidiactl\n");
+      expect(log).not.toMatch(/nvidia[023]\n/);
+      // There is no driver behind them: the device rules let the open pass, and the kernel finds nobody.
+      expect(log).toMatch(/No such device or address/);
+      expect(log).not.toMatch(/not permitted/i);
+    },
+  );
 
-  it("has the driver's libraries, read-only, and the loader's cache knows them", async () => {
-    const { log } = await test.runToEnd(
-      "ls /usr/local/nvidia/lib64; touch /usr/local/nvidia/x 2>/dev/null || echo read-only; grep -c libcuda.so.1 /etc/ld.so.cache; ls -l /usr/bin/nvidia-smi",
-      { gpuUuids: uuids.slice(0, 2) },
-    );
-    expect(log).toMatch(/libcuda\.so\.1\n/);
-    expect(log).toMatch(/libnvidia-ml\.so\.1\n/);
-    expect(log).toMatch(/read-only\n1\n/);
-    expect(log).toContain("/usr/local/nvidia/bin/nvidia-smi");
-  });
+  it.each(["host", "private"] as const)(
+    "has the driver's libraries, read-only, and the loader's cache knows them; user namespace: %s",
+    async (userns) => {
+      const { log } = await test.runToEnd(
+        "ls /usr/local/nvidia/lib64; touch /usr/local/nvidia/x 2>/dev/null || echo read-only; grep -c libcuda.so.1 /etc/ld.so.cache; ls -l /usr/bin/nvidia-smi",
+        { gpuUuids: uuids.slice(0, 2), userns },
+      );
+      expect(log).toMatch(/libcuda\.so\.1\n/);
+      expect(log).toMatch(/libnvidia-ml\.so\.1\n/);
+      expect(log).toMatch(/read-only\n1\n/);
+      expect(log).toContain("/usr/local/nvidia/bin/nvidia-smi");
+    },
+  );
 
   it("has none without asking, whatever the image's environment says", async () => {
     const { log } = await test.runToEnd('ls /dev | grep -c nvidia; ls -d /usr/local/nvidia 2>/dev/null; echo "$NVIDIA_VISIBLE_DEVICES"', {
@@ -58,7 +65,7 @@ describe.each(["crun", "runc"] as const)("a container with simulated GPUs run by
   });
 
   it("cannot reach another GPU by making its node", async () => {
-    const { log } = await test.runToEnd("mknod /tmp/n c 195 3 2>&1; cat /tmp/n 2>&1", { gpuUuids: [uuids[0] as string] });
+    const { log } = await test.runToEnd("mknod /tmp/n c 195 3 2>&1; cat /tmp/n 2>&1", { gpuUuids: [uuids[0] as string], userns: "host" });
     expect(log).toMatch(/not permitted/i);
   });
 });

@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ContainerRequest } from "../../../src/node/engine/index.ts";
 import { createImageTools, createSnapshots, type Image, type ImageTools, type Snapshots } from "../../../src/node/images/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
@@ -26,7 +27,7 @@ let tools: ImageTools;
 let snapshots: Snapshots;
 let folder: string;
 beforeEach(async () => {
-  test = await openTestEngine();
+  test = await openTestEngine({ userns: { mapping: { uid: 300_000, gid: 400_000, count: 100_000 }, allowHost: true } });
   const [native, clock] = [loadNative(), systemClock()];
   snapshots = createSnapshots({ dataDir: test.dataDir, native, clock });
   tools = createImageTools({ dataDir: test.dataDir, native, clock, store: test.images, snapshots });
@@ -38,8 +39,8 @@ afterEach(async () => {
 });
 
 /** A container that made its changes and waits; its id. */
-async function changed(script: string, image?: string): Promise<string> {
-  const id = await test.run(`${script}\necho done; sleep 1000`, image === undefined ? {} : { image });
+async function changed(script: string, request: Partial<ContainerRequest> = {}): Promise<string> {
+  const id = await test.run(`${script}\necho done; sleep 1000`, { userns: "host", ...request });
   await until("the container's changes", 20, async () => {
     const log = await test.logText(id);
     if (!log.includes("done")) throw new Error(log);
@@ -106,33 +107,36 @@ describe("a container's files", () => {
     ]);
   });
 
-  it("are the same after commit, and after export and import, owners, modes, links and times included", async () => {
-    const id = await changed(CHANGES);
-    const before = await describeTree(await exported(id, "before"));
-    expect(before).toContain("./root/new f 4750 70000 80000 1234567890.0000000000 2");
-    const committed = await tools.commitContainer(
-      container(id),
-      { reference: "committed:1", author: "me", message: "by hand", change: (config) => ({ ...config, Cmd: ["/x"] }) },
-      signal,
-    );
-    expect(committed).toMatchObject({ references: ["docker.io/library/committed:1"], config: { config: { Cmd: ["/x"] } } });
-    expect(committed.config.history?.at(-1)).toMatchObject({ author: "me", comment: "by hand" });
-    expect(await treeOf(committed)).toBe(before);
+  it.each(["host", "private"] as const)(
+    "are the same after commit, and after export and import, owners, modes, links and times included; user namespace: %s",
+    async (userns) => {
+      const id = await changed(CHANGES, { userns });
+      const before = await describeTree(await exported(id, "before"));
+      expect(before).toContain("./root/new f 4750 70000 80000 1234567890.0000000000 2");
+      const committed = await tools.commitContainer(
+        container(id),
+        { reference: "committed:1", author: "me", message: "by hand", change: (config) => ({ ...config, Cmd: ["/x"] }) },
+        signal,
+      );
+      expect(committed).toMatchObject({ references: ["docker.io/library/committed:1"], config: { config: { Cmd: ["/x"] } } });
+      expect(committed.config.history?.at(-1)).toMatchObject({ author: "me", comment: "by hand" });
+      expect(await treeOf(committed)).toBe(before);
 
-    const tar = await tools.exportContainer(container(id), signal);
-    const imported = await tools.import(tar, { reference: "imported:1", message: null, change: asIs }, signal);
-    expect(imported.layers).toHaveLength(1);
-    expect(await treeOf(imported)).toBe(before);
-  });
+      const tar = await tools.exportContainer(container(id), signal);
+      const imported = await tools.import(tar, { reference: "imported:1", message: null, change: asIs }, signal);
+      expect(imported.layers).toHaveLength(1);
+      expect(await treeOf(imported)).toBe(before);
+    },
+  );
 
   it("can be taken of a container that ended, until it is removed", async () => {
-    const { id } = await test.runToEnd("echo kept >/root/kept");
+    const { id } = await test.runToEnd("echo kept >/root/kept", { userns: "host" });
     expect(await tools.diffContainer(container(id))).toEqual([
       { kind: "C", path: "/root" },
       { kind: "A", path: "/root/kept" },
     ]);
     const image = await tools.commitContainer(container(id), { reference: "ended:1", author: null, message: null, change: asIs }, signal);
-    const { log } = await test.runToEnd("cat /root/kept", { image: image.digest });
+    const { log } = await test.runToEnd("cat /root/kept", { image: image.digest, userns: "host" });
     expect(log).toBe("kept\n");
   });
 
@@ -147,7 +151,7 @@ describe("a container's files", () => {
     const withGpu = { ...container(id), gpuUuids: ["GPU-1"] };
     expect((await tools.diffContainer(withGpu)).map(({ path }) => path)).toEqual(["/usr", "/usr/lib", "/usr/lib/own"]);
     const image = await tools.commitContainer(withGpu, { reference: "gpu:1", author: null, message: null, change: asIs }, signal);
-    const { log } = await test.runToEnd("ls /usr/lib; head -c 4 /etc/passwd", { image: image.digest });
+    const { log } = await test.runToEnd("ls /usr/lib; head -c 4 /etc/passwd", { image: image.digest, userns: "host" });
     expect(log).toBe("own\nroot");
     const tar = join(folder, "gpu.tar");
     await pipeline(await tools.exportContainer(withGpu, signal), createWriteStream(tar));

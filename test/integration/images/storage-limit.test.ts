@@ -48,7 +48,7 @@ async function fill(path: string): Promise<number> {
 
 it("a container writes up to its storage limit, and what it deletes is free again, for it and for the host", async () => {
   const dir = test.containerDir("limited");
-  const { rootfs } = await test.snapshots.mount(dir, await chainIds(), [], 64 * MIB);
+  const { rootfs } = await test.snapshots.mount(dir, await chainIds(), { writableBytes: 64 * MIB });
   const written = await fill(join(rootfs, "big"));
   expect(written).toBeGreaterThan(56 * MIB);
   expect(written).toBeLessThanOrEqual(64 * MIB);
@@ -63,7 +63,7 @@ it("a container writes up to its storage limit, and what it deletes is free agai
 
 it("what it wrote is there after it ended, and no loop device is left", async () => {
   const [dir, ids] = [test.containerDir("ended"), await chainIds()];
-  const { rootfs } = await test.snapshots.mount(dir, ids, [], 32 * MIB);
+  const { rootfs } = await test.snapshots.mount(dir, ids, { writableBytes: 32 * MIB });
   await writeFile(join(rootfs, "result"), "42");
   const bytes = async () => Buffer.concat((await (await test.snapshots.diff(dir)).toArray()) as Buffer[]);
   const running = await bytes();
@@ -85,8 +85,10 @@ it("an agent killed at any moment of it leaves nothing that the next one does no
     const { systemClock } = await import(root + "/dist/shared/domain/index.js");
     const snapshots = createSnapshots({ dataDir: process.argv[2], native: loadNative(), clock: systemClock() });
     process.stdout.write("started");
-    for (;;) {
-      await snapshots.mount(process.argv[3], JSON.parse(process.argv[4]), [], ${32 * MIB});
+    const idMapping = { uid: 300_000, gid: 400_000, count: 65_536 };
+    for (let round = 0; ; round++) {
+      const owners = round % 2 === 0 ? {} : { idMapping };
+      await snapshots.mount(process.argv[3], JSON.parse(process.argv[4]), { writableBytes: ${32 * MIB}, ...owners });
       await snapshots.unmount(process.argv[3]);
     }`;
   for (let kill = 0; kill < 4; kill++) {
@@ -102,9 +104,11 @@ it("an agent killed at any moment of it leaves nothing that the next one does no
       return loopDevices().length === 0;
     });
   }
-  await writeFile(join((await test.snapshots.mount(dir, ids, [], 32 * MIB)).rootfs, "again"), "");
+  await writeFile(join((await test.snapshots.mount(dir, ids, { writableBytes: 32 * MIB })).rootfs, "again"), "");
 });
 
 it("a limit too small for a file system is refused", async () => {
-  await expect(test.snapshots.mount(test.containerDir("tiny"), [], [], 1000)).rejects.toMatchObject({ code: "invalid_request" });
+  await expect(test.snapshots.mount(test.containerDir("tiny"), [], { writableBytes: 1000 })).rejects.toMatchObject({
+    code: "invalid_request",
+  });
 });

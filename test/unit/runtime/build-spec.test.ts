@@ -38,6 +38,31 @@ describe("capabilities", () => {
   });
 });
 
+describe("user namespaces", () => {
+  const idMapping = { uid: 100_000, gid: 200_000, count: 65_536 };
+  const sys = (overrides: Partial<SpecInput>) => buildSpec(input(overrides)).mounts.find(({ destination }) => destination === "/sys")?.type;
+
+  it("are asked for with ids only", () => {
+    const types = (overrides: Partial<SpecInput>) => buildSpec(input(overrides)).linux.namespaces.map(({ type }) => type);
+    expect(types({})).not.toContain("user");
+    expect(types({ idMapping: null })).not.toContain("user");
+    expect(types({ idMapping })).toContain("user");
+    const { uidMappings, gidMappings } = buildSpec(input({ idMapping })).linux;
+    expect([uidMappings, gidMappings]).toEqual([
+      [{ containerID: 0, hostID: 100_000, size: 65_536 }],
+      [{ containerID: 0, hostID: 200_000, size: 65_536 }],
+    ]);
+  });
+
+  it("show the host's /sys where the network is not theirs: the kernel would refuse a sysfs", () => {
+    expect([sys({}), sys({ idMapping }), sys({ network: { kind: "host" } })]).toEqual(["sysfs", "sysfs", "sysfs"]);
+    expect([sys({ idMapping, network: { kind: "host" } }), sys({ idMapping, network: { kind: "join", path: "/n" } })]).toEqual([
+      "bind",
+      "bind",
+    ]);
+  });
+});
+
 describe("limits", () => {
   it("ask for no more than the agent's own", () => {
     const { rlimits } = buildSpec(input()).process;

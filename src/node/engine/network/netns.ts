@@ -8,6 +8,13 @@ const UMOUNT_NOFOLLOW = 8;
 /** linux/magic.h */
 const NSFS_MAGIC = 0x6e736673;
 
+/**
+ * As in Docker's, any user may take port 80: it is the container's own, and the root of a user namespace has no capability
+ * over a network namespace that was made before it.
+ */
+const LOW_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+const ALLOW_LOW_PORTS = `[ ! -w ${LOW_PORTS} ] || echo 0 >${LOW_PORTS}`;
+
 /** Network namespaces kept alive by a bind mount in a folder of ours, as `ip netns` does in /run/netns. */
 export interface PinnedNamespaces {
   path(name: string): string;
@@ -26,7 +33,7 @@ export function pinnedNamespaces(folder: string, native: Pick<Native, "unmount">
     async create(name) {
       const file = await open(path(name), "wx", 0o600);
       await file.close();
-      const result = await runProgram("/usr/bin/unshare", [`--net=${path(name)}`, "/bin/true"], { timeoutMs: 10_000 });
+      const result = await runProgram("/usr/bin/unshare", [`--net=${path(name)}`, "/bin/sh", "-c", ALLOW_LOW_PORTS], { timeoutMs: 10_000 });
       if (result.code !== 0) throw new BerthError("container_start_failed", `cannot make a network namespace: ${result.stderr.trim()}`);
     },
     async isPinned(name) {

@@ -1,4 +1,5 @@
 import type { Image } from "../../images/index.ts";
+import type { IdMapping } from "../../platform/index.ts";
 import { buildSpec, type MountInput, type OciSpec, type ProcessInput } from "../../runtime/index.ts";
 import type { EngineCore } from "../engine-core.ts";
 import { cgroupOf } from "../monitored.ts";
@@ -11,6 +12,7 @@ export interface PreparedContainer {
   request: ContainerRequest;
   image: Image;
   mounts: MountInput[];
+  idMapping: IdMapping | null;
   mounted: MountedRootfs;
   network: JoinedNetwork;
   gpus: GpuInjection;
@@ -29,6 +31,7 @@ export function assembleSpec(core: EngineCore, prepared: PreparedContainer): Oci
     // Last word: neither image nor job may claim other GPUs than the plan's.
     process: { ...process, env: { ...process.env, ...gpus.env } },
     user: prepared.mounted.user,
+    idMapping: prepared.idMapping,
     agent: core.privileges,
     seccomp: core.seccomp,
     network: prepared.network.spec,

@@ -1,6 +1,6 @@
 import { BerthError } from "../../../shared/domain/index.ts";
 import type { Snapshots } from "../../images/index.ts";
-import type { Native, NativeRoot } from "../../platform/index.ts";
+import type { IdMapping, Native, NativeRoot } from "../../platform/index.ts";
 import { type ResolvedUser, readUser } from "../../runtime/index.ts";
 
 export interface MountedRootfs {
@@ -16,11 +16,14 @@ export async function mountRootfs(work: {
   chainIds: string[];
   topLayers: string[];
   writableBytes: number | null;
+  idMapping: IdMapping | null;
   user: string;
   cwd: string;
 }): Promise<MountedRootfs> {
-  const { rootfs } = await work.snapshots.mount(work.dir, work.chainIds, work.topLayers, work.writableBytes);
-  return { rootfs, user: await prepareRootfs(work.native, rootfs, work.user, work.cwd) };
+  const { dir, chainIds, topLayers, writableBytes, idMapping } = work;
+  const { rootfs } = await work.snapshots.mount(dir, chainIds, { topLayers, writableBytes, idMapping });
+  // In a mapped rootfs the host's root has no id to own anything by: there the runtime makes the folder, as the container's root.
+  return { rootfs, user: await prepareRootfs(work.native, rootfs, work.user, idMapping === null ? work.cwd : "/") };
 }
 
 /** Resolves the user and makes the working directory, both through the root handle. */

@@ -1,6 +1,7 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NetworkMode } from "../../../shared/domain/index.ts";
+import type { IdMapping } from "../../platform/index.ts";
 
 /** systemd-resolved's real servers: its stub listens on the host's loopback, which a container cannot reach. */
 const RESOLVED_UPSTREAM = "/run/systemd/resolve/resolv.conf";
@@ -8,6 +9,8 @@ const RESOLVED_UPSTREAM = "/run/systemd/resolve/resolv.conf";
 export interface Identity {
   folder: string;
   hostname: string;
+  /** Whose ids the container's root has: the files are its own, as Docker's are; left out or null for the host's. */
+  owner?: IdMapping | null;
   mode: NetworkMode;
   /** What the hostname stands for; null for the container's own loopback. */
   address: string | null;
@@ -26,6 +29,8 @@ export async function writeIdentityFiles(identity: Identity): Promise<{ hosts: s
     writeFile(files.hostname, `${identity.hostname}\n`, { mode: 0o644 }),
     writeFile(files.resolvConf, await resolvConfText(identity.mode), { mode: 0o644 }),
   ]);
+  const { owner } = identity;
+  if (owner) await Promise.all(Object.values(files).map((path) => chown(path, owner.uid, owner.gid)));
   return files;
 }
 

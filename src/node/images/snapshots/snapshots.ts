@@ -8,6 +8,7 @@ import { errnoOf } from "../content/storage-error.ts";
 import { type StorePaths, storePaths } from "../paths.ts";
 import type { Snapshots } from "../types.ts";
 import { diffUpper } from "./diff-upper.ts";
+import { createMappedOwners } from "./mapped-owners.ts";
 import { makeWritableLayer, openUpper } from "./writable-layer.ts";
 
 const MNT_DETACH = 2;
@@ -27,14 +28,17 @@ interface SnapshotOptions {
 export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { native, clock } = options;
   const paths = storePaths(options.dataDir);
+  const ownersOf = createMappedOwners(native);
   return {
-    async mount(containerDir, chainIds, topLayers = [], writableBytes = null) {
-      const places = { ...(await makePlaces(containerDir)), ...(await makeWritableLayer(containerDir, writableBytes)) };
+    async mount(containerDir, chainIds, { topLayers = [], writableBytes = null, idMapping = null } = {}) {
+      const places = { ...(await makePlaces(containerDir)), ...(await makeWritableLayer(containerDir, writableBytes, idMapping !== null)) };
       if (await isMounted(places.rootfs)) return { rootfs: places.rootfs };
       const lowerDirs = await lowerDirsOf(paths, chainIds);
       if (lowerDirs.length === 0) lowerDirs.push(places.empty);
       await inheritRoot(native, lowerDirs[0] as string, places.upper);
-      await native.mountOverlay({ lowerDirs: [...topLayers, ...lowerDirs], upper: places.upper, work: places.work, target: places.rootfs });
+      const mapped = idMapping === null ? {} : { mapped: await ownersOf(idMapping) };
+      const { upper, work, rootfs: target } = places;
+      await native.mountOverlay({ lowerDirs: [...topLayers, ...lowerDirs], upper, work, target, ...mapped });
       return { rootfs: places.rootfs };
     },
     lowerDirs: (chainIds) => lowerDirsOf(paths, chainIds),

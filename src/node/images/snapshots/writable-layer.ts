@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { type Native, type NativeRoot, readMounts, runProgram } from "../../platform/index.ts";
@@ -15,17 +15,23 @@ const MIB = 1024 ** 2;
 const LEAST_BYTES = 16 * MIB;
 const MNT_DETACH = 2;
 
+/** Where the layer is when it has a folder of its own. */
+const OWN_FOLDER = "writable";
+
 /**
- * Without a limit, plain folders. With one, an ext4 file system of that size in the sparse file <containerDir>/writable.img:
+ * Without a limit, plain folders. `mapped` ones lie below a folder that only the host's root passes: the owners on disk are the
+ * container's ids then, and a setuid file of its root would be one of the host's root for whoever reached it past the mount.
+ * With a limit, an ext4 file system of that size in the sparse file <containerDir>/writable.img:
  * project quotas need a mount option that the root file system of most machines lacks, and a remount to get it. The loop
  * device clears itself when the file system is unmounted (mount(8) sets LO_FLAGS_AUTOCLEAR in the same call that binds it),
  * so no kill leaves one behind.
  * @param bytes the file system's own tables (about 2 %) included; null for no limit
  * @throws BerthError invalid_request (too small), missing_requirement (no mkfs.ext4), insufficient_storage, internal
  */
-export async function makeWritableLayer(containerDir: string, bytes: number | null): Promise<WritableLayer> {
+export async function makeWritableLayer(containerDir: string, bytes: number | null, mapped: boolean): Promise<WritableLayer> {
   if (bytes !== null) await mountImage(containerDir, bytes);
-  const folder = bytes === null ? containerDir : join(containerDir, "writable");
+  const folder = bytes === null && !mapped ? containerDir : join(containerDir, OWN_FOLDER);
+  if (folder !== containerDir) await closeToOthers(folder);
   const layer = { upper: join(folder, "upper"), work: join(folder, "work") };
   for (const path of Object.values(layer)) await mkdir(path, { recursive: true, mode: 0o700 });
   return layer;
@@ -34,8 +40,8 @@ export async function makeWritableLayer(containerDir: string, bytes: number | nu
 /** The folder that `openUpper` reads may be on a file system that is not mounted any more: then it is, as long as it is read. */
 export async function openUpper(native: Native, containerDir: string): Promise<NativeRoot> {
   const image = join(containerDir, "writable.img");
-  const folder = join(containerDir, "writable");
-  if (!(await exists(image))) return native.openRoot(join(containerDir, "upper"));
+  const folder = join(containerDir, OWN_FOLDER);
+  if (!(await exists(image))) return native.openRoot(join((await exists(folder)) ? folder : containerDir, "upper"));
   if (await isMountPoint(folder)) return native.openRoot(join(folder, "upper"));
   await mountLoop(image, folder, "ro");
   try {
@@ -48,11 +54,17 @@ export async function openUpper(native: Native, containerDir: string): Promise<N
 
 async function mountImage(containerDir: string, bytes: number): Promise<void> {
   if (bytes < LEAST_BYTES) throw new BerthError("invalid_request", `a storage limit of ${bytes} bytes is less than ${LEAST_BYTES}`);
-  const [image, folder] = [join(containerDir, "writable.img"), join(containerDir, "writable")];
+  const [image, folder] = [join(containerDir, "writable.img"), join(containerDir, OWN_FOLDER)];
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if (await isMountPoint(folder)) return;
   if (!(await exists(image))) await makeImage(image, bytes);
   await mountLoop(image, folder, "rw");
+}
+
+/** The root of a new file system lets everybody pass. */
+async function closeToOthers(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
 }
 
 /** Named only when it is whole. */

@@ -15,9 +15,19 @@ function kernelMounts(input: SpecInput): OciMount[] {
     mount("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
     mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", `size=${shmBytes(input)}`]),
     mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
-    mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"]),
+    sysMount(input),
     mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "relatime", "ro"]),
   ];
+}
+
+/**
+ * The kernel mounts sysfs only for who owns the network namespace. One that was made before the container, or the host's,
+ * is not its user namespace's: then the host's /sys is shown, and with it what is mounted below.
+ */
+function sysMount({ idMapping, network }: SpecInput): OciMount {
+  const foreign = idMapping !== undefined && idMapping !== null && network.kind !== "private";
+  if (foreign) return mount("/sys", "bind", "/sys", ["rbind", "rprivate", "nosuid", "noexec", "nodev", "ro"]);
+  return mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", "ro"]);
 }
 
 /** As large as the memory request by default: data loaders pass batches through it, and its pages are charged to the limit anyway. */
