@@ -23,6 +23,12 @@ describe("fairness of a replay", () => {
     expect(fairness.slowdowns).toBeCloseTo(4.5 ** 2 / (2 * (2.25 + 9)), 9);
   });
 
+  test("nobody is owed GPUs for a job that can never start", () => {
+    const { fairness } = replay("id,submit_s,duration_s,gpus,project\n1,0,100,1,p\n2,0,100,2,q\n3,0,100,2,p\n4,0,1,3,p\n");
+    const before = replay("id,submit_s,duration_s,gpus,project\n1,0,100,1,p\n2,0,100,2,q\n3,0,100,2,p\n").fairness;
+    expect(fairness).toEqual(before);
+  });
+
   test("with shares of their own nobody is worse off", () => {
     const { fairness } = replay(CROWD, { policy: '{"projects": [{"name": "p"}, {"name": "q"}]}' });
     expect(fairness.projects.map(({ queueing }) => queueing.p99)).toEqual([200, 0]);

@@ -33,6 +33,15 @@ describe("berth simulate", () => {
     expect(table).toMatch(/makespan, s +150\n/);
   });
 
+  test("the guide's sample has the lines that are printed, and the chart's", async () => {
+    const firstColumn = (text: string) => text.split("\n").flatMap((line) => /^(.*?) {2,}/.exec(line)?.[1] ?? []);
+    const guide = await readFile(new URL("../../../docs/simulator.md", import.meta.url), "utf8");
+    const sample = /\n(MEASURE[\s\S]*?)\nPROJECT/.exec(guide)?.[1] ?? "";
+    expect(firstColumn(sample)).toEqual(firstColumn((await simulated()).split("\nPROJECT")[0] ?? ""));
+    const drawn = await readFile(new URL("../../../docs/simulator/chart.svg", import.meta.url), "utf8");
+    for (const line of ["allocated", "utilised", "fragmented", "waiting"]) expect(drawn).toContain(`>${line}</text>`);
+  });
+
   test("prints all of it as JSON, with the cluster over time", async () => {
     const { kind, report } = JSON.parse(await simulated("-o", "json")) as {
       kind: string;

@@ -7,6 +7,7 @@ import type { ReplayJob } from "./replay-job.ts";
 import { type ReplaySample, ReplaySampler } from "./sampler.ts";
 import { ShareMeter, type ShareTaken } from "./share-meter.ts";
 import { pendingOf } from "./snapshot-parts.ts";
+import { startableJobs } from "./startable.ts";
 
 /** What the operator chooses; seconds. */
 export interface ReplaySettings {
@@ -45,7 +46,7 @@ export interface Replay {
 export function runReplay(options: ReplayOptions): Replay {
   const { jobs, nodes, policy, passSeconds, movesPerHour } = options;
   const projects: readonly ProjectShare[] = policy.projects ?? [];
-  const sampler = new ReplaySampler(nodes, jobs, (gpus) => new ShareMeter(projects, gpus));
+  const sampler = new ReplaySampler(nodes, jobs, (gpus) => new ShareMeter(projects, gpus, startableJobs(jobs, { ...policy, nodes })));
   const run = runEventLoop({
     ...{ jobs, simulated: (job: ReplayJob) => simulatedJob(job, options), nodes, policy, passSeconds, sampler },
     ...(movesPerHour === undefined ? {} : { movesPerHour }),

@@ -17,10 +17,13 @@ export class ShareMeter {
   private entitled = new Map<string, number>();
   private readonly projects: readonly ProjectShare[];
   private readonly gpus: number;
+  private readonly startable: ReadonlySet<string>;
 
-  constructor(projects: readonly ProjectShare[], gpus: number) {
+  /** @param startable jobs that can start at all: nobody is owed GPUs for the others */
+  constructor(projects: readonly ProjectShare[], gpus: number, startable: ReadonlySet<string>) {
     this.projects = projects;
     this.gpus = gpus;
+    this.startable = startable;
   }
 
   passed(seconds: number): void {
@@ -37,10 +40,9 @@ export class ShareMeter {
     this.held = new Map();
     const demand = new Map<string, number>();
     for (const { pending, active, activeGpus } of live) {
+      if (!this.startable.has(pending.id)) continue;
       const project = pending.project ?? DEFAULT_PROJECT;
       const gpus = active === null ? gpusCounted(pending.resources) * pending.replicas : activeGpus;
-      // Nobody is owed what the cluster cannot give to one job.
-      if (gpus > this.gpus) continue;
       demand.set(project, (demand.get(project) ?? 0) + gpus);
       if (active !== null) this.held.set(project, (this.held.get(project) ?? 0) + gpus);
     }
