@@ -81,6 +81,8 @@ interface CasePending extends CaseRequest {
   rules?: Partial<PlacementRules>;
   /** What its image requires: all, any of, all of. */
   image?: string[][][];
+  /** CPU architectures of its image. */
+  imageFor?: string[];
   /** What failed it before: "a:0" a GPU, "a" a node. */
   avoid?: string[];
   limitMinutes?: number;
@@ -252,6 +254,7 @@ function pendingOf(id: string, job: CasePending): PendingJob {
     ...(job.promised === undefined ? {} : { promise: promiseOf(job.promised, job.promisedAgo ?? 0) }),
     ...(job.rules === undefined ? {} : { rules: { ...NO_RULES, ...job.rules } }),
     ...(job.image === undefined ? {} : { imageRequirements: job.image.map((any) => any.map((all) => all.map(conditionOf))) }),
+    ...(job.imageFor === undefined ? {} : { imageArchitectures: job.imageFor }),
     ...(job.limitMinutes === undefined ? {} : { timeLimitMs: job.limitMinutes * 60_000 }),
     ...(job.project === undefined ? {} : { project: job.project }),
     ...(job.avoid === undefined ? {} : { avoid: job.avoid.map(avoidedOf) }),

@@ -47,6 +47,18 @@ export const RULE_CASES: ClusterCase[] = [
     waits: { 1: "no GPU will do: 1 CUDA unknown, >= 12.4 asked" },
   },
   {
+    name: "an image made for one CPU architecture runs on nodes of it, or of none that is known",
+    nodes: { a: { architecture: "arm64" }, b: { architecture: "amd64" }, c: {} },
+    queue: { 1: { imageFor: ["amd64"], cpus: 64 }, 2: { imageFor: ["amd64"], cpus: 64 }, 3: { imageFor: ["amd64", "arm64"], cpus: 64 } },
+    placed: { 1: ["b"], 2: ["c"], 3: ["a"] },
+  },
+  {
+    name: "an image made for no CPU architecture there is",
+    nodes: { a: { architecture: "arm64" }, b: { architecture: "arm64" } },
+    queue: { 1: { imageFor: ["amd64", "s390x"] } },
+    waits: { 1: "can never fit: 2 CPU architecture arm64, the image is for amd64, s390x" },
+  },
+  {
     name: "what the image requires is one alternative of each requirement",
     nodes: { a: { gpus: 1, driver: "535.104", cuda: "12.2" }, b: { gpus: 1, driver: "550.54", cuda: "12.4", gpu: T4 } },
     queue: { 1: { gpus: 1, image: [[["cuda >= 12.4"], ["brand = tesla", "driver >= 535"]]] } },

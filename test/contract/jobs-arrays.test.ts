@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { applyChange, cancelTasks, createScheduleLoop, findJobOrTask, retryArray, type Stores } from "../../src/control/jobs/index.ts";
+import {
+  applyChange,
+  applyToArray,
+  cancelTasks,
+  createScheduleLoop,
+  findJobOrTask,
+  retryArray,
+  type Stores,
+} from "../../src/control/jobs/index.ts";
 import { decide } from "../../src/control/scheduler/index.ts";
 import { type Job, parseTaskIndexes, systemClock } from "../../src/shared/domain/index.ts";
 import { factsOf, specOf } from "../support/control-samples.ts";
@@ -96,6 +104,26 @@ describe.each(storeAdapters())("arrays over $name", ({ open, close }) => {
     const page = await stores.jobs.list({ array: array.id }, { limit: 100, cursor: null });
     expect(page.items.map(({ task }) => task?.index)).toEqual([20, 8, 6, 4, 2, 0]);
     expect(await stores.arrays.unfinished()).toEqual([]);
+  });
+
+  test("what is told of the array's image while its tasks start is told once, and the tasks that follow have it", async () => {
+    const array = await submit("0-5", 2);
+    await pass();
+    const change = {
+      type: "image-looked-up" as const,
+      requirements: [],
+      digest: `sha256:${"2".repeat(64)}`,
+      architectures: ["amd64"],
+      note: "x",
+    };
+    await Promise.all([applyToArray(stores, array.id, change, now), pass()]);
+    await applyToArray(stores, array.id, { ...change, digest: `sha256:${"3".repeat(64)}` }, now);
+    const row = (await stores.jobs.get(array.id)) as Job;
+    expect(row).toMatchObject({ state: "running", imageDigest: change.digest, imageArchitectures: ["amd64"] });
+    await drain(array);
+    expect(await find(`${array.id}_0`)).not.toHaveProperty("imageDigest");
+    expect(await find(`${array.id}_5`)).toMatchObject({ state: "succeeded", imageDigest: change.digest, imageArchitectures: ["amd64"] });
+    expect((await stores.jobs.events(array.id, null)).filter(({ type }) => type === "image")).toHaveLength(1);
   });
 
   test("an array ends with its highest exit code and names what failed; a retry runs only those again", async () => {

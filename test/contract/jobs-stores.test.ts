@@ -58,6 +58,7 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
       type: "image-looked-up" as const,
       requirements,
       digest: `sha256:${"1".repeat(64)}`,
+      architectures: ["amd64"],
       note: "x requires cuda >= 12.4",
     } satisfies JobChange;
     const waiting = await submit(stores);
@@ -67,6 +68,7 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
       version: waiting.version + 1,
       imageRequirements: requirements,
       imageDigest: lookedUp.digest,
+      imageArchitectures: ["amd64"],
     });
     expect(await applyChange(stores.jobs, waiting.id, { ...lookedUp, requirements: [] }, T)).toEqual(told);
     expect(await stores.jobs.get(waiting.id)).toEqual(told);

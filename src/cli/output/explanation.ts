@@ -5,6 +5,7 @@ import type { ExplanationView } from "../../shared/wire/index.ts";
 export function explanationText(view: ExplanationView): string {
   const subject = view.jobId === null ? "the job" : `job ${view.jobId}`;
   const lines = [headline(view, subject)];
+  if (view.image?.note != null) lines.push(`  ${view.image.note}`);
   if (view.assignments === null && view.reason !== null) lines.push(`  ${outlook(view)}`);
   if (view.proof !== null) lines.push(`  ${view.proof}`);
   for (const { nodes, detail, examples } of view.blocked) {

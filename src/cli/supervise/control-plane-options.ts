@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { parseDurationSeconds } from "../../shared/domain/index.ts";
-import { duration, positiveInteger } from "../submit/option-values.ts";
+import { collect, duration, positiveInteger } from "../submit/option-values.ts";
 import { placementKinds } from "./placement-option.ts";
 
 /** What an operator may say of the scheduling, to `berth up` and `berth control-plane` alike. */
@@ -11,6 +11,8 @@ export interface ControlPlaneOptions {
   diagnoseAfter?: string;
   defragment?: number;
   placement?: string[];
+  imageLookup?: "on" | "listed" | "off";
+  imageLookupRegistry?: string[];
 }
 
 export function withControlPlaneOptions(command: Command): Command {
@@ -41,18 +43,31 @@ export function withControlPlaneOptions(command: Command): Command {
         return [...before, text];
       },
     )
+    .addOption(
+      new Option(
+        "--image-lookup <which>",
+        "ask registries at submit what images require: all public ones, the listed, or none (default: on)",
+      ).choices(["on", "listed", "off"]),
+    )
+    .option(
+      "--image-lookup-registry <host>",
+      "a registry to ask, at a private address too: host[:port], .suffix or CIDR; repeatable",
+      collect,
+    )
     .option("--diagnose-after <duration>", "look at a quarantined GPU after this long (default: 10m); 0 never", duration);
 }
 
 /** The options as `berth up` hands them to its control plane. */
 export function controlPlaneArguments(options: ControlPlaneOptions): string[] {
-  const { queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment, placement = [] } = options;
+  const { queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment, placement = [], imageLookup, imageLookupRegistry = [] } = options;
   const all: [string, string | number | undefined][] = [
     ["--queueing", queueing],
     ["--max-array-tasks", maxArrayTasks],
     ["--never-fits", neverFits],
     ["--diagnose-after", diagnoseAfter],
     ["--defragment", defragment],
+    ["--image-lookup", imageLookup],
+    ...imageLookupRegistry.map((host): [string, string] => ["--image-lookup-registry", host]),
     ...placement.map((text): [string, string] => ["--placement", text]),
   ];
   return all.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
@@ -60,12 +75,15 @@ export function controlPlaneArguments(options: ControlPlaneOptions): string[] {
 
 /** The options as the control plane takes them. */
 export function schedulingOptions(options: ControlPlaneOptions) {
-  const { queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment, placement } = options;
+  const { queueing, maxArrayTasks, neverFits, diagnoseAfter, defragment, placement, imageLookup, imageLookupRegistry } = options;
   return {
     ...(queueing === undefined ? {} : { queueing }),
     ...(maxArrayTasks === undefined ? {} : { maxArrayTasks }),
     ...(neverFits === undefined ? {} : { neverFits }),
     ...(defragment === undefined ? {} : { movesPerHour: defragment }),
+    ...(imageLookup === undefined && imageLookupRegistry === undefined
+      ? {}
+      : { imageLookup: { mode: imageLookup ?? "on", registries: imageLookupRegistry ?? [] } }),
     ...(placement === undefined ? {} : { placement: placementKinds(placement) }),
     ...(diagnoseAfter === undefined ? {} : { diagnoseAfterSeconds: parseDurationSeconds(diagnoseAfter) }),
   };

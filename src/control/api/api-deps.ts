@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
-import type { Clock, Job } from "../../shared/domain/index.ts";
+import type { Clock, Job, JobSpec } from "../../shared/domain/index.ts";
 import type { Logger, Metrics } from "../../shared/observe/index.ts";
+import type { ImageFacts } from "../images/index.ts";
 import type { NodeSync, Stores } from "../jobs/index.ts";
 import type { Queues } from "../queue/index.ts";
 import type { ClusterSnapshot, PlacementKinds, Plan } from "../scheduler/index.ts";
@@ -28,6 +29,8 @@ export interface ApiDeps {
   neverFits?: "refuse" | "pend";
   /** Has the registry asked what a new job's image requires. Must not throw. Absent: nobody asks. */
   lookUpImage?: (job: Job) => void;
+  /** What the registry says of the image of a planned job, within a few seconds; null when it is not asked. Absent: none is asked. */
+  readImage?: (spec: JobSpec, signal: AbortSignal) => Promise<ImageFacts | null>;
   queues: Pick<Queues, "wakeScheduler" | "nudgeNode">;
   logs: LogStore;
   wake: WakeStreams;

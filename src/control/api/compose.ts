@@ -4,7 +4,14 @@ import type { FastifyInstance } from "fastify";
 import { type Clock, systemClock } from "../../shared/domain/index.ts";
 import { createMetrics, type Logger, type Metrics, recordPending } from "../../shared/observe/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
-import { awaitsLookup, createImageLookup, type ImageLookup, wantsLookup } from "../images/index.ts";
+import {
+  createImageLookup,
+  createLookupRule,
+  DEFAULT_LOOKUP,
+  type ImageLookup,
+  type LookupPolicy,
+  readImageFacts,
+} from "../images/index.ts";
 import { createLeader, createNodeSync, createScheduleLoop, type Leader, type ScheduleLoop, type Stores } from "../jobs/index.ts";
 import { type ClusterSnapshot, createIncrementalDecide, decide, type PlacementKinds, type Plan } from "../scheduler/index.ts";
 import type { ApiDeps } from "./api-deps.ts";
@@ -33,9 +40,14 @@ export interface SchedulingPolicy {
   placement?: PlacementKinds;
   /** What becomes of a job that no node could ever run. Default: pend. */
   neverFits?: "refuse" | "pend";
+  /** Which registries are asked about images. Default: DEFAULT_LOOKUP. */
+  imageLookup?: LookupPolicy;
   /** Default: DEFAULTS.diagnoseAfter. */
   diagnoseAfterSeconds?: number;
 }
+
+/** Somebody waits for the answer of a plan. */
+const PLAN_LOOKUP_MS = 3000;
 
 export interface WingOptions {
   dataDir: string;
@@ -92,13 +104,15 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     },
     log: logger.child({ room: "scheduler" }),
   });
+  const lookup = policy.imageLookup ?? DEFAULT_LOOKUP;
+  const rule = createLookupRule(lookup);
   const loop = createScheduleLoop({
     store: stores.jobs,
     arrays: stores.arrays,
     nodes: stores.nodes,
     projects: stores.projects,
     reservations: stores.reservations,
-    isHeld: awaitsLookup,
+    isHeld: rule.awaits,
     ...(queueing === undefined ? {} : { queueing }),
     ...(movesPerHour === undefined ? {} : { movesPerHour }),
     ...(placement === undefined ? {} : { placement }),
@@ -126,10 +140,12 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     clock,
     ...(options.nodeCertificateMs === undefined ? {} : { nodeLifetimeMs: options.nodeCertificateMs }),
   });
-  const registries = createRegistryAccess({ env: process.env, clock });
+  const registries = createRegistryAccess({ env: process.env, clock, privateHosts: lookup.registries });
   const imageLookup = createImageLookup({
     jobs: stores.jobs,
+    arrays: stores.arrays,
     registries,
+    rule,
     clock,
     wakeScheduler: (reason) => void hints.wakeScheduler(reason),
   });
@@ -144,7 +160,8 @@ export async function composeWing(options: WingOptions): Promise<Wing> {
     ...(movesPerHour === undefined ? {} : { movesPerHour }),
     ...(neverFits === undefined ? {} : { neverFits }),
     ...(placement === undefined ? {} : { placement }),
-    lookUpImage: (job) => void (wantsLookup(job) ? hints.lookUpImage(job.id) : undefined),
+    lookUpImage: (job) => void (rule.wants(job) ? hints.lookUpImage(job.id) : undefined),
+    readImage: async (spec, signal) => (rule.asks(spec) ? readImageFacts(registries, spec, signal, PLAN_LOOKUP_MS) : null),
     queues: hints,
     logs,
     wake,

@@ -1,18 +1,19 @@
-import { type Clock, errorText, type GpuCondition, type Job } from "../../shared/domain/index.ts";
-import { imageRequirements, requirementConditions } from "../../shared/gpu-requirements/index.ts";
-import { isDigest, type RegistryAccess } from "../../shared/oci/index.ts";
-import { applyChange, type JobStore } from "../jobs/index.ts";
-import { wantsLookup } from "./awaits-lookup.ts";
-import { readImage } from "./read-image.ts";
+import type { Clock, Job } from "../../shared/domain/index.ts";
+import type { RegistryAccess } from "../../shared/oci/index.ts";
+import { type ArrayStore, applyChange, applyToArray, type JobStore } from "../jobs/index.ts";
+import { type ImageFacts, readImageFacts } from "./image-facts.ts";
+import type { LookupRule } from "./lookup-policy.ts";
 
 /** Beyond this the registry is as good as away. */
 const LONGEST_MS = 10_000;
-const LONGEST_NOTE = 500;
+
+const REMEMBERED_MS = 30_000;
 
 export interface ImageLookup {
   /**
-   * Reads what the image of a waiting job requires of a GPU, and which digest its name means, and writes both into the row; where that cannot be known, that
-   * nothing is asked: the node judges when the container starts. May be called any number of times for a job.
+   * Reads what the image of a waiting job requires of a node, and which digest its name means, and writes both into the row; of
+   * an array once, for all its tasks. Where that cannot be known, that nothing is asked: the node judges when the container starts.
+   * May be called any number of times for a job.
    * @throws BerthError redis_unavailable
    */
   lookUp(jobId: string, signal: AbortSignal): Promise<void>;
@@ -20,52 +21,43 @@ export interface ImageLookup {
 
 export interface ImageLookupPorts {
   jobs: Pick<JobStore, "get" | "commit">;
+  arrays: Pick<ArrayStore, "step">;
   registries: Pick<RegistryAccess, "clientFor">;
+  rule: LookupRule;
   clock: Clock;
   wakeScheduler(reason: string): void;
 }
 
-interface Found {
-  requirements: GpuCondition[][][];
-  digest: string | null;
-  note: string | null;
-}
-
-export function createImageLookup({ jobs, registries, clock, wakeScheduler }: ImageLookupPorts): ImageLookup {
-  const read = async (job: Job, signal: AbortSignal): Promise<Found> => {
-    const { image, env, placement, pull } = job.spec;
-    let digest: string | null = null;
-    try {
-      const client = await registries.clientFor(image, null);
-      const found = await readImage(client, image, placement?.architecture ?? null, signal);
-      // Who says "missing" means what the node has, whatever the registry says.
-      if (pull !== "missing" && isDigest(found.digest)) digest = found.digest;
-      // As the container will have it: the job's own variables win, NVIDIA_DISABLE_REQUIRE among them.
-      const requirements = requirementConditions(imageRequirements({ ...found.env, ...env }));
-      return { requirements, digest, note: requirements.length === 0 ? null : `${image} requires ${requirementsText(requirements)}` };
-    } catch (error) {
-      const why = signal.aborted ? `no answer within ${LONGEST_MS / 1000} s` : errorText(error);
-      const note = `cannot read what ${image} requires of a GPU: ${why}; the node judges when it starts`;
-      return { requirements: [], digest, note: note.slice(0, LONGEST_NOTE) };
-    }
+export function createImageLookup({ jobs, arrays, registries, rule, clock, wakeScheduler }: ImageLookupPorts): ImageLookup {
+  /** A burst of jobs of one image asks its registry once: each is told what was true at some moment after its submission. */
+  const asked = new Map<string, { at: number; facts: Promise<ImageFacts> }>();
+  const factsFor = ({ spec, submittedAt }: Job, signal: AbortSignal): Promise<ImageFacts> => {
+    const own = Object.entries(spec.env).filter(([name]) => name.startsWith("NVIDIA_"));
+    const key = JSON.stringify([spec.image, spec.pull, spec.placement?.architecture, spec.resources.gpus > 0, own]);
+    const known = asked.get(key);
+    if (known !== undefined && known.at >= submittedAt) return known.facts;
+    const now = clock.now();
+    for (const [old, { at }] of asked) if (now - at > REMEMBERED_MS) asked.delete(old);
+    const facts = readImageFacts(registries, spec, signal, LONGEST_MS);
+    asked.set(key, { at: now, facts });
+    return facts;
   };
   return {
     async lookUp(jobId, signal) {
       const job = await jobs.get(jobId);
-      if (job === null || job.state !== "pending" || !wantsLookup(job)) return;
-      const found = await read(job, AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MS)]));
+      if (job === null || !isOpen(job) || !rule.wants(job)) return;
+      const found = await factsFor(job, signal);
       // Stopping is no answer of the registry: another control plane takes the job over.
       signal.throwIfAborted();
-      await applyChange(jobs, jobId, { type: "image-looked-up", ...found }, clock.now());
+      const change = { type: "image-looked-up" as const, ...found };
+      if (job.array === undefined) await applyChange(jobs, jobId, change, clock.now());
+      else await applyToArray({ jobs, arrays }, jobId, change, clock.now());
       wakeScheduler(`image of job ${jobId} looked up`);
     },
   };
 }
 
-/** The alternative that image authors write for everybody is the first: "cuda >= 12.4". */
-function requirementsText(requirements: readonly GpuCondition[][][]): string {
-  const words = requirements.map(([first = []]) =>
-    first.map(({ subject, operator, value }) => `${subject} ${operator} ${value}`).join(", "),
-  );
-  return words.join(", ").slice(0, LONGEST_NOTE);
+/** An array runs from its first task's start: those that follow still want to know. */
+function isOpen({ state, array }: Job): boolean {
+  return state === "pending" || (array !== undefined && state === "running");
 }

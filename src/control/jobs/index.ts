@@ -1,4 +1,5 @@
 export { applyChange } from "./apply-change.ts";
+export { applyToArray } from "./arrays/apply-to-array.ts";
 export type { ArrayStore } from "./arrays/array-store.ts";
 export { cancelTasks } from "./arrays/cancel-tasks.ts";
 export { findJobOrTask, nextTask } from "./arrays/find-task.ts";

@@ -16,7 +16,7 @@ export type JobChange =
   | { type: "room-promised"; promise: RoomPromise | null }
   | { type: "pending-reason"; reason: string }
   /** Its image was looked up at the registry; `note` for people, null when there is nothing to say. */
-  | { type: "image-looked-up"; requirements: GpuCondition[][][]; digest: string | null; note: string | null };
+  | { type: "image-looked-up"; requirements: GpuCondition[][][]; digest: string | null; architectures: string[]; note: string | null };
 
 /** One line for the job's history. */
 export interface HistoryLine {

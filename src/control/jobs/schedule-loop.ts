@@ -134,7 +134,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const store = fence === undefined ? watched : fencedStore(watched, fence);
     const { nodes, lost, touched } = await watch.look();
     const now = clock.now();
-    const tended = await tendArrays({ jobs: store, arrays: options.arrays, now, fence });
+    const tended = await tendArrays({ jobs: store, arrays: options.arrays, now, fence, isHeld: options.isHeld });
     const view = await live.look();
     const projects = (await standing?.look(nodes, view.active, now)) ?? [];
     const reservations = (await options.reservations?.list()) ?? [];

@@ -29,7 +29,9 @@ export function pendingJob({
   promise,
   movedAt,
   imageRequirements = [],
-}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise" | "movedAt" | "imageRequirements"> & Partial<Pick<Job, "user">>): PendingJob {
+  imageArchitectures,
+}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise" | "movedAt" | "imageRequirements" | "imageArchitectures"> &
+  Partial<Pick<Job, "user">>): PendingJob {
   return {
     id,
     queuedAt,
@@ -44,6 +46,7 @@ export function pendingJob({
     ...(spec.placement === undefined ? {} : { rules: spec.placement }),
     ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
     ...(imageRequirements.length === 0 ? {} : { imageRequirements }),
+    ...(imageArchitectures === undefined ? {} : { imageArchitectures }),
     ...(promise === undefined ? {} : { promise }),
     ...(movedAt === undefined ? {} : { movedAt }),
   };

@@ -34,7 +34,16 @@ export function noTasks(): Record<JobState, number> {
 export function newTask(id: string, array: Job, index: number, now: number): Job {
   const { array: _progress, ...job } = newJob(id, { spec: array.spec, user: array.user, idempotencyKey: null }, now);
   const task: ArrayTask = { arrayId: array.id, index };
-  return { ...job, submittedAt: array.submittedAt, task };
+  return { ...job, ...imageFactsOf(array), submittedAt: array.submittedAt, task };
+}
+
+/** What was looked up once for the array holds for its tasks: all run one digest. */
+function imageFactsOf({ imageRequirements, imageDigest, imageArchitectures }: Job): Partial<Job> {
+  return {
+    ...(imageRequirements === undefined ? {} : { imageRequirements }),
+    ...(imageDigest === undefined ? {} : { imageDigest }),
+    ...(imageArchitectures === undefined ? {} : { imageArchitectures }),
+  };
 }
 
 export function taskStartedLine({ id }: Job, index: number): HistoryLine {

@@ -1,7 +1,7 @@
 import type { Job } from "../../shared/domain/index.ts";
 import type { JobChange, Transition } from "./job-change.ts";
 import { cancel } from "./transition/cancel.ts";
-import { takeRequirements } from "./transition/image-looked-up.ts";
+import { takeImageFacts } from "./transition/image-looked-up.ts";
 import { loseNode, loseReplica } from "./transition/lose-replicas.ts";
 import { explainPending } from "./transition/pending-reason.ts";
 import { place } from "./transition/place.ts";
@@ -47,7 +47,7 @@ export function applyEvent(job: Job, change: JobChange, now: number): Transition
     case "pending-reason":
       return explainPending(job, change.reason);
     case "image-looked-up":
-      return takeRequirements(job, change);
+      return takeImageFacts(job, change);
     case "room-promised":
       return promiseRoom(job, change.promise);
   }

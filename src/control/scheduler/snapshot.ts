@@ -65,6 +65,8 @@ export interface PendingJob {
   rules?: PlacementRules;
   /** What the image's NVIDIA_REQUIRE_* say: every requirement, one of its alternatives, all conditions of that one. */
   imageRequirements?: GpuCondition[][][];
+  /** CPU architectures its image is made for; absent when they are not known. */
+  imageArchitectures?: string[];
   /** Layers of its image; nodes that lack few of their bytes are preferred. */
   imageLayers?: ImageLayer[];
   /** Hardware that failed this job before, and how. */

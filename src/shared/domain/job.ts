@@ -158,6 +158,8 @@ export interface Job {
   imageRequirements?: GpuCondition[][][];
   /** What its image's name meant then: the digest that all its replicas run. Absent when it is not known. */
   imageDigest?: string;
+  /** CPU architectures its image is made for ("amd64"); absent when they are not known. */
+  imageArchitectures?: string[];
   /** Of an array's own row, which is never placed: its tasks are. */
   array?: ArrayProgress;
   /** Of a task's row. */

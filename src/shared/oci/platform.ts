@@ -25,6 +25,12 @@ export function parsePlatform(text: string | null): Platform {
   return { os, architecture, variant: variant ?? null };
 }
 
+/** The architectures that an index has an image of Linux for, in its order; [] where it does not say. */
+export function linuxArchitectures({ bytes }: Pick<FetchedManifest, "bytes">): string[] {
+  const platforms = parseIndex(bytes).manifests.flatMap(({ platform }) => (platform?.os === "linux" ? [platform.architecture] : []));
+  return [...new Set(platforms)];
+}
+
 /** The first entry that fits, as every client takes it; attestations have the platform unknown/unknown. */
 export function choosePlatform(index: Pick<FetchedManifest, "bytes" | "digest">, platform: Platform): string {
   const entries = parseIndex(index.bytes).manifests.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));

@@ -32,6 +32,18 @@ export const ExplanationSchema = Type.Object(
       ),
     ),
     startUnknown: nullable(Type.String({ description: "why there is no estimate; null when there is one, or it does not wait" })),
+    image: Type.Optional(
+      Type.Object(
+        {
+          digest: nullable(Type.String()),
+          architectures: Type.Array(Type.String()),
+          note: nullable(
+            Type.String({ description: "what it requires, or why that could not be read and what is taken for granted then" }),
+          ),
+        },
+        { description: "what its registry says of the image; only of a plan, absent when it was not asked" },
+      ),
+    ),
     changes: Type.Array(ChangeSchema, { description: "single changes that start it now, each verified; the cheapest first" }),
   },
   { $id: "Explanation", title: "Explanation", description: "why a job waits, or where it starts" },

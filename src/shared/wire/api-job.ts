@@ -176,6 +176,7 @@ export const JobSchema = Type.Object(
       ),
     ),
     imageDigest: Type.Optional(Type.String({ description: "what its image's name meant when it was submitted: all replicas run it" })),
+    imageArchitectures: Type.Optional(Type.Array(Type.String(), { description: "CPU architectures its image is made for" })),
     imageRequirements: Type.Optional(
       Type.Array(Type.Array(Type.Array(ConditionSchema)), {
         description: "what its image requires of a GPU, as the registry tells: every one, any of its alternatives, all of that",

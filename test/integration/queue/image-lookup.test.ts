@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { awaitsLookup, createImageLookup, wantsLookup } from "../../../src/control/images/index.ts";
+import { createImageLookup, createLookupRule, DEFAULT_LOOKUP, readImageFacts } from "../../../src/control/images/index.ts";
 import { createMemoryStores, createScheduleLoop, desiredFor } from "../../../src/control/jobs/index.ts";
 import { createImageQueue, type ImageQueue } from "../../../src/control/queue/index.ts";
 import { decide } from "../../../src/control/scheduler/index.ts";
@@ -16,6 +16,8 @@ import { neverAborted, openTestStore, type TestStore } from "../../support/test-
 import { addTinyImage } from "../../support/tiny-image.ts";
 
 const LOGIN = { username: "ada", password: "correct horse: battery" };
+
+const RULE = createLookupRule(DEFAULT_LOOKUP);
 
 let redis: TestRedis;
 let registry: DockerRegistry;
@@ -60,11 +62,19 @@ async function cluster(clock: Clock = systemClock()) {
     await stores.nodes.recordSync({ nodeId: id, incarnation: "i", bootId: "b", sentAt: 1, address: "10.0.0.1", facts }, clock.now());
   }
   const woken: string[] = [];
-  const lookup = createImageLookup({ jobs: stores.jobs, registries: access, clock, wakeScheduler: (reason) => woken.push(reason) });
+  const lookup = createImageLookup({ ...stores, registries: access, rule: RULE, clock, wakeScheduler: (reason) => woken.push(reason) });
   const queue = createImageQueue({ redis: { unixPath: redis.socketPath }, lookUp: lookup.lookUp });
   queues.push(queue);
   const hints = { nudgeNode: async () => {} };
-  const loop = createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, decide, queues: hints, clock, isHeld: awaitsLookup });
+  const loop = createScheduleLoop({
+    store: stores.jobs,
+    arrays: stores.arrays,
+    nodes: stores.nodes,
+    decide,
+    queues: hints,
+    clock,
+    isHeld: RULE.awaits,
+  });
   const submit = async (spec: Partial<Omit<JobSpec, "resources">>, gpus = 1) =>
     (await stores.jobs.submit({ spec: specOf({ ...spec, resources: { gpus } }), user: "ada", idempotencyKey: null }, clock.now())).job.id;
   const get = async (id: string) => {
@@ -127,6 +137,53 @@ test("a tag that moves between the starts of two replicas: both run what it mean
   }
 });
 
+test("an array is looked up once, and every task runs what its name meant then", async () => {
+  const { loop, submit, get, lookedUp, notes } = await cluster();
+  const image = await pushRequiring("12.4", "array=1");
+  const id = await submit({ image, array: { indexes: "0-2", limit: 2 } });
+  await loop.pass();
+  expect((await get(id)).array?.waiting).toBe("0-2");
+  await lookedUp(id);
+  await loop.pass();
+  const { digest } = await images.store.get(image);
+  const tasks = [await get(String(Number(id) + 1)), await get(String(Number(id) + 2))];
+  for (const task of tasks) expect(task).toMatchObject({ task: { arrayId: id }, imageDigest: digest, imageArchitectures: ["amd64"] });
+  expect(tasks.map(({ attempt }) => attempt?.assignments[0]?.nodeId)).toEqual(["new", "new"]);
+  expect(await notes(id)).toEqual([`${image} requires cuda >= 12.4`]);
+});
+
+test("a job without GPUs runs one digest too, on a node of the image's CPU architecture, whatever its driver", async () => {
+  const { loop, submit, get, lookedUp } = await cluster();
+  const image = await pushRequiring("13.2");
+  const id = await submit({ image }, 0);
+  await lookedUp(id);
+  expect(await get(id)).toMatchObject({
+    imageRequirements: [],
+    imageArchitectures: ["amd64"],
+    imageDigest: (await images.store.get(image)).digest,
+  });
+  await loop.pass();
+  expect((await get(id)).state).toBe("starting");
+});
+
+test("a private address is asked only when the operator named it, by a name or a redirect too", async () => {
+  const asking = (privateHosts: string[]) => createRegistryAccess({ env: { HOME: images.dataDir }, clock: systemClock(), privateHosts });
+  const factsBy = async (registries: RegistryAccess, host = registry.host) => {
+    const spec = specOf({ image: `${host}/team/cuda:12.4`, resources: { gpus: 1 } });
+    const facts = await readImageFacts(registries, spec, neverAborted(), 5000);
+    await registries.close();
+    return facts;
+  };
+  await pushRequiring("12.4");
+  const refused = expect.stringMatching(/ is not at a public address and not among the registries that the operator named/);
+  expect(await factsBy(asking([]))).toMatchObject({ digest: null, requirements: [], note: refused });
+  expect(await factsBy(asking(["ghcr.io"]), registry.host.replace("127.0.0.1", "localhost"))).toMatchObject({ note: refused });
+  expect(await factsBy(asking([]), "169.254.169.254:80")).toMatchObject({ note: refused });
+  expect(await factsBy(asking([]), "[::ffff:10.0.0.1]:5000")).toMatchObject({ digest: null });
+  expect((await factsBy(asking([registry.host]))).digest).toMatch(/^sha256:/);
+  expect((await factsBy(asking(["127.0.0.0/8"]))).digest).toMatch(/^sha256:/);
+});
+
 test("who says that the node's own image will do gets it, whatever the registry says", async () => {
   const { submit, get, lookedUp } = await cluster();
   const id = await submit({ image: await pushRequiring("11.1"), pull: "missing" });
@@ -165,14 +222,18 @@ test("a job whose image nobody looks up is placed after three seconds", async ()
   expect((await get(id)).state).toBe("starting");
 });
 
-test("short names, jobs without GPUs and those that never pull are not looked up", async () => {
+test("short names and jobs that never pull are not looked up, nor what the operator does not want to be asked", async () => {
   const { submit, get } = await cluster();
   const image = `${registry.host}/team/cuda:12.4`;
   const ids = [
     await submit({ image: "trainer:1" }),
-    await submit({ image }, 0),
     await submit({ image, pull: "never" }),
+    await submit({ image }, 0),
     await submit({ image }),
   ];
-  expect((await Promise.all(ids.map(get))).map(wantsLookup)).toEqual([false, false, false, true]);
+  const jobs = await Promise.all(ids.map(get));
+  expect(jobs.map(RULE.wants)).toEqual([false, false, true, true]);
+  expect(jobs.map(createLookupRule({ mode: "off", registries: [registry.host] }).wants)).not.toContain(true);
+  expect(jobs.map(createLookupRule({ mode: "listed", registries: ["ghcr.io"] }).wants)).not.toContain(true);
+  expect(jobs.map(createLookupRule({ mode: "listed", registries: [registry.host] }).wants)).toEqual([false, false, true, true]);
 });

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
+import { explanationText } from "../../../src/cli/output/explanation.ts";
+import type { ImageFacts } from "../../../src/control/images/index.ts";
 import { createScheduleLoop } from "../../../src/control/jobs/index.ts";
 import { type ClusterSnapshot, decide, SERVICE_POLICY } from "../../../src/control/scheduler/index.ts";
 import { factsOf } from "../../support/control-samples.ts";
@@ -99,6 +101,27 @@ describe("the start estimate", () => {
     expect(answer.start.p90).toBeGreaterThan(api.deps.clock.now());
     expect(answer.start.p90).toBeLessThanOrEqual(api.deps.clock.now() + 3_631_000);
   });
+});
+
+test("a plan takes what the registry says of the image, and says what it took for granted where it says nothing", async () => {
+  const planWith = async (facts: Partial<ImageFacts>) => {
+    const unknown = { requirements: [], digest: null, architectures: [], note: null };
+    const told = await startTestApiWithNodes({ readImage: async () => ({ ...unknown, ...facts }) }, "a");
+    try {
+      return (await told.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, resources: { gpus: 1 } } })).json();
+    } finally {
+      await told.close();
+    }
+  };
+  const requires = [[[{ subject: "cuda" as const, operator: ">=" as const, value: "99.0" }]]];
+  expect(await planWith({ requirements: requires })).toMatchObject({ assignments: null, reason: expect.stringContaining("< 99.0") });
+  expect(await planWith({ architectures: ["arm64"] })).toMatchObject({
+    reason: "can never fit: 1 CPU architecture amd64, the image is for arm64",
+  });
+  const note = "cannot read what x requires of a GPU: no answer within 3 s; the node judges when it starts";
+  const view = await planWith({ note });
+  expect(view).toMatchObject({ assignments: [{ nodeId: "a" }], image: { digest: null, architectures: [], note } });
+  expect(explanationText(view)).toContain(`\n  ${note}\n`);
 });
 
 describe("the queueing policy of explanations", () => {

@@ -32,3 +32,12 @@ describe("--placement", () => {
     expect(() => parsed(...values)).toThrow();
   });
 });
+
+test("--image-lookup names what is asked, and berth up hands it on", () => {
+  const command = withControlPlaneOptions(new Command().exitOverride().configureOutput({ writeErr: () => {} }));
+  const given = ["--image-lookup", "listed", "--image-lookup-registry", "registry.lab:5000", "--image-lookup-registry", ".corp.example"];
+  const options = command.parse(given, { from: "user" }).opts<ControlPlaneOptions>();
+  expect(controlPlaneArguments(options)).toEqual(given);
+  expect(schedulingOptions(options)).toEqual({ imageLookup: { mode: "listed", registries: ["registry.lab:5000", ".corp.example"] } });
+  expect(() => command.parse(["--image-lookup", "some"], { from: "user" })).toThrow();
+});

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import { BerthError } from "../../../shared/domain/index.ts";
+import { BerthError, type Job } from "../../../shared/domain/index.ts";
 import { type ExplanationView, type JobSpecInput, resolveJobSpec } from "../../../shared/wire/index.ts";
+import type { ImageFacts } from "../../images/index.ts";
 import { currentSnapshot } from "../../jobs/index.ts";
 import { explainJob } from "../../scheduler/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
@@ -24,7 +25,7 @@ export function plan(scope: FastifyInstance, deps: ApiDeps): void {
       tag: "jobs",
       operationId: "planJob",
       summary: "Where a job would start if it were submitted now",
-      description: "JSON or YAML, as for submitting. Nothing is stored.",
+      description: "JSON or YAML, as for submitting. Nothing is stored. What the image requires is read at its registry, within 3 s.",
       consumes: ["application/json", "application/yaml"],
       body: Type.Ref("JobSpec#"),
       specBody: true,
@@ -34,12 +35,28 @@ export function plan(scope: FastifyInstance, deps: ApiDeps): void {
       const spec = resolveJobSpec(request.body);
       refuseLargeArray(spec, deps.maxArrayTasks);
       const now = deps.clock.now();
-      const planned = { id: PLANNED, spec, queuedAt: now, submittedAt: now, user: userOf(request.identity), attempt: null };
+      const image = (await deps.readImage?.(spec, deps.stopping)) ?? null;
+      const planned = {
+        id: PLANNED,
+        spec,
+        queuedAt: now,
+        submittedAt: now,
+        user: userOf(request.identity),
+        attempt: null,
+        ...rowFacts(image),
+      };
       const { queueing, movesPerHour, placement } = deps;
       const snapshot = await currentSnapshot(deps.stores, planned, { mostPending: PENDING_READ, now, queueing, movesPerHour, placement });
       const explanation = explainJob(deps.decide, snapshot, now, PLANNED);
       if (explanation === null) throw new BerthError("internal", "the planned job is missing in its own snapshot");
-      return { ...explanation, jobId: null, state: "planned" };
+      const said = image === null ? {} : { image: { digest: image.digest, architectures: image.architectures, note: image.note } };
+      return { ...explanation, jobId: null, state: "planned", ...said };
     },
   );
+}
+
+function rowFacts(image: ImageFacts | null): Pick<Job, "imageRequirements" | "imageArchitectures"> {
+  if (image === null) return {};
+  const { requirements, architectures } = image;
+  return { imageRequirements: requirements, ...(architectures.length === 0 ? {} : { imageArchitectures: architectures }) };
 }

@@ -10,6 +10,8 @@ export interface TendOptions {
   arrays: ArrayStore;
   now: number;
   fence: Fence | undefined;
+  /** Arrays that wait for what is still to be known of them. Absent: none. */
+  isHeld?: ((array: Job, now: number) => boolean) | undefined;
 }
 
 export interface Tended {
@@ -32,7 +34,8 @@ export async function tendArrays({ arrays, ...rest }: Omit<TendOptions, "arrays"
   return tended;
 }
 
-async function tend({ arrays, now, fence }: TendOptions, array: Job): Promise<Job[]> {
+async function tend({ arrays, now, fence, isHeld }: TendOptions, array: Job): Promise<Job[]> {
+  if (isHeld?.(array, now)) return [];
   const progress = progressOf(array);
   const { waiting, live } = tallyOf(progress);
   const step = advance(array, progress, now, waiting + live === 0 ? await arrays.failures(array.id) : new Map());

@@ -1,9 +1,15 @@
 import type { Job } from "../../../shared/domain/index.ts";
 import { type JobChange, nextRow, type Transition, unchanged } from "../job-change.ts";
 
-/** Once, and only while it waits: what a doubled or late look-up says changes nothing. */
-export function takeRequirements(job: Job, { requirements, digest, note }: Extract<JobChange, { type: "image-looked-up" }>): Transition {
-  if (job.state !== "pending" || job.imageRequirements !== undefined) return unchanged(job);
-  const history = note === null ? [] : [{ type: "image", message: note }];
-  return { job: nextRow(job, { imageRequirements: requirements, ...(digest === null ? {} : { imageDigest: digest }) }), history };
+/** Once, and only while it waits (of an array: while tasks may): what a doubled or late look-up says changes nothing. */
+export function takeImageFacts(job: Job, change: Extract<JobChange, { type: "image-looked-up" }>): Transition {
+  const { requirements, digest, architectures, note } = change;
+  const open = job.state === "pending" || (job.array !== undefined && job.state === "running");
+  if (!open || job.imageRequirements !== undefined) return unchanged(job);
+  const known = {
+    imageRequirements: requirements,
+    ...(digest === null ? {} : { imageDigest: digest }),
+    ...(architectures.length === 0 ? {} : { imageArchitectures: architectures }),
+  };
+  return { job: nextRow(job, known), history: note === null ? [] : [{ type: "image", message: note }] };
 }

@@ -58,6 +58,8 @@ export function windowBlocker({ windows }: NodeCapacity, { barredBy }: PendingJo
 export function ruleBlocker(node: NodeCapacity, job: PendingJob): Blocker | null {
   const avoided = job.avoid?.find(({ nodeId, gpuUuid }) => nodeId === node.id && gpuUuid === null);
   if (avoided !== undefined) return { kind: "failed-before", detail: `failed this job before: ${avoided.why}` };
+  const otherArchitecture = architectureBlocker(node, job);
+  if (otherArchitecture !== null) return otherArchitecture;
   const rules = job.rules;
   if (rules === undefined) return untolerated(node, []);
   for (const rule of RULES) {
@@ -65,6 +67,15 @@ export function ruleBlocker(node: NodeCapacity, job: PendingJob): Blocker | null
     if (blocker !== null) return blocker;
   }
   return null;
+}
+
+/** A node that does not say what it is gets the job, and judges. */
+function architectureBlocker({ architecture }: NodeCapacity, { imageArchitectures }: PendingJob): Blocker | null {
+  if (imageArchitectures === undefined || architecture === undefined || imageArchitectures.includes(architecture)) return null;
+  return {
+    kind: "architecture",
+    detail: `CPU architecture ${architecture}, the image is for ${imageArchitectures.slice(0, 4).join(", ")}`,
+  };
 }
 
 const RULES: readonly Rule[] = [

@@ -47,9 +47,10 @@ export function requestOf(job: PendingJob, key = requestKey(job)): Request {
 }
 
 /** Equal for jobs that the same nodes admit. "" for the many without wishes. */
-export function rulesKey({ rules, avoid, barredBy }: PendingJob): string {
-  if (rules === undefined && (avoid === undefined || avoid.length === 0) && barredBy === undefined) return "";
-  return JSON.stringify([rules, avoid, barredBy]);
+export function rulesKey({ rules, avoid, barredBy, imageArchitectures }: PendingJob): string {
+  const plain = rules === undefined && (avoid === undefined || avoid.length === 0) && barredBy === undefined;
+  if (plain && imageArchitectures === undefined) return "";
+  return JSON.stringify([rules, avoid, barredBy, imageArchitectures]);
 }
 
 /** Equal for jobs that are feasible in exactly the same places. Joined by hand: JSON.stringify is five times slower. */
@@ -57,7 +58,15 @@ export function requestKey(job: PendingJob): string {
   const { resources } = job;
   const { gpus, gpuModel, gpuMemoryBytes, gpuMemoryMaxBytes, gpuConditions, cpuMillis, memoryBytes, shmBytes, ...more } = resources;
   const plain = `${job.replicas}/${job.minReplicas ?? ""} ${gpus} ${gpuMemoryBytes}..${gpuMemoryMaxBytes ?? ""} ${cpuMillis} ${memoryBytes} ${gpuModel}`;
-  const rare = [gpuConditions, job.rules, job.imageRequirements, job.imageLayers, job.avoid?.length ? job.avoid : undefined, job.barredBy];
+  const rare = [
+    gpuConditions,
+    job.rules,
+    job.imageRequirements,
+    job.imageArchitectures,
+    job.imageLayers,
+    job.avoid?.length ? job.avoid : undefined,
+    job.barredBy,
+  ];
   const whose = resources.gpuShare === undefined ? "" : ` ${job.project ?? DEFAULT_PROJECT}`;
   const named = Object.keys(more).length === 0 ? "" : JSON.stringify(more) + whose;
   return rare.every((part) => part === undefined) ? plain + named : `${plain}${named} ${JSON.stringify(rare)}`;

@@ -3,6 +3,11 @@ import { BlockList, isIP } from "node:net";
 const LOOPBACK = blockList(["127.0.0.0/8", "::1/128"]);
 /** Cloud metadata services live here; no registry does. */
 const LINK_LOCAL = blockList(["169.254.0.0/16", "fe80::/10"]);
+/** Not of the public Internet (IANA's special-purpose registries): a machine's own, or of the network it stands in. */
+const PRIVATE = blockList([
+  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.168.0.0/16"],
+  ...["198.18.0.0/15", "224.0.0.0/3", "::/127", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"],
+]);
 
 /** "host" of "host:port", without the brackets of an IPv6 address, lower case. */
 export function hostnameOf(host: string): string {
@@ -18,6 +23,11 @@ export function isLoopbackHost(hostname: string): boolean {
 /** True for addresses (never names) that only reach the same link. IPv4 addresses mapped into IPv6 are seen through. */
 export function isLinkLocalAddress(address: string): boolean {
   return inList(LINK_LOCAL, address);
+}
+
+/** True for addresses (never names) that are not of the public Internet. */
+export function isPrivateAddress(address: string): boolean {
+  return inList(PRIVATE, address);
 }
 
 /**

@@ -2,8 +2,9 @@ import { readFile, stat } from "node:fs/promises";
 import { type Credential, createCredentialStore } from "../../credentials/index.ts";
 import { type Clock, parseReference } from "../../domain/index.ts";
 import { createClientMemory } from "./client-memory.ts";
+import { listNamesHost } from "./hosts.ts";
 import { createRegistryClient, type RegistryClient } from "./registry-client.ts";
-import { parseRegistryConfig } from "./registry-config.ts";
+import { parseRegistryConfig, type RegistryConfig } from "./registry-config.ts";
 import { createTransport, type Transport } from "./transport.ts";
 
 /** How this machine reaches registries. */
@@ -20,6 +21,11 @@ export interface RegistryAccess {
 export interface RegistryAccessOptions {
   env: Readonly<Record<string, string | undefined>>;
   clock: Clock;
+  /**
+   * Hosts ("host[:port]", ".suffix", CIDR) that may be at other than public addresses, besides the mirrors and insecure registries of
+   * registries.json and those that this process's user is logged in to: for whoever asks registries that strangers name. Absent: all may.
+   */
+  privateHosts?: readonly string[];
 }
 
 const CONFIG_FILE = "/etc/berth/registries.json";
@@ -29,14 +35,25 @@ const CERTIFICATE_FOLDERS = ["/etc/berth/certs.d", "/etc/docker/certs.d", "/etc/
  * BERTH_REGISTRIES or /etc/berth/registries.json is read anew for each client: a change needs no restart. Who asks the same
  * registry again as the same user within a minute gets the same client.
  */
-export function createRegistryAccess({ env, clock }: RegistryAccessOptions): RegistryAccess {
+export function createRegistryAccess({ env, clock, privateHosts }: RegistryAccessOptions): RegistryAccess {
   const path = env["BERTH_REGISTRIES"] || CONFIG_FILE;
   const transports = new Map<string, Transport>();
   const credentials = createCredentialStore(env);
   const remembered = createClientMemory(clock);
+  let newest: RegistryConfig = {};
+  const mayBePrivate = async (host: string) => {
+    const mirrors = Object.values(newest.mirrors ?? {}).flat();
+    const named = [
+      ...(privateHosts ?? []),
+      ...(newest.insecure ?? []),
+      ...mirrors.flatMap((url) => (URL.canParse(url) ? new URL(url).host : [])),
+    ];
+    return listNamesHost(named, host, false) || (await credentials.find(host)) !== null;
+  };
+  const guard = privateHosts === undefined ? {} : { mayBePrivate };
   const transportFor = (folders: readonly string[]): Transport => {
     const key = folders.join("\n");
-    const known = transports.get(key) ?? createTransport({ env, certificateFolders: [...folders, ...CERTIFICATE_FOLDERS] });
+    const known = transports.get(key) ?? createTransport({ env, certificateFolders: [...folders, ...CERTIFICATE_FOLDERS], ...guard });
     transports.set(key, known);
     return known;
   };
@@ -45,6 +62,7 @@ export function createRegistryAccess({ env, clock }: RegistryAccessOptions): Reg
       const { registry } = parseReference(reference);
       const text = await readFile(path, "utf8").catch(emptyWhenAbsent);
       const config = parseRegistryConfig(text, path);
+      newest = config;
       const own = registry === "docker.io" ? "registry-1.docker.io" : registry;
       const credentialFor = async (host: string) => (host === own && credential !== null ? credential : credentials.find(host));
       const transport = transportFor(config.certificates ?? []);

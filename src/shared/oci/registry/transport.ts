@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { BerthError, errorText } from "../../domain/index.ts";
 import { readTlsFiles } from "./certificates.ts";
-import { isLinkLocalAddress } from "./hosts.ts";
+import { hostnameOf, isLinkLocalAddress, isLoopbackHost, isPrivateAddress } from "./hosts.ts";
 import { proxyFor } from "./proxy.ts";
 
 export interface HttpRequest {
@@ -36,6 +36,8 @@ interface TransportOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** As /etc/docker/certs.d. */
   certificateFolders: readonly string[];
+  /** Whether a host ("host[:port]") may be at an address that is not of the public Internet; absent: all may. */
+  mayBePrivate?: (host: string) => Promise<boolean>;
 }
 
 const CONNECT_MS = 10_000;
@@ -47,9 +49,12 @@ const CONNECTIONS = 16;
 /** Connections are kept and shared by everything that uses the transport. */
 export function createTransport(options: TransportOptions): Transport {
   const dispatchers = new Map<string, Promise<Dispatcher>>();
-  const dispatcherOf = (url: URL, insecure: boolean): Promise<Dispatcher> => {
+  const dispatcherOf = async (url: URL, insecure: boolean): Promise<Dispatcher> => {
+    const mayBePrivate = async () => options.mayBePrivate === undefined || options.mayBePrivate(url.host);
+    // An address is connected to as it stands: nothing is asked of a name server that could be refused there.
+    if ((isPrivateAddress(hostnameOf(url.host)) || isLoopbackHost(hostnameOf(url.host))) && !(await mayBePrivate())) throw notPublic(url.host);
     const key = `${url.origin} ${insecure}`;
-    const known = dispatchers.get(key) ?? makeDispatcher(options, url, insecure);
+    const known = dispatchers.get(key) ?? makeDispatcher(options, url, insecure, mayBePrivate);
     dispatchers.set(key, known);
     return known;
   };
@@ -85,7 +90,7 @@ async function dispatch(dispatcher: Dispatcher, request: HttpRequest, signal: Ab
   return { status: statusCode, headers: Object.fromEntries(single), body, url: request.url };
 }
 
-async function makeDispatcher(options: TransportOptions, url: URL, insecure: boolean): Promise<Dispatcher> {
+async function makeDispatcher(options: TransportOptions, url: URL, insecure: boolean, mayBePrivate: () => Promise<boolean>): Promise<Dispatcher> {
   // Loaded when first needed: everything that only reads references shares this room's index.
   const { Agent, ProxyAgent } = await import("undici");
   const { ca, cert, key } = await readTlsFiles(options.certificateFolders, url.host);
@@ -93,20 +98,42 @@ async function makeDispatcher(options: TransportOptions, url: URL, insecure: boo
   const common = { headersTimeout: HEADERS_MS, bodyTimeout: BODY_IDLE_MS, connections: CONNECTIONS, pipelining: 1 };
   const proxy = proxyFor(url, options.env);
   if (proxy !== null) return new ProxyAgent({ uri: proxy, requestTls: tls, ...common });
-  return new Agent({ ...common, connect: { ...tls, timeout: CONNECT_MS, lookup: guardedLookup } });
+  return new Agent({
+    ...common,
+    connect: { ...tls, timeout: CONNECT_MS, lookup: guardedLookup(guarded ? isPrivateAddress : isLinkLocalAddress) },
+  });
 }
 
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void;
 
-/** A name must not lead to a metadata service: checked at the address that is connected to, so no rebinding slips through. */
-function guardedLookup(hostname: string, options: LookupOptions, callback: LookupCallback): void {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error, []);
-    const allowed = addresses.filter(({ address }) => !isLinkLocalAddress(address));
-    const [first] = allowed;
-    if (first === undefined) return callback(new Error(`${hostname} has only link-local addresses`), []);
-    if (options.all) callback(null, allowed);
-    else callback(null, first.address, first.family);
+/**
+ * A name must not lead to a metadata service, nor to a private network unless it may: checked at the address that is connected to,
+ * so no rebinding slips through.
+ */
+function guardedLookup(mayBePrivate: () => Promise<boolean>) {
+  return (hostname: string, options: LookupOptions, callback: LookupCallback): void => {
+    const answer = (allowed: LookupAddress[], refusal: Error) => {
+      const [first] = allowed;
+      if (first === undefined) callback(refusal, []);
+      else if (options.all) callback(null, allowed);
+      else callback(null, first.address, first.family);
+    };
+    lookup(hostname, { ...options, all: true }, (error, all) => {
+      if (error) return callback(error, []);
+      const addresses = all.filter(({ address }) => !isLinkLocalAddress(address));
+      const atPublic = addresses.filter(({ address }) => !isPrivateAddress(address));
+      if (atPublic.length === addresses.length) return answer(addresses, new Error(`${hostname} has only link-local addresses`));
+      mayBePrivate().then(
+        (may) => answer(may ? addresses : atPublic, notPublic(hostname)),
+        (failed: Error) => callback(failed, []),
+      );
+    });
+  };
+}
+
+function notPublic(host: string): BerthError {
+  return new BerthError("registry_unavailable", `${host} is not at a public address and not among the registries that the operator named`, {
+    details: { lasting: true },
   });
 }
 
