@@ -113,7 +113,7 @@ test("a plan takes what the registry says of the image, and says what it took fo
       await told.close();
     }
   };
-  const requires = [[[{ subject: "cuda" as const, operator: ">=" as const, value: "99.0" }]]];
+  const requires = [[[{ subject: "compute-capability" as const, operator: ">=" as const, value: "99.0" }]]];
   expect(await planWith({ requirements: requires })).toMatchObject({ assignments: null, reason: expect.stringContaining("< 99.0") });
   expect(await planWith({ architectures: ["arm64"] })).toMatchObject({
     reason: "can never fit: 1 CPU architecture amd64, the image is for arm64",

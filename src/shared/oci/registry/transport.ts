@@ -52,7 +52,8 @@ export function createTransport(options: TransportOptions): Transport {
   const dispatcherOf = async (url: URL, insecure: boolean): Promise<Dispatcher> => {
     const mayBePrivate = async () => options.mayBePrivate === undefined || options.mayBePrivate(url.host);
     // An address is connected to as it stands: nothing is asked of a name server that could be refused there.
-    if ((isPrivateAddress(hostnameOf(url.host)) || isLoopbackHost(hostnameOf(url.host))) && !(await mayBePrivate())) throw notPublic(url.host);
+    if ((isPrivateAddress(hostnameOf(url.host)) || isLoopbackHost(hostnameOf(url.host))) && !(await mayBePrivate()))
+      throw notPublic(url.host);
     const key = `${url.origin} ${insecure}`;
     const known = dispatchers.get(key) ?? makeDispatcher(options, url, insecure, mayBePrivate);
     dispatchers.set(key, known);
@@ -90,7 +91,12 @@ async function dispatch(dispatcher: Dispatcher, request: HttpRequest, signal: Ab
   return { status: statusCode, headers: Object.fromEntries(single), body, url: request.url };
 }
 
-async function makeDispatcher(options: TransportOptions, url: URL, insecure: boolean, mayBePrivate: () => Promise<boolean>): Promise<Dispatcher> {
+async function makeDispatcher(
+  options: TransportOptions,
+  url: URL,
+  insecure: boolean,
+  mayBePrivate: () => Promise<boolean>,
+): Promise<Dispatcher> {
   // Loaded when first needed: everything that only reads references shares this room's index.
   const { Agent, ProxyAgent } = await import("undici");
   const { ca, cert, key } = await readTlsFiles(options.certificateFolders, url.host);
@@ -100,7 +106,7 @@ async function makeDispatcher(options: TransportOptions, url: URL, insecure: boo
   if (proxy !== null) return new ProxyAgent({ uri: proxy, requestTls: tls, ...common });
   return new Agent({
     ...common,
-    connect: { ...tls, timeout: CONNECT_MS, lookup: guardedLookup(guarded ? isPrivateAddress : isLinkLocalAddress) },
+    connect: { ...tls, timeout: CONNECT_MS, lookup: guardedLookup(mayBePrivate) },
   });
 }
 
