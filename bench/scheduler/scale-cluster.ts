@@ -75,12 +75,12 @@ function resources(gpus: number, gpuModel: string | null, cpus: number, memoryGi
   return { gpus, gpuModel, gpuMemoryBytes: null, cpuMillis: cpus * 1000, memoryBytes: memoryGib * GIB, shmBytes: null };
 }
 
-function pick<T>(items: readonly T[], random: () => number): T {
+export function pick<T>(items: readonly T[], random: () => number): T {
   return items[Math.floor(random() * items.length)] as T;
 }
 
 /** Small seeded generator: the benchmark must meet the same cluster every time. */
-function mulberry(seed: number): () => number {
+export function mulberry(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -1,12 +1,13 @@
 import type { RoomPromise } from "../../shared/domain/index.ts";
+import { activeLists } from "./incremental/active-lists.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
 import { type OrderedQueue, orderQueue } from "./order/order-queue.ts";
 import { DEFAULT_PROJECT } from "./order/project-tree.ts";
 import { type Pass, startPass } from "./pass.ts";
+import { type LeavingJobs, leavingJobs } from "./preempt/leaving-jobs.ts";
 import { createRoomMaker, type RoomMaker } from "./preempt/make-room.ts";
 import { NO_PREEMPTION, preemptionRules } from "./preempt/may-preempt.ts";
-import type { ClusterSnapshot, PendingJob } from "./snapshot.ts";
-import { type Ending, endings } from "./time/reserve.ts";
+import type { ActiveJob, ClusterSnapshot, PendingJob } from "./snapshot.ts";
 
 /** What the steps of one decision share. */
 export interface Cycle {
@@ -19,7 +20,11 @@ export interface Cycle {
   preempts: boolean;
   /** Jobs that others' moves were tried for. */
   moveTries: number;
-  ends: readonly Ending[];
+  /** Running jobs that may be moved for one that waits; null until somebody asks. */
+  movable: readonly ActiveJob[] | null;
+  leaving: LeavingJobs;
+  /** The running jobs with a time limit, the first to end first. */
+  ends: readonly ActiveJob[];
   reservations: number;
   /** Job id -> the room promised to it, as the plan tells it. */
   promises: Map<string, RoomPromise>;
@@ -32,13 +37,22 @@ export interface Cycle {
 export function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory | undefined): Cycle {
   const queue = orderQueue(snapshot, now, memory?.buckets);
   const pass = startPass(snapshot, memory);
-  const rules = preemptionRules(snapshot, queue, now);
+  const active = memory?.active(snapshot.active) ?? activeLists(snapshot.active);
+  const leaving = leavingJobs(snapshot, () => active.stopping);
+  const rules = preemptionRules(snapshot, queue, now, () => active.byRight);
   const keeps = rules ?? (snapshot.defragment === undefined ? null : NO_PREEMPTION);
-  const roomMaker = keeps === null ? null : createRoomMaker(snapshot, keeps, pass.free);
-  const ends = endings(snapshot.active);
+  const roomMaker = keeps === null ? null : createRoomMaker(snapshot, keeps, pass.free, leaving);
   return {
-    ...{ snapshot, now, queue, pass, roomMaker, ends, reservations: 0 },
-    ...{ preempts: rules !== null, moveTries: 0, promises: new Map(), awaited: new Map(), noGap: new Map() },
+    ...{ snapshot, now, queue, pass, roomMaker, ends: active.ending, reservations: 0 },
+    ...{
+      preempts: rules !== null,
+      moveTries: 0,
+      movable: null,
+      leaving,
+      promises: new Map(),
+      awaited: new Map(),
+      noGap: new Map(),
+    },
   };
 }
 

@@ -7,9 +7,9 @@ import { DEFAULT_PROJECT } from "./order/project-tree.ts";
 import type { Pass, RequestClass } from "./pass.ts";
 import { indexCandidates } from "./place/candidate-index.ts";
 import { placeGang } from "./place/place-gang.ts";
-import { bookMoved, keepMoved, moveOthers } from "./preempt/defragment.ts";
+import { bookMoved, keepMoved, mayStillMove, moveOthers } from "./preempt/defragment.ts";
 import { keepPromises, newPromise, promiseText } from "./preempt/promises.ts";
-import type { ClusterSnapshot, PendingJob, PendingReason, Plan, Preemption } from "./snapshot.ts";
+import type { ClusterSnapshot, PendingJob, PendingKind, PendingReason, Plan, Preemption } from "./snapshot.ts";
 import { reserve } from "./time/reserve.ts";
 import { withWindows } from "./time/windows.ts";
 
@@ -42,13 +42,12 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
     if (started.has(job.id)) continue;
     const refused = cycle.promises.has(job.id) ? null : mustWait(cycle, job);
     if (refused !== null) {
-      plan.reasons.push(refused);
+      tell(plan, job, refused, position >= pass.precise ? queue : null);
       continue;
     }
-    const request = pass.classOf(job, queue.key?.());
+    const request = pass.classOf(job, queue.key());
     if (isSettled(cycle, request, job)) {
-      plan.reasons.push({ jobId: job.id, kind: request.settled.kind, reason: request.settled.reason });
-      if (position >= pass.precise) queue.tellRest?.(request.settled, plan.reasons);
+      tell(plan, job, request.settled, position >= pass.precise ? queue : null);
       continue;
     }
     const assignments = tryToPlace(pass, request, job) ?? tryToBackfill(cycle, request, job);
@@ -66,12 +65,20 @@ export function decide(asked: ClusterSnapshot, now: number, memory?: CycleMemory
   return plan;
 }
 
-/** Whatever room there is. */
-function mustWait(cycle: Cycle, job: PendingJob): PendingReason | null {
+type Refusal = Omit<PendingReason, "jobId">;
+
+/** `rest` is the queue when all that are left of the job's kind are told the same. */
+function tell({ reasons }: Plan, { id }: PendingJob, { kind, reason }: Refusal, rest: OrderedQueue | null): void {
+  reasons.push({ jobId: id, kind, reason });
+  rest?.tellRest({ kind, reason }, reasons);
+}
+
+/** Whatever room there is. What a project holds only grows, so it is true of all further jobs of the kind too. */
+function mustWait(cycle: Cycle, job: PendingJob): Refusal | null {
   const over = cycle.queue.overLimit(job);
-  if (over !== null) return { jobId: job.id, kind: "over-limit", reason: over };
+  if (over !== null) return { kind: "over-limit", reason: over };
   const awaited = waitsForPromise(cycle, job);
-  return awaited === null ? null : { jobId: job.id, kind: "held-back", reason: awaited };
+  return awaited === null ? null : { kind: "held-back", reason: awaited };
 }
 
 /** Says why the job waits, and does what lets it start one day. */
@@ -80,7 +87,7 @@ function wait(cycle: Cycle, plan: Plan, request: RequestClass, job: PendingJob, 
   const reason = promises.has(job.id) ? null : seekRoom(cycle, plan, request, job, position);
   const promise = snapshot.explain === false ? undefined : promises.get(job.id);
   if (promise !== undefined)
-    plan.reasons.push({ jobId: job.id, kind: "making-room", reason: promiseText(snapshot, promise, plan.preemptions) });
+    plan.reasons.push({ jobId: job.id, kind: "making-room", reason: promiseText(cycle.leaving, promise, plan.preemptions) });
   else plan.reasons.push(reason ?? { jobId: job.id, kind: "no-room", reason: "" });
 }
 
@@ -94,26 +101,40 @@ function seekRoom(cycle: Cycle, plan: Plan, request: RequestClass, job: PendingJ
 }
 
 /**
- * Nothing that this cycle can still do starts the jobs of a settled class or gives them another reason: in a long queue
- * that is nearly all of them. Shares and limits make each job its own case.
+ * Nothing that this cycle can still do starts the jobs of a settled class or gives them another reason, unless others are
+ * stopped or moved for one: in a long queue that is nearly all of them.
  */
-function settle({ snapshot, queue, pass, preempts, reservations }: Cycle, request: RequestClass, position: number): void {
-  if (queue.plain !== true || snapshot.explain === false || !request.failed || preempts) return;
+function settle({ snapshot, pass, reservations }: Cycle, request: RequestClass, position: number): void {
+  if (snapshot.explain === false || !request.failed) return;
   if (request.hopeless != null) request.settled = request.hopeless;
-  else if (position >= pass.precise && (request.unreservable || reservations >= MOST_RESERVATIONS))
+  else if (position >= pass.precise && (request.unreservable || reservations >= MOST_RESERVATIONS || keepsNoNodes(snapshot)))
     request.settled = { kind: "behind-others", reason: pass.behind };
 }
 
-/** Holds for all jobs behind it that ask the same with its priority and time limit too: they are younger. */
+/** Holds for all jobs of its kind behind it too: they are younger. */
 function isSettled(cycle: Cycle, request: RequestClass, job: PendingJob): request is RequestClass & { settled: object } {
-  const { now } = cycle;
-  if (request.settled === null || mayBackfill(cycle, request, job)) return false;
-  return request.holds || request.hopeless !== null || now - job.queuedAt < HOLD_BACK_AFTER_MS;
+  const { now, snapshot } = cycle;
+  if (request.settled === null) return false;
+  if (request.hopeless != null) return true;
+  if (mayBackfill(cycle, request, job) || cycle.promises.has(job.id) || cycle.roomMaker?.mayHelp(job, request)) return false;
+  if (cycle.queue.plain !== true && mayStillMove(cycle)) return false;
+  return request.holds || keepsNoNodes(snapshot) || now - job.queuedAt < HOLD_BACK_AFTER_MS;
+}
+
+/** Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle. */
+function keepsNoNodes({ queueing }: ClusterSnapshot): boolean {
+  return queueing?.kind === "service";
 }
 
 function tryToPlace(pass: Pass, request: RequestClass, job: PendingJob): Assignment[] | null {
   if (request.failed) return null;
-  const assignments = placeGang(pass.openNodes(request), () => pass.indexOf(request), request, job.id, pass.changed);
+  const assignments = placeGang(
+    () => pass.openNodes(request),
+    () => pass.indexOf(request),
+    request,
+    job.id,
+    pass.changed,
+  );
   request.failed = assignments === null;
   return assignments;
 }
@@ -138,7 +159,13 @@ function tryToBackfill(cycle: Cycle, request: RequestClass, job: PendingJob): As
   const { pass, now, noGap } = cycle;
   if (job.timeLimitMs === undefined || !mayBackfill(cycle, request, job)) return null;
   const entries = pass.openUntil(request, now + job.timeLimitMs);
-  const assignments = placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, pass.changed);
+  const assignments = placeGang(
+    () => entries,
+    () => indexCandidates(entries, request, []),
+    request,
+    job.id,
+    pass.changed,
+  );
   if (assignments === null) noGap.set(request.key, job.timeLimitMs);
   return assignments;
 }
@@ -147,16 +174,15 @@ function tryToBackfill(cycle: Cycle, request: RequestClass, job: PendingJob): As
 function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preemption[] {
   const { snapshot, pass, now, roomMaker } = cycle;
   if (request.hopeless) return [];
-  const room = roomMaker?.makeRoomFor(job, request, pass.openNodes(request)) ?? null;
+  const room = roomMaker?.makeRoomFor(job, request, () => pass.openNodes(request)) ?? null;
   if (room !== null) {
     if (snapshot.queueing?.kind === "service") pass.hold(job, room.nodeIds, now);
-    else promiseRoom(cycle, job, newPromise(snapshot, room.nodeIds, room.preemptions, now));
+    else promiseRoom(cycle, job, newPromise(cycle.leaving, room.nodeIds, room.preemptions, now));
     return room.preemptions;
   }
-  // Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle.
-  if (snapshot.queueing?.kind === "service") return [];
+  if (keepsNoNodes(snapshot)) return [];
   if (cycle.reservations < MOST_RESERVATIONS && !request.unreservable) {
-    const reservation = reserve(pass.openNodes(request), request, job, cycle.ends, now);
+    const reservation = cycle.ends.length === 0 ? null : reserve(pass.openNodes(request), pass.byId(), request, job, cycle.ends, now);
     if (reservation !== null) {
       cycle.reservations += 1;
       pass.hold(job, reservation.nodeIds, reservation.startsAt);
@@ -166,7 +192,7 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preempt
   }
   const moved = moveOthers(cycle, request, job);
   if (moved !== null) {
-    promiseRoom(cycle, job, newPromise(snapshot, moved.nodeIds, moved.preemptions, now));
+    promiseRoom(cycle, job, newPromise(cycle.leaving, moved.nodeIds, moved.preemptions, now));
     bookMoved(cycle, moved.preemptions);
     return moved.preemptions;
   }
@@ -174,7 +200,10 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preempt
   return [];
 }
 
+/** Shares do not help the first two; of jobs far behind it would be rewritten at every change of a share. */
+const WITHOUT_STANDING: ReadonlySet<PendingKind> = new Set(["never-fits", "nodes-absent", "behind-others"]);
+
 function withStanding(queue: OrderedQueue, job: PendingJob, reason: PendingReason): PendingReason {
-  const standing = reason.kind === "never-fits" || reason.kind === "nodes-absent" ? null : queue.standing(job);
+  const standing = WITHOUT_STANDING.has(reason.kind) ? null : queue.standing(job);
   return standing === null ? reason : { ...reason, reason: `${reason.reason}; ${standing}` };
 }

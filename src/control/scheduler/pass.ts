@@ -62,6 +62,8 @@ export interface Pass {
   openUntil(request: RequestClass, endsBy: number): FreeNode[];
   /** Every ready, open node with what is left of it. */
   free: readonly FreeNode[];
+  /** Node id -> its entry in `free`. */
+  byId(): ReadonlyMap<string, FreeNode>;
   /** Node id -> the job it is held for. */
   held: Map<string, PendingJob>;
   /** Jobs passed over that the ready nodes could run, first ones only. */
@@ -91,6 +93,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   const empties = memory?.empties ?? new Map<string, FreeNode[]>();
   const avoiding = new Map<string, RequestClass>();
   let everything: FreeNode[] | null = null;
+  let byId: ReadonlyMap<string, FreeNode> | null = null;
 
   const all = () => {
     everything ??= memory?.everything() ?? emptyNodes(snapshot.nodes);
@@ -200,6 +203,10 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     },
     openUntil: (request, endsBy) => worthATry(request).filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
     free,
+    byId: () => {
+      byId ??= new Map(free.map((entry) => [entry.node.id, entry]));
+      return byId;
+    },
     held,
     waiting,
   };

@@ -5,14 +5,17 @@ import {
   type ClusterSnapshot,
   createIncrementalDecide,
   decide,
+  givePromises,
   type NodeCapacity,
   type PendingJob,
+  SERVICE_POLICY,
 } from "../../../src/control/scheduler/index.ts";
 import { NO_RULES } from "../../../src/shared/domain/index.ts";
 import { GIB, gpuOf, resourcesOf } from "../../support/control-samples.ts";
 import { runs } from "../../support/property-runs.ts";
 
 const NOW = 1_700_000_000_000;
+const HOUR = 3_600_000;
 
 const jobArbitrary = fc.record({
   gpus: fc.integer({ min: 0, max: 4 }),
@@ -25,7 +28,33 @@ const jobArbitrary = fc.record({
   waitedSeconds: fc.constantFrom(5, 60, 3600),
   together: fc.constantFrom(null, null, "rack"),
   timeLimitSeconds: fc.constantFrom(undefined, 600),
+  project: fc.constantFrom("a", "b", undefined),
+  user: fc.constantFrom("u", "v"),
+  serviceIndex: fc.constantFrom(0, 0.001, 0.1),
 });
+
+const limits = { gpus: null, jobs: null, gpusPerUser: null, jobsPerUser: null };
+
+/** What the operator has set up, the same for all steps. */
+const setUpArbitrary: fc.Arbitrary<Pick<ClusterSnapshot, "projects" | "queueing" | "reservations">> = fc
+  .record({
+    guaranteed: fc.constantFrom(null, null, 0, 8),
+    service: fc.constantFrom(false, false, true),
+    gpusPerUser: fc.constantFrom(null, 6),
+    reserved: fc.boolean(),
+  })
+  .map(({ guaranteed, service, gpusPerUser, reserved }) => ({
+    ...(service ? { queueing: { ...SERVICE_POLICY, hysteresis: 4, minRunMs: 0 } } : {}),
+    ...(reserved ? { reservations: [{ name: "r", nodes: ["n0", "n1"], from: NOW - 1000, to: NOW + 1_000_000, projects: ["a"] }] } : {}),
+    ...(guaranteed === null
+      ? {}
+      : {
+          projects: [
+            { name: "a", parent: null, weight: 2, guaranteedGpus: guaranteed, limits: { ...limits, gpusPerUser }, usage: 1 },
+            { name: "b", parent: "a", weight: 1, guaranteedGpus: 0, limits, usage: 0 },
+          ],
+        }),
+  }));
 
 type Step =
   | { type: "submit"; job: typeof jobArbitrary extends fc.Arbitrary<infer J> ? J : never }
@@ -57,6 +86,8 @@ function pendingOf(id: number, asked: Extract<Step, { type: "submit" }>["job"]):
       ...(asked.port === undefined ? {} : { hostPorts: [asked.port] }),
     }),
     ...(asked.together === null ? {} : { rules: { ...NO_RULES, sameLabel: asked.together } }),
+    ...{ user: asked.user, serviceIndex: asked.serviceIndex },
+    ...(asked.project === undefined ? {} : { project: asked.project }),
     ...(asked.timeLimitSeconds === undefined ? {} : { timeLimitMs: asked.timeLimitSeconds * 1000 }),
   };
 }
@@ -78,14 +109,17 @@ function after(snapshot: ClusterSnapshot, step: Step, place: number): ClusterSna
     case "node":
       return { ...snapshot, nodes: nodes.map((node, at) => (at === step.pick % nodes.length ? toggled(node) : node)) };
     case "place": {
-      const { placements } = decide(snapshot, NOW);
+      const { placements, preemptions, promises } = decide(snapshot, NOW);
+      const asked = new Set(preemptions.map(({ jobId }) => jobId));
       const started = new Map(placements.map(({ jobId, assignments }) => [jobId, assignments]));
       const running = pending.flatMap((job): ActiveJob[] => {
         const assignments = started.get(job.id);
         const ends = job.timeLimitMs === undefined ? {} : { endsAt: NOW + job.timeLimitMs };
-        return assignments === undefined ? [] : [{ id: job.id, resources: job.resources, assignments, ...ends }];
+        return assignments === undefined ? [] : [{ ...job, assignments, startedAt: NOW - HOUR, ...ends }];
       });
-      return { ...snapshot, active: [...active, ...running], pending: pending.filter(({ id }) => !started.has(id)) };
+      const left = active.filter(({ stopping }) => stopping !== true).map((job) => (asked.has(job.id) ? { ...job, stopping: true } : job));
+      const waiting = pending.filter(({ id }) => !started.has(id));
+      return { ...snapshot, active: [...left, ...running], pending: givePromises(waiting, { promises }) };
     }
   }
 }
@@ -96,9 +130,10 @@ function toggled(node: NodeCapacity): NodeCapacity {
 
 test("deciding again from what is remembered gives the plan that deciding from nothing gives", () => {
   fc.assert(
-    fc.property(fc.array(stepArbitrary, { minLength: 1, maxLength: 25 }), (steps) => {
+    fc.property(setUpArbitrary, fc.array(stepArbitrary, { minLength: 1, maxLength: 25 }), (setUp, steps) => {
       const incremental = createIncrementalDecide();
-      let snapshot: ClusterSnapshot = { nodes: Array.from({ length: 6 }, (_, place) => nodeOf(place)), pending: [], active: [] };
+      const nodes = Array.from({ length: 6 }, (_, place) => nodeOf(place));
+      let snapshot: ClusterSnapshot = { ...setUp, nodes, pending: [], active: [] };
       for (const [place, step] of steps.entries()) {
         snapshot = after(snapshot, step, place);
         expect(incremental(snapshot, NOW)).toEqual(decide(snapshot, NOW));

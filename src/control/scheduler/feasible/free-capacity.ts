@@ -21,7 +21,7 @@ export interface FreeNode {
   /** What all GPUs of the node are, when they are alike and healthy; null otherwise, and they must be looked at one by one. */
   kind: string | null;
   /** Who holds whole GPUs of this node: job id -> how many. */
-  gpuHolders: Map<string, number>;
+  gpuHolders: ReadonlyMap<string, number>;
   /** The same of its MIG devices. */
   migHolders: ReadonlyMap<string, number>;
   ports: HeldPorts;

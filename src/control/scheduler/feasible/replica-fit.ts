@@ -1,7 +1,7 @@
 import type { Gpu } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "./free-capacity.ts";
 import { gpuFits } from "./gpu-fit.ts";
-import { fittingMigDevices, partsThatFit, roomyGpus } from "./gpu-units.ts";
+import { fittingMigDevices, partsThatFit, roomyGpus, unitsOf } from "./gpu-units.ts";
 import { portsAllow } from "./held-ports.ts";
 import type { Request } from "./request.ts";
 
@@ -24,6 +24,15 @@ export function countFittingGpus({ kind, node }: FreeNode, gpus: readonly Gpu[],
     request.kinds.set(kind, fits);
   }
   return fits ? gpus.length : 0;
+}
+
+/** False when the node, were it empty, could not run a replica; in doubt true. */
+export function mayServe(entry: FreeNode, request: Request): boolean {
+  const { gpus } = request.resources;
+  if (gpus === 0) return true;
+  if (request.units !== "gpus") return unitsOf(entry.node, request.resources).some((unit) => gpuFits(unit, entry.node, request));
+  const known = entry.kind === null ? undefined : request.kinds.get(entry.kind);
+  return known ?? countFittingGpus(entry, entry.node.gpus, request) >= gpus;
 }
 
 /** How many replicas of the request the node has room for, at most `most` and the job's own `maxPerNode`. */

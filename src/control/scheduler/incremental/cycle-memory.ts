@@ -1,9 +1,11 @@
 import { emptyNodes, type FreeNode } from "../feasible/free-capacity.ts";
 import { nodeBlocker } from "../feasible/node-blocker.ts";
 import { type Request, requestKey } from "../feasible/request.ts";
+import type { BucketNaming } from "../order/bucket-naming.ts";
 import { createJobBuckets, type JobBuckets } from "../order/job-buckets.ts";
 import { type ClusterShapes, clusterShapes } from "../score/cluster-shapes.ts";
-import type { ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "../snapshot.ts";
+import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "../snapshot.ts";
+import { type ActiveLists, createActiveLists } from "./active-lists.ts";
 import { difference } from "./difference.ts";
 import { createFollowedRequests } from "./followed-requests.ts";
 import { createHeldNodes } from "./held-nodes.ts";
@@ -41,7 +43,8 @@ export interface CycleMemory {
   knownToFail(key: string): boolean;
   /** From now on the room of these requests is followed, node by node. */
   learn(requests: readonly Request[]): void;
-  buckets(pending: readonly PendingJob[]): JobBuckets;
+  buckets(pending: readonly PendingJob[], naming: BucketNaming): JobBuckets;
+  active(jobs: readonly ActiveJob[]): ActiveLists;
   /** Starts the next cycle. */
   look(snapshot: ClusterSnapshot): void;
 }
@@ -67,7 +70,8 @@ export function createCycleMemory(): CycleMemory {
     }
     return key;
   };
-  let buckets = createJobBuckets([], keyOf);
+  let buckets: JobBuckets | null = null;
+  let named = "";
   const forgetNodes = () => {
     for (const memory of [admissions, servers, empties, hopeless]) memory.clear();
     everything = null;
@@ -103,17 +107,19 @@ export function createCycleMemory(): CycleMemory {
     candidates: followed.candidates,
     knownToFail: followed.knownToFail,
     learn: (requests) => followed.learn(requests, held.all()),
-    buckets: (now) => {
+    buckets: (now, naming) => {
       const change = difference(pending, now);
       pending = now;
-      if (change === null) return buckets;
-      if (change.removed.length + change.added.length > now.length * MOST_MOVED) buckets = createJobBuckets(now, keyOf);
+      const many = change !== null && change.removed.length + change.added.length > now.length * MOST_MOVED;
+      if (buckets === null || named !== naming.id || many) buckets = createJobBuckets(now, keyOf, naming);
       else {
-        for (const job of change.removed) buckets.remove(job);
-        for (const job of change.added) buckets.add(job);
+        for (const job of change?.removed ?? []) buckets.remove(job);
+        for (const job of change?.added ?? []) buckets.add(job);
       }
+      named = naming.id;
       return buckets;
     },
+    active: createActiveLists(),
     look: (snapshot) => {
       nodes = snapshot.nodes;
       const change = held.look(snapshot);

@@ -1,4 +1,5 @@
 import type { PendingJob, PendingReason } from "../snapshot.ts";
+import type { BucketNaming } from "./bucket-naming.ts";
 import { comparePending } from "./compare-pending.ts";
 
 /**
@@ -14,7 +15,7 @@ export interface JobBucket {
   told: { kind: PendingReason["kind"]; reason: string; each: (PendingReason | undefined)[] } | null;
 }
 
-/** The pending jobs by what they ask, their priority and their time limit. */
+/** The pending jobs by what they ask, and by what else their order depends on. */
 export interface JobBuckets {
   all(): Iterable<JobBucket>;
   add(job: PendingJob): void;
@@ -22,9 +23,13 @@ export interface JobBuckets {
   remove(job: PendingJob): void;
 }
 
-export function createJobBuckets(pending: readonly PendingJob[], keyOf: (job: PendingJob) => string): JobBuckets {
+export function createJobBuckets(
+  pending: readonly PendingJob[],
+  keyOf: (job: PendingJob) => string,
+  { prefixOf }: BucketNaming,
+): JobBuckets {
   const byName = new Map<string, JobBucket>();
-  const nameOf = (job: PendingJob, key: string) => `${job.priority} ${job.timeLimitMs ?? ""} ${key}`;
+  const nameOf = (job: PendingJob, key: string) => `${prefixOf(job)} ${key}`;
   const bucketOf = (job: PendingJob): JobBucket => {
     const key = keyOf(job);
     const name = nameOf(job, key);

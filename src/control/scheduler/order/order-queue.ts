@@ -1,7 +1,9 @@
 import { requestKey } from "../feasible/request.ts";
 import type { ClusterSnapshot, PendingJob, PendingReason } from "../snapshot.ts";
+import { type BucketNaming, bucketNaming } from "./bucket-naming.ts";
 import { bucketQueue } from "./bucket-queue.ts";
 import { compareByService } from "./compare-by-service.ts";
+import { comparePending } from "./compare-pending.ts";
 import { fairQueue } from "./fair-queue.ts";
 import { createJobBuckets, type JobBuckets } from "./job-buckets.ts";
 
@@ -11,9 +13,9 @@ export interface OrderedQueue {
   plain?: true;
   next(): PendingJob | undefined;
   /** What the last given job asks, where it is known. */
-  key?(): string | undefined;
+  key(): string | undefined;
   /** Takes all jobs out that ask the same as the last given one, with its priority and time limit, each with this reason. */
-  tellRest?(reason: Omit<PendingReason, "jobId">, into: PendingReason[]): void;
+  tellRest(reason: Omit<PendingReason, "jobId">, into: PendingReason[]): void;
   placed(job: PendingJob): void;
   /** Why the job may not start whatever is free; null when it may. */
   overLimit(job: PendingJob): string | null;
@@ -23,29 +25,16 @@ export interface OrderedQueue {
   standing(job: PendingJob): string | null;
 }
 
-/** `buckets` may know the pending jobs from the last time. */
+type MakeBuckets = (pending: readonly PendingJob[], naming: BucketNaming) => JobBuckets;
+
+/** `bucketsOf` may know the pending jobs from the last time. */
 export function orderQueue(
   snapshot: ClusterSnapshot,
   now: number,
-  buckets: (pending: readonly PendingJob[]) => JobBuckets = (pending) => createJobBuckets(pending, requestKey),
+  bucketsOf: MakeBuckets = (pending, naming) => createJobBuckets(pending, requestKey, naming),
 ): OrderedQueue {
   const { queueing, projects = [] } = snapshot;
-  if (queueing?.kind === "service") return sortedQueue([...snapshot.pending].sort(compareByService(queueing, now)));
-  if (projects.length === 0) return bucketQueue(buckets(snapshot.pending));
-  return fairQueue(snapshot, projects);
-}
-
-function sortedQueue(jobs: readonly PendingJob[]): OrderedQueue {
-  let position = 0;
-  return {
-    plain: true,
-    next: () => {
-      position += 1;
-      return jobs[position - 1];
-    },
-    placed: () => {},
-    overLimit: () => null,
-    withinGuarantee: () => false,
-    standing: () => null,
-  };
+  const buckets = bucketsOf(snapshot.pending, bucketNaming(snapshot));
+  if (queueing?.kind === "service") return bucketQueue(buckets, compareByService(queueing, now));
+  return projects.length === 0 ? bucketQueue(buckets, comparePending) : fairQueue(snapshot, projects, buckets);
 }

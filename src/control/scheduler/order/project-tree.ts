@@ -17,9 +17,13 @@ export interface ProjectNode {
   share: ProjectShare;
   parent: ProjectNode | null;
   children: ProjectNode[];
+  /** It and the projects above it, without the root. */
+  path: ProjectNode[];
   held: Amounts;
   /** Decayed usage of it and all below it. */
   usage: number;
+  /** Usage and what is held now together; null when something has been held since it was counted. */
+  effective: number | null;
   jobs: number;
   /** User -> what the user's jobs of this very project hold. */
   users: Map<string, { gpus: number; jobs: number }>;
@@ -40,37 +44,26 @@ export interface ProjectTree {
 export function projectTree(shares: readonly ProjectShare[], snapshot: Pick<ClusterSnapshot, "nodes">): ProjectTree {
   const total = totalsOf(snapshot);
   const root = nodeOf({ name: "", parent: null, weight: 1, guaranteedGpus: 0, limits: NO_LIMITS, usage: 0 }, null);
-  const nodes = new Map<string, ProjectNode>();
-  for (const share of [...shares].sort((left, right) => (left.name < right.name ? -1 : 1))) nodes.set(share.name, nodeOf(share, root));
-  for (const node of nodes.values()) {
-    const parent = node.share.parent === null ? undefined : nodes.get(node.share.parent);
-    node.parent = parent === undefined || parent === node || ancestors(parent).includes(node) ? root : parent;
-  }
-  for (const node of nodes.values()) {
-    node.parent?.children.push(node);
-    for (const above of [node, ...ancestors(node)]) above.usage += node.share.usage;
-  }
+  const nodes = hierarchy(shares, root);
   const of = (name = DEFAULT_PROJECT) => {
     const known = nodes.get(name);
     if (known !== undefined) return known;
     const made = nodeOf({ name, parent: null, weight: 1, guaranteedGpus: 0, limits: NO_LIMITS, usage: 0 }, root);
+    made.path = [made];
     nodes.set(name, made);
     root.children.push(made);
     return made;
   };
-  const effective = (node: ProjectNode) => node.usage + dominantShare(node.held, total) * PRESENT_HOURS;
+  const effective = (node: ProjectNode) => {
+    node.effective ??= node.usage + dominantShare(node.held, total) * PRESENT_HOURS;
+    return node.effective;
+  };
   return {
     root,
     of,
     hold: (node, user, amounts) => {
-      const mine = node.users.get(user) ?? { gpus: 0, jobs: 0 };
-      node.users.set(user, { gpus: mine.gpus + amounts.gpus, jobs: mine.jobs + 1 });
-      for (const above of [node, ...ancestors(node)]) {
-        above.held.gpus += amounts.gpus;
-        above.held.cpuMillis += amounts.cpuMillis;
-        above.held.memoryBytes += amounts.memoryBytes;
-        above.jobs += 1;
-      }
+      holdAsUser(node, user, amounts);
+      for (const above of node.path) holdMore(above, amounts);
     },
     ratio: (node) => effective(node) / node.share.weight,
     standing: (node) => {
@@ -82,7 +75,40 @@ export function projectTree(shares: readonly ProjectShare[], snapshot: Pick<Clus
   };
 }
 
-export function ancestors(node: ProjectNode): ProjectNode[] {
+function hierarchy(shares: readonly ProjectShare[], root: ProjectNode): Map<string, ProjectNode> {
+  const nodes = new Map<string, ProjectNode>();
+  for (const share of [...shares].sort((left, right) => (left.name < right.name ? -1 : 1))) nodes.set(share.name, nodeOf(share, root));
+  for (const node of nodes.values()) {
+    const parent = node.share.parent === null ? undefined : nodes.get(node.share.parent);
+    node.parent = parent === undefined || parent === node || ancestors(parent).includes(node) ? root : parent;
+  }
+  for (const node of nodes.values()) {
+    node.parent?.children.push(node);
+    node.path = [node, ...ancestors(node).filter((above) => above !== root)];
+    for (const above of node.path) above.usage += node.share.usage;
+  }
+  return nodes;
+}
+
+function holdAsUser({ users }: ProjectNode, user: string, { gpus }: Amounts): void {
+  const mine = users.get(user);
+  if (mine === undefined) {
+    users.set(user, { gpus, jobs: 1 });
+    return;
+  }
+  mine.gpus += gpus;
+  mine.jobs += 1;
+}
+
+function holdMore(node: ProjectNode, amounts: Amounts): void {
+  node.held.gpus += amounts.gpus;
+  node.held.cpuMillis += amounts.cpuMillis;
+  node.held.memoryBytes += amounts.memoryBytes;
+  node.jobs += 1;
+  node.effective = null;
+}
+
+function ancestors(node: ProjectNode): ProjectNode[] {
   const above: ProjectNode[] = [];
   for (let at = node.parent; at !== null && !above.includes(at); at = at.parent) above.push(at);
   return above;
@@ -90,8 +116,11 @@ export function ancestors(node: ProjectNode): ProjectNode[] {
 
 /** The largest part of any one resource: a job without GPUs pays for its CPUs (dominant resource fairness). */
 export function dominantShare(amounts: Amounts, total: Amounts): number {
-  const part = (some: number, all: number) => (all > 0 ? some / all : 0);
   return Math.max(part(amounts.gpus, total.gpus), part(amounts.cpuMillis, total.cpuMillis), part(amounts.memoryBytes, total.memoryBytes));
+}
+
+function part(some: number, all: number): number {
+  return all > 0 ? some / all : 0;
 }
 
 export function totalsOf({ nodes }: Pick<ClusterSnapshot, "nodes">): Amounts {
@@ -106,5 +135,5 @@ export function totalsOf({ nodes }: Pick<ClusterSnapshot, "nodes">): Amounts {
 
 function nodeOf(share: ProjectShare, parent: ProjectNode | null): ProjectNode {
   const held = { gpus: 0, cpuMillis: 0, memoryBytes: 0 };
-  return { share, parent, children: [], held, usage: 0, jobs: 0, users: new Map() };
+  return { share, parent, children: [], path: [], held, usage: 0, effective: null, jobs: 0, users: new Map() };
 }

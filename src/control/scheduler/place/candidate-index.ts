@@ -2,6 +2,7 @@ import type { FreeNode } from "../feasible/free-capacity.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import { rankOf } from "../score/best-fit.ts";
+import { createHeap } from "./heap.ts";
 
 interface Candidate {
   entry: FreeNode;
@@ -33,19 +34,18 @@ export function indexCandidates(
   // With one node to choose from there is nothing to rank: ranking may look at the whole cluster first.
   const rank = fitting.length === 1 ? () => 0 : (request.rank ?? rankOf);
   const members = new Set(fitting);
-  const heap = fitting.map((entry) => candidate(entry, rank));
-  for (let at = (heap.length >> 1) - 1; at >= 0; at -= 1) sink(heap, at);
+  const heap = createHeap(
+    fitting.map((entry) => candidate(entry, rank)),
+    before,
+  );
   let seen = changed.length;
-  const add = (entry: FreeNode) => {
-    heap.push(candidate(entry, rank));
-    rise(heap, heap.length - 1);
-  };
+  const add = (entry: FreeNode) => heap.push(candidate(entry, rank));
   return {
     next: () => {
       // A node that was booked twice since is one candidate: twice in the heap, a gang would count its room twice.
       for (const entry of new Set(changed.slice(seen))) if (members.has(entry)) add(entry);
       seen = changed.length;
-      for (let top = pop(heap); top !== undefined; top = pop(heap)) {
+      for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
         if (top.version !== top.entry.version || closed(top.entry)) continue;
         const room = replicasThatFit(top.entry, request, Number.MAX_SAFE_INTEGER);
         if (room > 0) return { entry: top.entry, room };
@@ -62,38 +62,4 @@ function candidate(entry: FreeNode, rank: (entry: FreeNode) => number): Candidat
 
 function before(left: Candidate, right: Candidate): boolean {
   return left.rank < right.rank || (left.rank === right.rank && left.entry.position < right.entry.position);
-}
-
-function pop(heap: Candidate[]): Candidate | undefined {
-  const top = heap[0];
-  const last = heap.pop();
-  if (top === undefined || last === undefined || heap.length === 0) return top;
-  heap[0] = last;
-  sink(heap, 0);
-  return top;
-}
-
-function rise(heap: Candidate[], start: number): void {
-  for (let at = start; at > 0; ) {
-    const parent = (at - 1) >> 1;
-    const [one, other] = [heap[at], heap[parent]];
-    if (one === undefined || other === undefined || !before(one, other)) return;
-    heap[at] = other;
-    heap[parent] = one;
-    at = parent;
-  }
-}
-
-function sink(heap: Candidate[], start: number): void {
-  for (let at = start; ; ) {
-    const left = 2 * at + 1;
-    const [first, second] = [heap[left], heap[left + 1]];
-    if (first === undefined) return;
-    const child = second !== undefined && before(second, first) ? left + 1 : left;
-    const [one, other] = [heap[at], heap[child]];
-    if (one === undefined || other === undefined || !before(other, one)) return;
-    heap[at] = other;
-    heap[child] = one;
-    at = child;
-  }
 }

@@ -13,14 +13,14 @@ interface Share {
 
 /** Books the whole gang and returns its assignments by rank; null, with nothing booked, when it does not fit. */
 export function placeGang(
-  entries: readonly FreeNode[],
+  entries: () => readonly FreeNode[],
   index: () => CandidateIndex,
   request: Request,
   jobId: string,
   changed: FreeNode[],
 ): Assignment[] | null {
   const { sameLabel = null, spreadLabel = null } = request.job.rules ?? {};
-  const shares = sameLabel === null && spreadLabel === null ? bestShares(index(), request) : topologyShares(entries, request);
+  const shares = sameLabel === null && spreadLabel === null ? bestShares(index(), request) : topologyShares(entries(), request);
   return shares === null ? null : book(shares, request, jobId, changed);
 }
 

@@ -5,9 +5,11 @@ import type { Pass, RequestClass } from "../pass.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
 import { placeGang } from "../place/place-gang.ts";
 import type { ActiveJob, PendingJob, Placement, Preemption } from "../snapshot.ts";
+import { chooseVictims } from "./choose-victims.ts";
 import { copyNodes, type FutureNodes, giveBack } from "./give-back.ts";
-import { chooseVictims, type Room } from "./make-room.ts";
+import type { Room } from "./make-room.ts";
 import { gpuSecondsLost, gpusOf } from "./may-preempt.ts";
+import { victimsByNode } from "./victims-by-node.ts";
 
 /** A job waits this long before others are moved for it: most find room sooner by themselves. */
 const WAITED_MS = 5 * 60_000;
@@ -28,11 +30,14 @@ export function moveOthers(cycle: Cycle, request: RequestClass, job: PendingJob)
   const policy = snapshot.defragment;
   if (policy === undefined || snapshot.queueing?.kind === "service" || now - job.queuedAt < WAITED_MS) return null;
   // One move at a time: what the last one leads to is seen first.
-  if (cycle.moveTries >= TRIES_A_PASS || [...promises.values()].some(({ moves }) => moves === true)) return null;
-  const movable = snapshot.active.filter((other) => mayMove(other, job, now));
+  if (!mayStillMove(cycle) || [...promises.values()].some(({ moves }) => moves === true)) return null;
+  const movable = movableJobs(cycle).filter((other) => (other.priority ?? 0) <= job.priority);
   if (movable.length === 0) return null;
   cycle.moveTries += 1;
-  const moved = chooseVictims(pass.openNodes(request), request, movable, { cost: (other) => gpuSecondsLost(other, now) });
+  const victims = victimsByNode(movable, (other) => gpuSecondsLost(other, now));
+  const entries = pass.openNodes(request);
+  const byId = new Map(entries.map((entry) => [entry.node.id, entry]));
+  const moved = chooseVictims({ entries, byId, victims, allowed: () => true }, request)?.map(({ job: other }) => other) ?? null;
   if (moved === null || moved.length === 0 || moved.length > policy.movesPerHour - policy.movesLastHour) return null;
   const nodes = copyNodes(pass.free.filter(({ node }) => !pass.held.has(node.id)));
   for (const other of moved) giveBack(nodes, other);
@@ -42,6 +47,7 @@ export function moveOthers(cycle: Cycle, request: RequestClass, job: PendingJob)
   // Elsewhere is room that is free now: what one of them leaves does not count for the next.
   const elsewhere = copyNodes(pass.free.filter(({ node }) => !pass.held.has(node.id) && !nodeIds.includes(node.id)));
   if (!moved.sort(largestFirst).every((other) => goesOn(cycle, elsewhere, other))) return null;
+  cycle.leaving.ask(moved);
   const reason = `it goes on elsewhere, so that job ${job.id} can start here`;
   return { preemptions: moved.map(({ id }): Preemption => ({ jobId: id, forJobId: job.id, reason, kind: "move" })), nodeIds };
 }
@@ -76,18 +82,34 @@ export function bookMoved({ snapshot, pass }: Cycle, preemptions: readonly Preem
 function bookInPass(pass: Pass, job: PendingJob) {
   const request = pass.classOf(job);
   const entries = pass.openNodes(request);
-  return placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, pass.changed);
+  return placeGang(
+    () => entries,
+    () => indexCandidates(entries, request, []),
+    request,
+    job.id,
+    pass.changed,
+  );
 }
 
 function firstMoved(one: PendingJob, other: PendingJob): number {
   return (one.movedAt ?? 0) - (other.movedAt ?? 0) || (one.id < other.id ? -1 : 1);
 }
 
-function mayMove(other: ActiveJob, job: PendingJob, now: number): boolean {
+/** False when nothing is moved for any further job of the pass. */
+export function mayStillMove(cycle: Cycle): boolean {
+  return cycle.snapshot.defragment !== undefined && cycle.moveTries < TRIES_A_PASS && movableJobs(cycle).length > 0;
+}
+
+function movableJobs(cycle: Cycle): readonly ActiveJob[] {
+  cycle.movable ??= cycle.snapshot.active.filter((other) => mayMove(other, cycle.now));
+  return cycle.movable;
+}
+
+function mayMove(other: ActiveJob, now: number): boolean {
   const { startedAt, checkpointAt, movedAt = 0, again, stopping } = other;
   if (again === undefined || stopping === true || startedAt === undefined || checkpointAt === undefined) return false;
   if (now - Math.max(startedAt, movedAt) < REST_MS || gpusOf(other) === 0) return false;
-  return checkpointAt >= startedAt && now - checkpointAt < FRESH_MS && (other.priority ?? 0) <= job.priority;
+  return checkpointAt >= startedAt && now - checkpointAt < FRESH_MS;
 }
 
 /** All its replicas find room in what is left, and are booked there. */
@@ -100,7 +122,13 @@ function goesOn({ pass }: Cycle, nodes: FutureNodes, other: ActiveJob): boolean 
 
 function book(nodes: FutureNodes, open: readonly FreeNode[], request: Request, jobId: string) {
   const entries = open.flatMap(({ node }) => nodes.get(node.id) ?? []);
-  return placeGang(entries, () => indexCandidates(entries, request, []), request, jobId, []);
+  return placeGang(
+    () => entries,
+    () => indexCandidates(entries, request, []),
+    request,
+    jobId,
+    [],
+  );
 }
 
 function largestFirst(one: ActiveJob, other: ActiveJob): number {

@@ -13,22 +13,9 @@ export function copyNodes(entries: Iterable<FreeNode>): FutureNodes {
   return copies;
 }
 
+/** What is in it is never changed, only replaced. */
 export function copyNode(entry: FreeNode): FreeNode {
-  return { ...entry, gpus: [...entry.gpus], gpuHolders: new Map(entry.gpuHolders) };
-}
-
-/** As `copyNodes`, in the time of what is changed: a node is copied when it is first asked for. */
-export function copyWhenTouched(entries: readonly FreeNode[]): Pick<FutureNodes, "get"> & { all(): FreeNode[] } {
-  const originals = new Map(entries.map((entry) => [entry.node.id, entry]));
-  const copies: FutureNodes = new Map();
-  const get = (nodeId: string) => {
-    const original = originals.get(nodeId);
-    if (original === undefined) return undefined;
-    const copy = copies.get(nodeId) ?? copyNode(original);
-    copies.set(nodeId, copy);
-    return copy;
-  };
-  return { get, all: () => entries.map((entry) => get(entry.node.id) ?? entry) };
+  return { ...entry };
 }
 
 /** The nodes as if the job had ended. Nodes that are not in the map are left out. */
@@ -53,7 +40,7 @@ export function giveBack(nodes: Pick<FutureNodes, "get">, job: ActiveJob): void 
     }
     const free = new Set([...entry.gpus.map(({ uuid }) => uuid), ...gpuUuids]);
     entry.gpus = entry.node.gpus.filter(({ uuid }) => free.has(uuid));
-    entry.gpuHolders.delete(job.id);
+    entry.gpuHolders = without(entry.gpuHolders, job.id);
   }
 }
 

@@ -1,13 +1,14 @@
 import type { Assignment } from "../../../shared/domain/index.ts";
-import { gangFits } from "../feasible/fit-gang.ts";
 import { type FreeNode, take } from "../feasible/free-capacity.ts";
-import { replicasThatFit, roomFor } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
 import { placeGang } from "../place/place-gang.ts";
 import type { ActiveJob, ClusterSnapshot, PendingJob, Preemption } from "../snapshot.ts";
-import { copyNode, copyNodes, type FutureNodes, giveBack } from "./give-back.ts";
+import { chooseVictims } from "./choose-victims.ts";
+import { copyNodes, type FutureNodes, giveBack } from "./give-back.ts";
+import type { LeavingJobs } from "./leaving-jobs.ts";
 import type { PreemptionRules } from "./may-preempt.ts";
+import { type VictimsByNode, victimsByNode } from "./victims-by-node.ts";
 
 /** Jobs of a pass that may look for victims: each look costs a walk over the nodes. */
 const LOOKS_A_PASS = 64;
@@ -20,7 +21,9 @@ export interface Room {
 
 export interface RoomMaker {
   /** `admitted` are the nodes the job's rules admit. Null when no allowed victims make enough room. */
-  makeRoomFor(job: PendingJob, request: Request, admitted: readonly FreeNode[]): Room | null;
+  makeRoomFor(job: PendingJob, request: Request, admitted: () => readonly FreeNode[]): Room | null;
+  /** False when `makeRoomFor` will find none for the job, nor for its like, for the rest of the pass. */
+  mayHelp(job: PendingJob, request: Request): boolean;
   /** Books the job where it was promised room; false when it will not fit there once all that stops has ended. */
   keepRoomFor(job: PendingJob, request: Request, promised: readonly FreeNode[]): boolean;
   /** Tells it of a job that starts in this pass. */
@@ -31,148 +34,94 @@ export interface RoomMaker {
  * Looks at the nodes as they will be when all that is being stopped has ended. What was promised to one job is booked
  * there, so the next one does not count on it, and a job whose victims are still ending asks for no more of them.
  */
-export function createRoomMaker(snapshot: ClusterSnapshot, rules: PreemptionRules, free: readonly FreeNode[]): RoomMaker {
-  const stopping = snapshot.active.filter((job) => job.stopping === true);
-  const running = snapshot.active.filter((job) => job.stopping !== true);
+export function createRoomMaker(
+  snapshot: ClusterSnapshot,
+  rules: PreemptionRules,
+  free: readonly FreeNode[],
+  leaving: LeavingJobs,
+): RoomMaker {
+  let losers: readonly ActiveJob[] | null = null;
   const gone = new Set<string>();
   const hopeless = new Set<string>();
-  let soon: FutureNodes | null = null;
+  /** Group of claims -> the strongest that has nobody left to push out. */
+  const powerless = new Map<string, number>();
+  let soon: { nodes: FutureNodes; places: readonly FreeNode[] } | null = null;
+  let victims: VictimsByNode | null = null;
   let looks = 0;
 
+  const candidates = () => {
+    losers ??= snapshot.active.filter((job) => job.stopping !== true && rules.mayLose(job));
+    return losers;
+  };
   const future = () => {
     if (soon === null) {
-      soon = copyNodes(free);
-      for (const job of stopping) giveBack(soon, job);
+      const nodes = copyNodes(free);
+      soon = { nodes, places: [...nodes.values()] };
+      for (const job of leaving.stopping()) giveBack(nodes, job);
     }
     return soon;
   };
-  const outwaited = (job: PendingJob) => running.filter((victim) => !gone.has(victim.id) && rules.mayOutwait(job, victim));
-  const inFuture = (entries: readonly FreeNode[]) => entries.flatMap(({ node }) => future().get(node.id) ?? []);
+  const stays = ({ id }: ActiveJob) => !gone.has(id);
+  const hasVictims = (job: PendingJob) => {
+    const { group, strength } = rules.claim(job);
+    if (strength <= (powerless.get(group) ?? Number.NEGATIVE_INFINITY)) return false;
+    if (candidates().some((victim) => rules.mayPushOut(job, victim) && stays(victim))) return true;
+    powerless.set(group, strength);
+    return false;
+  };
+  const hasPatience = (job: PendingJob) =>
+    rules.outwaits(job) && candidates().some((victim) => rules.mayOutwait(job, victim) && stays(victim));
+  const inFuture = (entries: readonly FreeNode[]) => {
+    const { places } = future();
+    return entries.map(({ position }) => places[position] as FreeNode);
+  };
+  const choose = (entries: readonly FreeNode[], request: Request, allowed: (victim: ActiveJob) => boolean) => {
+    victims ??= victimsByNode(candidates(), rules.cost);
+    return chooseVictims({ entries, byId: future().nodes, victims, allowed }, request);
+  };
   const bookIn = (entries: readonly FreeNode[], request: Request, job: PendingJob) =>
-    placeGang(entries, () => indexCandidates(entries, request, []), request, job.id, []);
+    placeGang(
+      () => entries,
+      () => indexCandidates(entries, request, []),
+      request,
+      job.id,
+      [],
+    );
   return {
+    mayHelp: (job, request) => looks < LOOKS_A_PASS && rules.mayAsk(job) && !hopeless.has(claimKey(job, request)),
     makeRoomFor: (job, request, admitted) => {
-      const key = `${request.key} ${job.project ?? ""}`;
-      if (hopeless.has(key) || !rules.mayAsk(job) || looks >= LOOKS_A_PASS) return null;
-      const victims = running.filter((victim) => !gone.has(victim.id) && rules.mayPushOut(job, victim));
-      if (victims.length === 0 && stopping.length === 0 && gone.size === 0 && outwaited(job).length === 0) return null;
+      if (looks >= LOOKS_A_PASS || !rules.mayAsk(job) || hopeless.has(claimKey(job, request))) return null;
+      if (leaving.stopping().length === 0 && gone.size === 0 && !hasVictims(job) && !hasPatience(job)) return null;
       looks += 1;
-      const entries = inFuture(admitted);
-      const allowed = chooseVictims(entries, request, victims, rules);
-      const chosen = allowed ?? chooseVictims(entries, request, outwaited(job), rules);
+      const entries = inFuture(admitted());
+      const allowed = choose(entries, request, (victim) => rules.mayPushOut(job, victim));
+      const chosen = allowed ?? choose(entries, request, (victim) => rules.mayOutwait(job, victim));
       if (chosen === null) {
-        hopeless.add(key);
+        hopeless.add(claimKey(job, request));
         return null;
       }
+      leaving.ask(chosen.map(({ job: victim }) => victim));
       for (const victim of chosen) {
-        gone.add(victim.id);
-        giveBack(future(), victim);
+        victim.gone = true;
+        gone.add(victim.job.id);
+        giveBack(future().nodes, victim.job);
       }
       const assignments = bookIn(entries, request, job) ?? [];
       const stopped = allowed === null ? [] : chosen;
-      const preemptions = stopped.map((victim) => ({ jobId: victim.id, forJobId: job.id, ...rules.why(job) }));
+      const preemptions = stopped.map((victim) => ({ jobId: victim.job.id, forJobId: job.id, ...rules.why(job) }));
       return { preemptions, nodeIds: [...new Set(assignments.map(({ nodeId }) => nodeId))] };
     },
     keepRoomFor: (job, request, promised) => bookIn(inFuture(promised), request, job) !== null,
     placed: (job, assignments) => {
       for (const { nodeId, gpuUuids } of assignments) {
-        const entry = soon?.get(nodeId);
+        const entry = soon?.nodes.get(nodeId);
         if (entry !== undefined) take(entry, job, job.resources, gpuUuids);
       }
     },
   };
 }
 
-type Costs = Pick<PreemptionRules, "cost">;
-
-/** The cheapest victims, node by node, until the gang fits; then without those it fits without. Null when it never fits. */
-export function chooseVictims(
-  entries: readonly FreeNode[],
-  request: Request,
-  victims: readonly ActiveJob[],
-  rules: Costs,
-): ActiveJob[] | null {
-  const nodes = copyNodes(entries);
-  const all = [...nodes.values()];
-  const onNode = victimsByNode(victims, nodes, rules);
-  const chosen = new Set<ActiveJob>();
-  while (!gangFits(all, request)) {
-    const best = cheapestStep(all, request, onNode, chosen, rules);
-    if (best === null) return null;
-    for (const victim of best) {
-      chosen.add(victim);
-      giveBack(nodes, victim);
-    }
-    if (chosen.size === victims.length && !gangFits(all, request)) return null;
-  }
-  return withoutNeedless(entries, request, [...chosen], rules);
-}
-
-function victimsByNode(victims: readonly ActiveJob[], nodes: FutureNodes, rules: Costs): Map<string, ActiveJob[]> {
-  const onNode = new Map<string, ActiveJob[]>();
-  const cheapestFirst = [...victims].sort((one, other) => rules.cost(one) - rules.cost(other) || (one.id < other.id ? -1 : 1));
-  for (const victim of cheapestFirst) {
-    for (const nodeId of new Set(victim.assignments.map((assignment) => assignment.nodeId))) {
-      if (nodes.has(nodeId)) onNode.set(nodeId, [...(onNode.get(nodeId) ?? []), victim]);
-    }
-  }
-  return onNode;
-}
-
-/** The victims of one node that give room for at least one replica more, over all nodes the cheapest per replica. */
-function cheapestStep(
-  entries: readonly FreeNode[],
-  request: Request,
-  onNode: ReadonlyMap<string, ActiveJob[]>,
-  chosen: ReadonlySet<ActiveJob>,
-  rules: Costs,
-): ActiveJob[] | null {
-  let best: { victims: ActiveJob[]; cost: number } | null = null;
-  for (const entry of entries) {
-    const here = (onNode.get(entry.node.id) ?? []).filter((victim) => !chosen.has(victim));
-    if (here.length === 0) continue;
-    const step = stepOn(entry, request, here, rules);
-    if (step !== null && (best === null || step.cost < best.cost)) best = step;
-  }
-  return best?.victims ?? null;
-}
-
-function stepOn(entry: FreeNode, request: Request, here: readonly ActiveJob[], rules: Costs) {
-  const copy = new Map([[entry.node.id, copyNode(entry)]]);
-  const node = copy.get(entry.node.id) as FreeNode;
-  const before = replicasThatFit(node, request, request.replicas);
-  const victims: ActiveJob[] = [];
-  for (const victim of here) {
-    giveBack(copy, victim);
-    victims.push(victim);
-    if (replicasThatFit(node, request, request.replicas) > before) {
-      const needed = thin(entry, request, victims, before + 1);
-      return { victims: needed, cost: needed.reduce((sum, one) => sum + rules.cost(one), 0) };
-    }
-  }
-  return null;
-}
-
-/** Without the victims of the node, dearest first, that so many replicas fit without. */
-function thin(entry: FreeNode, request: Request, victims: readonly ActiveJob[], replicas: number): ActiveJob[] {
-  let kept = [...victims];
-  for (const victim of [...victims].reverse()) {
-    const without = kept.filter((other) => other !== victim);
-    const copy = new Map([[entry.node.id, copyNode(entry)]]);
-    for (const other of without) giveBack(copy, other);
-    if (roomFor([...copy.values()], request, replicas) >= replicas) kept = without;
-  }
-  return kept;
-}
-
-function withoutNeedless(entries: readonly FreeNode[], request: Request, chosen: ActiveJob[], rules: Costs): ActiveJob[] {
-  if (chosen.length < 2) return chosen;
-  let kept = chosen;
-  for (const victim of [...chosen].sort((one, other) => rules.cost(other) - rules.cost(one) || (one.id < other.id ? -1 : 1))) {
-    const without = kept.filter((other) => other !== victim);
-    const nodes = copyNodes(entries);
-    for (const other of without) giveBack(nodes, other);
-    if (gangFits([...nodes.values()], request)) kept = without;
-  }
-  return kept;
+/** Jobs that ask alike for one project: what nobody is stopped for, nobody is for the next of them. */
+function claimKey({ project = "" }: PendingJob, { key }: Request): string {
+  return `${key} ${project}`;
 }

@@ -9,12 +9,24 @@ import type { ActiveJob, ClusterSnapshot, PendingJob, Preemption } from "../snap
 export interface PreemptionRules {
   /** False when nobody can be pushed out for it: asked before any node is looked at. */
   mayAsk(job: PendingJob): boolean;
+  /** False when nobody ever pushes it out nor outwaits it, whatever the job. */
+  mayLose(victim: ActiveJob): boolean;
+  /** Of two jobs of a group the stronger may push out whomever the weaker may. */
+  claim(job: PendingJob): Claim;
+  /** Of one that may lose. */
   mayPushOut(job: PendingJob, victim: ActiveJob): boolean;
   /** True when the job may not push it out yet, but has its nodes kept until it may: else ever younger jobs would starve it. */
   mayOutwait(job: PendingJob, victim: ActiveJob): boolean;
+  /** False when it outwaits nobody. */
+  outwaits(job: PendingJob): boolean;
   /** Less is a better victim. */
   cost(victim: ActiveJob): number;
   why(job: PendingJob): Pick<Preemption, "kind" | "reason">;
+}
+
+export interface Claim {
+  group: string;
+  strength: number;
 }
 
 /**
@@ -22,13 +34,24 @@ export interface PreemptionRules {
  * a borrower pushes nobody out. Service: the winner's index is `hysteresis` times the loser's, and the winner is covered by
  * `minRunMs`.) Null when nothing can be preempted under the policy.
  */
-export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, now: number): PreemptionRules | null {
+export function preemptionRules(
+  snapshot: ClusterSnapshot,
+  queue: OrderedQueue,
+  now: number,
+  byRight: () => readonly ActiveJob[],
+): PreemptionRules | null {
   const policy = snapshot.queueing ?? FAIR_POLICY;
   const ranEnough = ({ startedAt }: ActiveJob) => startedAt !== undefined && now - startedAt >= policy.minRunMs;
   if (policy.kind === "service") {
     const index = (victim: ActiveJob) => (victim.serviceIndex ?? 0) * policy.hysteresis;
     return {
       mayAsk: () => true,
+      mayLose: () => true,
+      claim: (job) => ({
+        group: String(job.priority),
+        strength: firstRunIsDue(job, policy, now) ? Number.POSITIVE_INFINITY : (job.serviceIndex ?? 0),
+      }),
+      outwaits: (job) => firstRunIsDue(job, policy, now),
       mayPushOut: (job, victim) =>
         ranEnough(victim) &&
         (victim.priority ?? 0) <= job.priority &&
@@ -43,11 +66,17 @@ export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, 
     };
   }
   if (!(snapshot.projects ?? []).some((project) => project.guaranteedGpus > 0)) return null;
-  const borrowers = borrowing(snapshot);
+  let borrowers: ReadonlySet<string> | null = null;
+  const borrows = ({ id }: ActiveJob) => {
+    borrowers ??= borrowing(snapshot, byRight());
+    return borrowers.has(id);
+  };
   return {
     mayAsk: queue.withinGuarantee,
-    mayPushOut: (job, victim) =>
-      borrowers.has(victim.id) && (victim.project ?? DEFAULT_PROJECT) !== (job.project ?? DEFAULT_PROJECT) && ranEnough(victim),
+    mayLose: (victim) => ranEnough(victim) && borrows(victim),
+    claim: (job) => ({ group: job.project ?? DEFAULT_PROJECT, strength: 0 }),
+    outwaits: () => false,
+    mayPushOut: (job, victim) => (victim.project ?? DEFAULT_PROJECT) !== (job.project ?? DEFAULT_PROJECT),
     // Nodes are held for whoever waited ten minutes, see decide.ts.
     mayOutwait: () => false,
     cost: (victim) => gpuSecondsLost(victim, now),
@@ -61,6 +90,9 @@ export function preemptionRules(snapshot: ClusterSnapshot, queue: OrderedQueue, 
 /** Nobody is pushed out; room that others leave by themselves is kept all the same. */
 export const NO_PREEMPTION: PreemptionRules = {
   mayAsk: () => false,
+  mayLose: () => false,
+  claim: () => ({ group: "", strength: 0 }),
+  outwaits: () => false,
   mayPushOut: () => false,
   mayOutwait: () => false,
   cost: () => 0,
@@ -78,14 +110,8 @@ export function gpusOf({ assignments, resources }: ActiveJob): number {
 }
 
 /** In each project, the jobs beyond the guarantee: what has higher priority, then what started first, is covered first. */
-function borrowing({ active, projects = [] }: ClusterSnapshot): Set<string> {
+function borrowing({ projects = [] }: ClusterSnapshot, byRight: readonly ActiveJob[]): Set<string> {
   const left = new Map(projects.map((project) => [project.name, project.guaranteedGpus]));
-  const byRight = [...active].sort(
-    (one, other) =>
-      (other.priority ?? 0) - (one.priority ?? 0) ||
-      (one.startedAt ?? Number.MAX_SAFE_INTEGER) - (other.startedAt ?? Number.MAX_SAFE_INTEGER) ||
-      (one.id < other.id ? -1 : 1),
-  );
   const borrowers = new Set<string>();
   for (const job of byRight) {
     const project = job.project ?? DEFAULT_PROJECT;

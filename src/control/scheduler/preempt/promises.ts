@@ -3,20 +3,15 @@ import { type Cycle, promiseRoom } from "../cycle.ts";
 import { count, listed } from "../explain/words.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
 import { placeGang } from "../place/place-gang.ts";
-import type { ActiveJob, ClusterSnapshot, PendingJob, Placement, Plan, Preemption } from "../snapshot.ts";
+import type { PendingJob, Placement, Plan, Preemption } from "../snapshot.ts";
+import type { LeavingJobs } from "./leaving-jobs.ts";
 
 /** Beyond the longest grace: a node that falls silent meanwhile is known to be lost, and its jobs gone, long before. */
 const MARGIN_MS = 5 * 60_000;
 
 /** What is being made on these nodes, until those that stop there (and those about to) must have ended. */
-export function newPromise(
-  snapshot: ClusterSnapshot,
-  nodeIds: readonly string[],
-  preemptions: readonly Preemption[],
-  now: number,
-): RoomPromise {
-  const asked = new Set(preemptions.map(({ jobId }) => jobId));
-  const graces = stoppingOn(snapshot.active, nodeIds, asked).map(({ stopGraceMs = 0 }) => stopGraceMs);
+export function newPromise(leaving: LeavingJobs, nodeIds: readonly string[], preemptions: readonly Preemption[], now: number): RoomPromise {
+  const graces = leaving.on(nodeIds, preemptions).map(({ stopGraceMs = 0 }) => stopGraceMs);
   const moves = preemptions.some((preemption) => preemption.kind === "move") ? { moves: true } : {};
   return { nodeIds: [...nodeIds], madeAt: now, until: now + Math.max(0, ...graces) + MARGIN_MS, ...moves };
 }
@@ -39,7 +34,13 @@ export function keepPromises(cycle: Cycle): Placement[] {
     if (!isLive(promise, now) || !isOwed(cycle, job, promise) || queue.overLimit(job) !== null) continue;
     const request = pass.classOf(job);
     const room = request.admitted.filter(({ node }) => promise.nodeIds.includes(node.id));
-    const assignments = placeGang(room, () => indexCandidates(room, request, []), request, job.id, pass.changed);
+    const assignments = placeGang(
+      () => room,
+      () => indexCandidates(room, request, []),
+      request,
+      job.id,
+      pass.changed,
+    );
     if (assignments !== null) {
       placements.push({ jobId: job.id, assignments });
       roomMaker.placed(job, assignments);
@@ -56,9 +57,9 @@ function isOwed({ queue, snapshot }: Cycle, job: PendingJob, { moves }: RoomProm
 
 /** Whoever was promised first. */
 function promisedJobs(pending: readonly PendingJob[]): { job: PendingJob; promise: RoomPromise }[] {
-  return pending
-    .flatMap((job) => (job.promise === undefined ? [] : [{ job, promise: job.promise }]))
-    .sort((one, other) => one.promise.madeAt - other.promise.madeAt || (one.job.id < other.job.id ? -1 : 1));
+  const promised: { job: PendingJob; promise: RoomPromise }[] = [];
+  for (const job of pending) if (job.promise !== undefined) promised.push({ job, promise: job.promise });
+  return promised.sort((one, other) => one.promise.madeAt - other.promise.madeAt || (one.job.id < other.job.id ? -1 : 1));
 }
 
 /** The jobs with what the plan promises them, and with nothing else: as the next snapshot must have them. */
@@ -73,20 +74,9 @@ export function givePromises(pending: readonly PendingJob[], { promises }: Pick<
   });
 }
 
-/** "room is being made on a and b: waits until jobs 4 and 5 have stopped". */
-export function promiseText(snapshot: ClusterSnapshot, { nodeIds }: RoomPromise, preemptions: readonly Preemption[]): string {
-  const asked = new Set(preemptions.map(({ jobId }) => jobId));
-  const names = new Map(snapshot.nodes.map(({ id, name }) => [id, name]));
-  const jobs = stoppingOn(snapshot.active, nodeIds, asked).map(({ id }) => id);
-  const nodes = listed(
-    nodeIds.map((id) => names.get(id) ?? id),
-    5,
-  );
+/** "room is being made on a and b: waits until jobs 4 and 5 have stopped". `preemptions` are all of the plan so far. */
+export function promiseText(leaving: LeavingJobs, { nodeIds }: RoomPromise, preemptions: readonly Preemption[]): string {
+  const jobs = leaving.on(nodeIds, preemptions).map(({ id }) => id);
+  const nodes = listed(nodeIds.map(leaving.nameOf), 5);
   return `room is being made for it on ${nodes}: waits until ${count(jobs.length, "job")} stopped (${listed(jobs, 5)})`;
-}
-
-function stoppingOn(active: readonly ActiveJob[], nodeIds: readonly string[], asked: ReadonlySet<string>): ActiveJob[] {
-  return active.filter(
-    ({ id, stopping, assignments }) => (stopping === true || asked.has(id)) && assignments.some(({ nodeId }) => nodeIds.includes(nodeId)),
-  );
 }

@@ -1,0 +1,155 @@
+import type { FreeNode } from "../feasible/free-capacity.ts";
+import { mayServe, replicasThatFit } from "../feasible/replica-fit.ts";
+import type { Request } from "../feasible/request.ts";
+import { createHeap } from "../place/heap.ts";
+import type { ActiveJob } from "../snapshot.ts";
+import type { FutureRoom } from "./future-room.ts";
+import { copyNode, giveBack } from "./give-back.ts";
+import type { Victim, VictimSearch } from "./victims-by-node.ts";
+
+/** The victims of one node that give room for one replica more, over all nodes the cheapest. */
+export interface CheapestSteps {
+  /** False when all victims together would not make enough room. */
+  mayDo(): boolean;
+  /** Takes the cheapest; null when no node has one. */
+  next(): Victim[] | null;
+  /** To be told whom a step has taken: their nodes are looked at again. */
+  renew(gone: readonly Victim[]): void;
+}
+
+/** A bound below what a step on this node costs; the victims, and the true cost, once it is the least of all bounds. */
+interface NodeStep {
+  nodeId: string;
+  /** The first of equals is taken. */
+  position: number;
+  cost: number;
+  victims: Victim[] | null;
+}
+
+/** Bounds are products where costs are sums: they must not come out above them by the last bits of a double. */
+const ROUNDING = 1 - 1e-9;
+
+/** A node's own step is only sought when no other node can have a cheaper one: most nodes are never looked at closely. */
+export function cheapestSteps(
+  { entries, victims, allowed }: VictimSearch,
+  request: Request,
+  future: FutureRoom,
+  chosen: ReadonlySet<Victim>,
+): CheapestSteps {
+  /** By position. */
+  const latest: (NodeStep | undefined)[] = [];
+  const victimsOn = (nodeId: string) =>
+    (victims.get(nodeId) ?? []).filter((victim) => !victim.gone && !chosen.has(victim) && allowed(victim.job));
+  const boundOf = (entry: FreeNode, here: readonly Victim[]): NodeStep | null => {
+    const cost = here.length === 0 || !mayServe(entry, request) ? null : costAtLeast(entry, request, here);
+    return cost === null ? null : { nodeId: entry.node.id, position: entry.position, cost, victims: null };
+  };
+  let possible = 0;
+  const found: NodeStep[] = [];
+  for (const entry of entries) {
+    if (!mayServe(entry, request)) continue;
+    const here = victimsOn(entry.node.id);
+    possible += replicasAtMost(entry, request, here);
+    const step = boundOf(entry, here);
+    if (step === null) continue;
+    latest[step.position] = step;
+    found.push(step);
+  }
+  const heap = createHeap(found, (one, other) => one.cost < other.cost || (one.cost === other.cost && one.position < other.position));
+  const enough = possible >= request.minReplicas;
+  return {
+    mayDo: () => enough,
+    next: () => {
+      for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
+        if (latest[top.position] !== top) continue;
+        if (top.victims !== null) return top.victims;
+        const entry = future.get(top.nodeId);
+        const step = entry === undefined ? null : stepOn(entry, request, victimsOn(top.nodeId));
+        if (step === null) continue;
+        const exact = { ...top, ...step };
+        latest[top.position] = exact;
+        heap.push(exact);
+      }
+      return null;
+    },
+    renew: (gone) => {
+      const touched = new Set(gone.flatMap(({ job }) => job.assignments.map(({ nodeId }) => nodeId)));
+      for (const nodeId of touched) {
+        const entry = future.get(nodeId);
+        if (entry === undefined) continue;
+        const step = boundOf(entry, victimsOn(nodeId));
+        latest[entry.position] = step ?? undefined;
+        if (step !== null) heap.push(step);
+      }
+    },
+  };
+}
+
+/** No fewer than fit when all these have left. */
+function replicasAtMost(entry: FreeNode, request: Request, here: readonly Victim[]): number {
+  const { gpus } = request.resources;
+  const limit = Math.min(request.replicas, request.maxPerNode);
+  if (request.units !== "gpus" || gpus === 0) return limit;
+  return Math.min(limit, Math.floor(gpusAtMost(entry, here) / gpus));
+}
+
+/** GPUs that are free when all these have left. */
+function gpusAtMost(entry: FreeNode, here: readonly Victim[]): number {
+  let most = entry.gpus.length;
+  for (const { job } of here) most += unitsOn(job, entry.node.id);
+  return most;
+}
+
+function unitsOn({ assignments }: ActiveJob, nodeId: string): number {
+  let units = 0;
+  for (const assignment of assignments) if (assignment.nodeId === nodeId) units += assignment.gpuUuids.length;
+  return units;
+}
+
+/** A bound below what room for one more replica costs here; null when there is never any. */
+function costAtLeast(entry: FreeNode, request: Request, here: readonly Victim[]): number | null {
+  const before = replicasThatFit(entry, request, request.replicas);
+  if (before >= Math.min(request.replicas, request.maxPerNode)) return null;
+  const cheapest = here[0]?.cost ?? 0;
+  const { gpus } = request.resources;
+  if (request.units !== "gpus" || gpus === 0) return cheapest;
+  const needed = (before + 1) * gpus;
+  if (gpusAtMost(entry, here) < needed) return null;
+  // The last holder of a part of a GPU frees all of it, for a part of the price.
+  if (here.some(({ job }) => job.resources.gpuShare !== undefined)) return cheapest;
+  let perGpu = Number.POSITIVE_INFINITY;
+  for (const { costPerGpu } of here) perGpu = Math.min(perGpu, costPerGpu);
+  const missing = needed - entry.gpus.length;
+  return Math.max(cheapest, missing > 0 ? perGpu * missing * ROUNDING : 0);
+}
+
+function stepOn(entry: FreeNode, request: Request, here: readonly Victim[]): { victims: Victim[]; cost: number } | null {
+  const node = copyNode(entry);
+  const before = replicasThatFit(node, request, request.replicas);
+  const victims: Victim[] = [];
+  for (const victim of here) {
+    leave(node, victim);
+    victims.push(victim);
+    if (replicasThatFit(node, request, request.replicas) > before) {
+      const needed = thin(entry, request, victims, before + 1);
+      return { victims: needed, cost: needed.reduce((sum, { cost }) => sum + cost, 0) };
+    }
+  }
+  return null;
+}
+
+/** Without the victims of the node, dearest first, that so many replicas fit without. */
+function thin(entry: FreeNode, request: Request, victims: readonly Victim[], replicas: number): Victim[] {
+  let kept = [...victims];
+  for (const victim of [...victims].reverse()) {
+    const without = kept.filter((other) => other !== victim);
+    const node = copyNode(entry);
+    for (const other of without) leave(node, other);
+    if (replicasThatFit(node, request, replicas) >= replicas) kept = without;
+  }
+  return kept;
+}
+
+function leave(node: FreeNode, { job }: Victim): void {
+  giveBack({ get: (nodeId) => (nodeId === node.node.id ? node : undefined) }, job);
+}
