@@ -74,9 +74,12 @@ if [[ "${SANITIZE:-}" == 1 ]]; then
   exit
 fi
 unless_built native/build build_release
+making=()
 for part in hooks/gpu-prestart hooks/berth-runtime test/support/fake-nvidia; do
   if [[ -f "$part/Makefile" ]]; then
     say "making $part"
-    make --silent --no-print-directory -C "$part"
+    make --silent --no-print-directory -C "$part" &
+    making+=("$!")
   fi
 done
+for make in "${making[@]}"; do wait "$make"; done

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
+# shellcheck source=scripts/at-once.sh
+. scripts/at-once.sh
 
 packages=("${RUNTIME_PACKAGES[@]}" "${BUILD_PACKAGES[@]}")
 [ "${1:-}" = --test ] && packages+=("${TEST_PACKAGES[@]}")
@@ -17,7 +19,5 @@ if [ "$(cat node_modules/.berth-lock 2>/dev/null)" != "$wanted" ]; then
   npm ci --no-audit --no-fund --loglevel=error
   echo "$wanted" >node_modules/.berth-lock
 fi
-echo "==> building addon and hook"
-bash scripts/build-native.sh
-echo "==> building TypeScript"
-node_modules/.bin/tsc -b
+echo "==> building addon, hook and TypeScript"
+at_once "bash scripts/build-native.sh" "node_modules/.bin/tsc -b"

@@ -5,16 +5,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/preflight.sh
 . scripts/preflight.sh
+# shellcheck source=scripts/at-once.sh
+. scripts/at-once.sh
 preflight test
 bash scripts/setup.sh --test
 
-echo "==> lint"
-node_modules/.bin/biome check .
-node_modules/.bin/knip
+echo "==> lint, types of tests and benches"
 bash -n scripts/*.sh examples/*/*.sh
-echo "==> types of tests and benches"
-node_modules/.bin/tsc -p test/tsconfig.json
-node_modules/.bin/tsc -p bench/tsconfig.json
+at_once "node_modules/.bin/tsc -p test/tsconfig.json" "node_modules/.bin/tsc -p bench/tsconfig.json" \
+  "node_modules/.bin/knip" "node_modules/.bin/biome check ."
 
 echo "==> tests"
 report=$(mktemp)

@@ -24,6 +24,7 @@ it("a running GPU job is compared, exported, committed and run again from the im
     command: ["/bin/sh", "-c", "echo tuned >/root/model; rm /etc/group; echo ready; sleep 600"],
     resources: { gpus: 1 },
     name: "tuning",
+    stopGrace: "1s",
   });
   await until("the job to be ready", 60, async () => (await berth.logLines(id)).some((line) => line.includes("ready")));
   expect(await ok("diff", id)).toBe("C /etc\nD /etc/group\nC /root\nA /root/model\n");

@@ -9,11 +9,11 @@ const layout = await readCgroupLayout();
 
 describe("cgroup v1 view", () => {
   test("the program sees no unified tree, everybody else still does", async () => {
-    const before = await readFile("/proc/self/mountinfo", "utf8");
+    const before = await cgroupMounts();
     const { code, stdout } = await runProgram(cgroupV1View, ["/bin/cat", "/proc/self/mountinfo"]);
     expect(code).toBe(0);
     expect(stdout).not.toContain("/sys/fs/cgroup/unified");
-    expect(await readFile("/proc/self/mountinfo", "utf8")).toBe(before);
+    expect(await cgroupMounts()).toEqual(before);
   });
 
   test("passes arguments, environment and exit code through", async () => {
@@ -49,6 +49,11 @@ describe("cgroup v1 view", () => {
     expect((await stat(join(bundle, "shared/program"))).isFile()).toBe(true);
   });
 });
+
+/** Other test files mount and unmount elsewhere meanwhile. */
+async function cgroupMounts(): Promise<string[]> {
+  return (await readFile("/proc/self/mountinfo", "utf8")).split("\n").filter((line) => line.includes("/sys/fs/cgroup"));
+}
 
 function config(shared: string) {
   return {
