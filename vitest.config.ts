@@ -8,6 +8,7 @@ export default defineConfig({
     // One more than two cores: integration and e2e files wait much of their time, for leases, restarts, mirrors.
     // Every file has folders, ports, cgroups and networks of its own.
     maxWorkers: 3,
+    globalSetup: "test/support/run-folder.ts",
     sequence: { sequencer: LongFilesFirst },
     projects: [
       // The bound ends a broken run; property tests and simulations take seconds on a busy machine.

@@ -5,7 +5,7 @@
 set -uo pipefail
 
 list() {
-  grep -oE ' /[^ ]*(berth|/containers/[^ ]*/rootfs)[^ ]*' /proc/self/mountinfo | sed 's/^ /mount /'
+  grep -oE ' /[^ ]*(berth|/bth-|/containers/[^ ]*/rootfs)[^ ]*' /proc/self/mountinfo | sed 's/^ /mount /'
   ip netns list 2>/dev/null | awk '/^(berth|bth|bn)/ {print "network namespace " $1}'
   ip -o link 2>/dev/null | awk -F': ' '$2 ~ /^(berth|bth)/ {print "network interface " $2}'
   find /sys/fs/cgroup -type d -path '*/berth/*/*' 2>/dev/null | sed 's/^/cgroup /'

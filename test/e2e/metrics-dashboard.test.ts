@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
@@ -22,7 +23,7 @@ beforeAll(async () => {
   const agentPort = await freePort();
   berth = await Berth.start({ simulateGpus: 2, extraArguments: ["--metrics-listen", `127.0.0.1:${agentPort}`] });
   await loadTinyImage(berth);
-  folder = await mkdtemp("/tmp/berth-prometheus-");
+  folder = await mkdtemp(join(tmpdir(), "berth-prometheus-"));
   port = await freePort();
   const config = {
     global: { scrape_interval: "1s", evaluation_interval: "1s" },

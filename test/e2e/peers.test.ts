@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -19,7 +20,7 @@ const agents: ChildProcess[] = [];
 let output = "";
 
 beforeAll(async () => {
-  folder = await mkdtemp("/tmp/berth-e2e-peers-");
+  folder = await mkdtemp(join(tmpdir(), "berth-e2e-peers-"));
   registry = await startHostileRegistry();
   plane = await startSecureControlPlane();
   for (const name of NAMES) await startAgent(name, await plane.token());

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -23,7 +24,7 @@ beforeAll(async () => {
   if (!first || !other) throw new Error("two hosts were asked for");
   second = other;
   berth = await Berth.start({ host: first, simulateGpus: 1 });
-  secondDir = await mkdtemp("/tmp/berth-e2e-second-");
+  secondDir = await mkdtemp(join(tmpdir(), "berth-e2e-second-"));
   await loadTinyImage(berth);
 });
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
@@ -45,7 +46,7 @@ export class Berth {
   }
 
   static async start(options: BerthOptions = {}): Promise<Berth> {
-    const berth = new Berth(await mkdtemp("/tmp/berth-e2e-"), await freePort(), options);
+    const berth = new Berth(await mkdtemp(join(tmpdir(), "berth-e2e-")), await freePort(), options);
     await berth.up();
     return berth;
   }

@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { access, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { testCacheDir } from "./base-image.ts";
 import { DEBIAN_KEYRING, debianMirror } from "./debian-mirror.ts";
+import { keyedFolder } from "./keyed-cache.ts";
 
 const run = promisify(execFile);
 /** Some 17 MB. What is left out is large (OptiX, EGL and GL cores) and laid out like the rest. */
@@ -42,43 +42,25 @@ export interface DriverPackages {
  * Resolves to the reason where they cannot be had.
  */
 export async function ensureDriverPackages(): Promise<DriverPackages | { unavailable: string }> {
-  const key = createHash("sha256")
-    .update(JSON.stringify([DRIVER_PACKAGES, MUSL_PACKAGES]))
-    .digest("hex")
-    .slice(0, 12);
-  const home = join(testCacheDir(), "driver-packages");
-  const done = join(home, key);
-  if (!(await exists(done))) {
-    const reason = await fetchInto(home, done);
-    if (reason !== null) return { unavailable: reason };
+  let made: string;
+  try {
+    made = await keyedFolder(join(testCacheDir(), "driver-packages"), [DRIVER_PACKAGES, MUSL_PACKAGES], fetchInto);
+  } catch (error) {
+    const text = String((error as { stderr?: string }).stderr || error);
+    return { unavailable: `Debian's non-free packages cannot be downloaded: ${text.trim().split("\n").at(-1)}` };
   }
-  return { driver: join(done, "driver"), musl: join(done, "musl"), version: await versionIn(join(done, "driver")) };
+  return { driver: join(made, "driver"), musl: join(made, "musl"), version: await versionIn(join(made, "driver")) };
 }
 
-async function fetchInto(home: string, done: string): Promise<string | null> {
+async function fetchInto(folder: string): Promise<void> {
   const mirror = await debianMirror();
-  if (mirror === null) return "this machine's apt knows no Debian archive";
-  await mkdir(home, { recursive: true });
-  const work = await mkdtemp(join(home, "new-"));
-  try {
-    const apt = await ownApt(work, mirror);
-    await apt("update", "-qq");
-    for (const [name, packages] of [
-      ["driver", DRIVER_PACKAGES],
-      ["musl", MUSL_PACKAGES],
-    ] as const)
-      await unpack(work, name, packages, apt);
-    await rm(join(work, "apt"), { recursive: true });
-    await rename(work, done);
-    return null;
-  } catch (error) {
-    return `Debian's non-free packages cannot be downloaded: ${String((error as { stderr?: string }).stderr || error)
-      .trim()
-      .split("\n")
-      .at(-1)}`;
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+  if (mirror === null) throw new Error("this machine's apt knows no Debian archive");
+  await mkdir(folder);
+  const apt = await ownApt(folder, mirror);
+  await apt("update", "-qq");
+  await unpack(folder, "driver", DRIVER_PACKAGES, apt);
+  await unpack(folder, "musl", MUSL_PACKAGES, apt);
+  await rm(join(folder, "apt"), { recursive: true });
 }
 
 type Apt = (...args: string[]) => Promise<void>;

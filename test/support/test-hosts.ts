@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { processMarker } from "./process-marker.ts";
+import { RUN_PREFIX } from "./sweep-leftovers.ts";
 
 const run = promisify(execFile);
 
@@ -19,7 +21,7 @@ export interface TestNetwork {
  * the machine's network. `nsenter`, not `ip netns exec`, which would hide /sys/fs/cgroup behind a fresh sysfs.
  */
 export async function createTestHosts(count: number): Promise<TestNetwork> {
-  const prefix = `bth${process.pid}`;
+  const prefix = `${RUN_PREFIX}-${await processMarker(process.pid)}`;
   const hub = `${prefix}-hub`;
   const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
   const ip = (...args: string[]) => run("ip", args);

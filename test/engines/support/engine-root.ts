@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { access, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { testCacheDir } from "../../support/base-image.ts";
 import { DEBIAN_KEYRING, debianMirror } from "../../support/debian-mirror.ts";
+import { keyedFolder } from "../../support/keyed-cache.ts";
 
 const run = promisify(execFile);
 /** Debian 13: Docker 26 and containerd 1.7 know CDI, as Debian 12's 20.10 and 1.6 do not. Debian has no cri-o. */
@@ -25,35 +25,19 @@ const FILES = {
  * script runs, nothing is installed here. Some 10 s the first time, then from the cache. Resolves to the reason where it cannot be had.
  */
 export async function ensureEngineRoot(): Promise<{ root: string } | { unavailable: string }> {
-  const key = createHash("sha256")
-    .update(JSON.stringify([SUITE, PACKAGES, LINKS, FILES]))
-    .digest("hex")
-    .slice(0, 12);
   const home = join(testCacheDir(), "engine-roots");
-  const root = join(home, key);
-  const isThere = await access(root).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return { root };
-  const mirror = await debianMirror();
-  if (mirror === null) return { unavailable: "this machine's apt knows no Debian archive" };
-  await mkdir(home, { recursive: true });
-  const work = await mkdtemp(join(home, "new-"));
   try {
-    await unpack(join(work, "root"), mirror.uri);
-    await rename(join(work, "root"), root);
-    return { root };
+    return { root: await keyedFolder(home, [SUITE, PACKAGES, LINKS, FILES], unpack) };
   } catch (error) {
     return { unavailable: `Debian's ${SUITE} cannot be had: ${lastLine(error)}` };
-  } finally {
-    await rm(work, { recursive: true, force: true });
   }
 }
 
-async function unpack(root: string, uri: string): Promise<void> {
+async function unpack(root: string): Promise<void> {
+  const mirror = await debianMirror();
+  if (mirror === null) throw new Error("this machine's apt knows no Debian archive");
   const options = ["--mode=root", "--variant=extract", `--include=${PACKAGES.join(",")}`, "--aptopt=Acquire::Retries 2"];
-  await run("mmdebstrap", [...options, SUITE, root, `deb [signed-by=${DEBIAN_KEYRING}] ${uri} ${SUITE} main`], {
+  await run("mmdebstrap", [...options, SUITE, root, `deb [signed-by=${DEBIAN_KEYRING}] ${mirror.uri} ${SUITE} main`], {
     timeout: 300_000,
     maxBuffer: 2 ** 26,
   });

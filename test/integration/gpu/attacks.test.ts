@@ -195,7 +195,8 @@ describe("a racing image gains nothing", () => {
     await race(path);
     const outcomes = { done: 0, refused: 0 };
     const end = performance.now() + RACE_MS / 3;
-    while (performance.now() < end) {
+    // On a busy machine the time alone would allow a handful.
+    while (performance.now() < end || outcomes.done + outcomes.refused <= 10) {
       const hook = (outcomes.done + outcomes.refused) % 8 === 0 ? HOOK_ASAN : HOOK;
       const { code, stderr } = await callHook({ hook, bundle, pid: holder.pid, rootfs: image, plan });
       expect(stderr).toMatch(code === 0 ? /^$/ : /^gpu-prestart: [^\n]+\n$/);

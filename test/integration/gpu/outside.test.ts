@@ -97,7 +97,7 @@ describe.each([
 });
 
 it("podman's refusals, whose reason podman itself drops, are told in a file of root's beside the host state", async () => {
-  const engine = await startPodman(join(outside.machine.folder, "refusing"), outside.prefix, imageTar);
+  const engine = await startPodman(join(outside.machine.folder, "no"), outside.prefix, imageTar);
   try {
     const refused = await engine.run("--rm", ...env("NVIDIA_VISIBLE_DEVICES=9"), "tiny", "ls");
     expect(refused.code).not.toBe(0);

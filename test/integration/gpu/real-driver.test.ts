@@ -21,14 +21,14 @@ import {
 } from "../../../src/node/gpu/index.ts";
 import { ensureBaseImage } from "../../support/base-image.ts";
 import { type DriverPackages, ensureDriverPackages } from "../../support/driver-packages.ts";
-import { buildFakeAndHook, HOOK } from "./support/builds.ts";
+import { buildFakeAndHook } from "./support/builds.ts";
 import { cdiPodman, removePodmanCgroups } from "./support/cdi-podman.ts";
-import { removeTestCgroups, runContainer, writeBundle } from "./support/container.ts";
+import { removeTestCgroups } from "./support/container.ts";
 import { type Finished, must } from "./support/exec.ts";
+import { runPlanned } from "./support/gpu-container.ts";
 import { type GpuMachine, gpuMachine, inventoryOf } from "./support/gpu-machine.ts";
 import { unpackArchive } from "./support/image-rootfs.ts";
 import { layRealDriver } from "./support/real-driver.ts";
-import { mountOverlay } from "./support/rootfs.ts";
 
 const packages = await ensureDriverPackages();
 if ("unavailable" in packages) console.warn(`skipped, no real driver files: ${packages.unavailable}`);
@@ -39,7 +39,6 @@ const REAL = packages as DriverPackages;
 describe.skipIf("unavailable" in packages)("NVIDIA's own driver files", () => {
   let machine: GpuMachine;
   let debian: string;
-  let counter = 0;
 
   beforeAll(async () => {
     await buildFakeAndHook("all");
@@ -67,9 +66,6 @@ describe.skipIf("unavailable" in packages)("NVIDIA's own driver files", () => {
     script: string,
     capabilities: readonly Capability[] = ["utility", "compute"],
   ): Promise<Finished & { written: string[] }> {
-    const id = `real-${process.pid}-${counter++}`;
-    const bundle = join(machine.folder, id);
-    await mkdir(bundle);
     const driverFiles = await filesFor(capabilities);
     const gpuUuids = gpus.map((gpu) => machine.uuids[gpu] as string);
     const plan = planInjection({
@@ -87,25 +83,7 @@ describe.skipIf("unavailable" in packages)("NVIDIA's own driver files", () => {
       architecture: process.arch,
       mountPoints: mountPointsOf(plan),
     });
-    const overlay = await mountOverlay([layer, image], bundle);
-    try {
-      const rules = deviceRules(plan);
-      await writeBundle({
-        bundle,
-        rootfs: overlay.merged,
-        id,
-        hook: HOOK,
-        hookKind: "prestart",
-        plan,
-        deviceRules: rules,
-        script,
-        userNamespace: false,
-      });
-      const finished = await runContainer("runc", { bundle, id }, join(machine.folder, "state"));
-      return { ...finished, written: await overlay.written() };
-    } finally {
-      await overlay.unmount();
-    }
+    return runPlanned({ folder: machine.folder, layers: [layer, image], plan, deviceRules: deviceRules(plan), script });
   }
 
   it("are found whole, through Debian's alternatives and the root's ld.so.cache, with nothing that is not the driver's", async () => {

@@ -31,7 +31,7 @@ export interface GpuMachine {
 }
 
 export async function makeGpuMachine(count: number): Promise<GpuMachine> {
-  const folder = await mkdtemp(join(tmpdir(), "berth-gpu-"));
+  const folder = await mkdtemp(join(tmpdir(), "gpu-"));
   const { driverRoot } = await prepareSimulatedGpus({ stateDir: folder, count, fakeBuildDir: FAKE_BUILD });
   return gpuMachine(folder, driverRoot, await inventoryOf(driverRoot));
 }
