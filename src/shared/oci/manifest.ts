@@ -3,8 +3,10 @@ import { DIGEST_PATTERN } from "../domain/index.ts";
 import { checkDocument, invalidDocument } from "./check-document.ts";
 import { isLayerType, MEDIA_TYPES } from "./media-types.ts";
 
-/** Overlayfs stacks at most 500 layers (OVL_MAX_STACK); an image needs one more for the container. */
+/** Overlayfs stacks at most 500 folders below the writable one (OVL_MAX_STACK); a container with GPUs has one of its own. */
 export const MAX_LAYERS = 499;
+/** Bounds what is looked at, so that the message can name the number. */
+const MAX_ENTRIES = 10_000;
 /** The distribution spec's limit on a manifest. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
@@ -23,14 +25,14 @@ const ManifestSchema = Type.Object({
   schemaVersion: Type.Literal(2),
   mediaType: Type.Optional(Type.String()),
   config: DescriptorSchema,
-  layers: Type.Array(DescriptorSchema, { maxItems: MAX_LAYERS }),
+  layers: Type.Array(DescriptorSchema, { maxItems: MAX_ENTRIES }),
   annotations: Type.Optional(Annotations),
 });
 
 const IndexSchema = Type.Object({
   schemaVersion: Type.Literal(2),
   mediaType: Type.Optional(Type.String()),
-  manifests: Type.Array(DescriptorSchema, { maxItems: 10_000 }),
+  manifests: Type.Array(DescriptorSchema, { maxItems: MAX_ENTRIES }),
 });
 
 /** A content descriptor (image-spec descriptor.md). */
@@ -51,6 +53,12 @@ export type ImageIndex = Static<typeof IndexSchema>;
  */
 export function parseManifest(bytes: Uint8Array): Manifest {
   const manifest = checkDocument(ManifestSchema, bytes, "manifest", { forbidden: ["manifests", "fsLayers"] });
+  const { length } = manifest.layers;
+  if (length > MAX_LAYERS)
+    throw invalidDocument(
+      "manifest",
+      `it has ${length} layers, and overlayfs stacks at most ${MAX_LAYERS} of an image: build it with fewer`,
+    );
   const foreign = manifest.layers.find((layer) => !isLayerType(layer.mediaType));
   if (foreign !== undefined)
     throw invalidDocument("manifest", `layer ${foreign.digest} has the unsupported media type ${JSON.stringify(foreign.mediaType)}`);
