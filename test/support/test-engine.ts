@@ -30,10 +30,13 @@ export interface TestEngine {
   close(): Promise<void>;
 }
 
+/** `owners`: how containers in user namespaces get their files, as `createSnapshots` takes it. */
+export type TestEngineOptions = Partial<EngineOptions> & { owners?: "idmapped" | "chowned" };
+
 let counter = 0;
 
 /** An engine of its own, in short folders below /tmp, with the tiny image in its store. */
-export async function openTestEngine(overrides: Partial<EngineOptions> = {}): Promise<TestEngine> {
+export async function openTestEngine(overrides: TestEngineOptions = {}): Promise<TestEngine> {
   const base = await mkdtemp(join(tmpdir(), "be-"));
   // Roots of user namespaces pass through it.
   await chmod(base, 0o711);
@@ -41,7 +44,7 @@ export async function openTestEngine(overrides: Partial<EngineOptions> = {}): Pr
 }
 
 /** The same over folders that exist already. */
-export async function attachTestEngine(base: string, overrides: Partial<EngineOptions> = {}): Promise<TestEngine> {
+export async function attachTestEngine(base: string, { owners = "idmapped", ...overrides }: TestEngineOptions = {}): Promise<TestEngine> {
   const dataDir = join(base, "data");
   const runDir = join(base, "run");
   const native = loadNative();
@@ -53,7 +56,7 @@ export async function attachTestEngine(base: string, overrides: Partial<EngineOp
     runDir,
     native,
     images,
-    snapshots: createSnapshots({ dataDir, native, clock }),
+    snapshots: createSnapshots({ dataDir, native, clock, owners }),
     gpuHost: null,
     allowBind: [],
     clock,

@@ -6,7 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
 import { collect, nodeLabels, positiveInteger } from "../submit/option-values.ts";
-import { type UsernsOptions, withUserns } from "../submit/userns-options.ts";
+import { type UsernsOptions, usernsOf, withUserns } from "../submit/userns-options.ts";
 import { berthPaths, DEFAULT_DATA_DIR } from "../supervise/berth-paths.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
 import { runUntilStopped } from "../supervise/run-until-stopped.ts";
@@ -109,7 +109,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     registryListen: options.registryListen ?? null,
     ...(options.diagnostic === undefined ? {} : { diagnostic: resolve(options.diagnostic) }),
     peerListen: options.peerListen ?? null,
-    ...(options.usernsRemap === undefined ? {} : { userns: { remap: options.usernsRemap, allowHost: options.usernsHost === "allow" } }),
+    ...usernsOf(options),
     runtime: options.runtime,
     logLevel: options.logLevel,
   };

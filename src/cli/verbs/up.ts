@@ -169,6 +169,7 @@ function agentArguments(options: Options): string[] {
     ["--peer-listen", options.peerListen],
     ["--userns-remap", options.usernsRemap],
     ["--userns-host", options.usernsHost],
+    ["--userns-layers", options.usernsLayers],
   ];
   const binds = (options.allowBind ?? []).flatMap((folder) => ["--allow-bind", folder]);
   const split = (options.simulateMig ?? []).flatMap((text) => ["--simulate-mig", text]);

@@ -45,8 +45,11 @@ export interface AgentOptions {
   registryListen: string | null;
   /** host:port at which this node gives blobs to its peers, and takes part in fetching from them; null or absent does neither. */
   peerListen?: string | null;
-  /** `remap`: whose ids containers get, as dockerd's --userns-remap; absent runs all in the host's user namespace. */
-  userns?: { remap: string; allowHost: boolean };
+  /**
+   * `remap`: whose ids containers get, as dockerd's --userns-remap. `layers`: how image files get them. Absent runs all in the
+   * host's user namespace.
+   */
+  userns?: { remap: string; allowHost: boolean; layers: "auto" | "idmapped" | "chowned" };
   runtime: "auto" | "crun" | "runc";
   logLevel: string;
 }

@@ -91,7 +91,7 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
   const peers = composePeers(ground, member, address);
   const wrap = peers === null ? {} : { wrapSource: peers.sources.wrap };
   const images = await createImageStore({ dataDir, native, clock, trust, ...wrap });
-  const snapshots = createSnapshots({ dataDir, native, clock });
+  const snapshots = createSnapshots({ dataDir, native, clock, owners: options.userns?.layers ?? "auto" });
   const engine = createEngine({
     dataDir,
     runDir,
@@ -105,13 +105,18 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     programs: builtFiles(packageRoot()),
     runtime,
     advertiseAddress: address,
-    userns: await composeUserns(options),
+    userns: await composeUserns(ground, snapshots),
   });
   return { images, snapshots, engine, gpu, registries, trust, member, peers, address };
 }
 
-async function composeUserns({ userns }: AgentOptions): Promise<UsernsSetting | null> {
-  return userns === undefined ? null : { mapping: await readIdMapping(userns.remap), allowHost: userns.allowHost };
+async function composeUserns({ options: { userns }, log }: Ground, snapshots: Snapshots): Promise<UsernsSetting | null> {
+  if (userns === undefined) return null;
+  const mapping = await readIdMapping(userns.remap);
+  const layers = await snapshots.ownersVariant(mapping);
+  if (layers.kind === "chowned") log.warn(layers, "image layers are copied for user namespaces");
+  log.info({ ...mapping, layers: layers.kind }, "containers run in user namespaces");
+  return { mapping, allowHost: userns.allowHost };
 }
 
 /** A policy that was named must be there; the data dir's own may be missing, and then everything is allowed. */

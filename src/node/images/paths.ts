@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { algorithmOf, DIGEST_ALGORITHMS, digestHex } from "../../shared/oci/index.ts";
+import type { IdMapping } from "../platform/index.ts";
 
 /**
  * Everything the images room keeps on disk, all below one data dir on one file system (renames must be atomic):
@@ -7,6 +8,7 @@ import { algorithmOf, DIGEST_ALGORITHMS, digestHex } from "../../shared/oci/inde
  *   blobs/{sha256,sha512}/<hex>     compressed layers, configs, manifests; complete, verified and fsynced when visible
  *   layers/<hex of chain id>/fs     one layer's own files in overlayfs form, shared read-only by every container
  *   layers/<hex of chain id>/opaque exists when the layer hides everything below it
+ *   layers-chowned/<uid>-<gid>-<count>/<hex of chain id>/fs   copies of layers with a user namespace's ids, where mounts cannot map them
  *   images.json                     manifest digests and the references that name them
  *   images.lock                     flock: held while images.json or the set of blobs changes
  *   build-cache.json                what earlier build steps made (written by the build room)
@@ -42,11 +44,14 @@ export interface StorePaths {
   layer(chainId: string): string;
   layerFiles(chainId: string): string;
   layerOpaque(chainId: string): string;
+  chownedLayers: string;
+  chownedLayer(chainId: string, mapping: IdMapping): string;
 }
 
 /** The layout below `dataDir` (absolute). */
 export function storePaths(dataDir: string): StorePaths {
   const layers = join(dataDir, "layers");
+  const chownedLayers = join(dataDir, "layers-chowned");
   const layer = (chainId: string) => join(layers, digestHex(chainId));
   return {
     dataDir,
@@ -65,5 +70,7 @@ export function storePaths(dataDir: string): StorePaths {
     layer,
     layerFiles: (chainId) => join(layer(chainId), "fs"),
     layerOpaque: (chainId) => join(layer(chainId), "opaque"),
+    chownedLayers,
+    chownedLayer: (chainId, { uid, gid, count }) => join(chownedLayers, `${uid}-${gid}-${count}`, digestHex(chainId)),
   };
 }

@@ -27,6 +27,7 @@ export type {
   NvmlReport,
   NvmlSample,
   OverlayMount,
+  ReadableRoot,
   RootOperation,
 } from "./native.ts";
 export { loadNative } from "./native-loader.ts";

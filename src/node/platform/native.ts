@@ -124,6 +124,9 @@ export type RootOperation =
   | { kind: "folder"; path: string; metadata: EntryMetadata }
   | { kind: "folder-metadata"; path: string; metadata: EntryMetadata };
 
+/** What reading a tree takes. */
+export type ReadableRoot = Pick<NativeRoot, "list" | "stat" | "xattrs" | "readlink" | "openFile" | "close">;
+
 export interface EntryStat {
   /** Of the entry itself, a symbolic link not followed. */
   kind: "file" | "directory" | "symlink" | "character" | "block" | "fifo" | "socket";

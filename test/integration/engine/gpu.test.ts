@@ -17,7 +17,12 @@ describe.each(["crun", "runc"] as const)("a container with simulated GPUs run by
     const { driverRoot } = await prepareSimulatedGpus({ stateDir, count: 4, fakeBuildDir: builtFiles(packageRoot()).fakeNvidia });
     const gpuHost = await createGpuHost({ native: loadNative(), clock: systemClock(), driverRoot, simulated: true, stateDir });
     uuids = (await gpuHost.inventory()).gpus.map(({ uuid }) => uuid);
-    test = await openTestEngine({ runtime, gpuHost, userns: { mapping: { uid: 300_000, gid: 400_000, count: 65_536 }, allowHost: true } });
+    test = await openTestEngine({
+      runtime,
+      gpuHost,
+      owners: runtime === "crun" ? "chowned" : "idmapped",
+      userns: { mapping: { uid: 300_000, gid: 400_000, count: 65_536 }, allowHost: true },
+    });
   });
   afterAll(async () => {
     await test.close();

@@ -7,11 +7,15 @@ import { attachTestEngine, openTestEngine, type TestEngine } from "../../support
 const USERNS = { mapping: { uid: 300_000, gid: 400_000, count: 65_536 }, allowHost: true };
 const VOLUME = { type: "volume" as const, source: "shared", target: "/data", readOnly: false };
 
-describe.each(["crun", "runc"] as const)("a container in a user namespace, run by %s", (runtime) => {
+describe.each([
+  ["crun", "idmapped"],
+  ["runc", "idmapped"],
+  ["runc", "chowned"],
+] as const)("a container in a user namespace, run by %s over %s layers", (runtime, owners) => {
   let test: TestEngine;
 
   beforeAll(async () => {
-    test = await openTestEngine({ runtime, userns: USERNS });
+    test = await openTestEngine({ runtime, owners, userns: USERNS });
   });
   afterAll(() => test.close());
 

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { Clock } from "../../../shared/domain/index.ts";
-import type { Native, NativeRoot } from "../../platform/index.ts";
+import type { Native, ReadableRoot } from "../../platform/index.ts";
 import type { Image, ImageConfig, ImageStore, Snapshots } from "../types.ts";
 import { diffLayers, type FileChange } from "./diff-layers.ts";
 import { exportLayers } from "./export-layers.ts";
@@ -38,7 +38,7 @@ export async function diffContainer(ports: Ports, place: ContainerPlace): Promis
   const { exclude } = await foreign(ports, place);
   const [upper, ...lowers] = await openLayers(ports, place, image);
   try {
-    return await diffLayers(upper as NativeRoot, lowers, exclude);
+    return await diffLayers(upper as ReadableRoot, lowers, exclude);
   } finally {
     for (const root of [upper, ...lowers]) root?.close();
   }
@@ -81,7 +81,7 @@ async function foreign({ driverLayers }: Ports, { dir, gpus }: ContainerPlace) {
 }
 
 /** The writable layer and the image's, top first. */
-async function openLayers({ native, snapshots }: Ports, { dir }: ContainerPlace, image: Image): Promise<NativeRoot[]> {
+async function openLayers({ native, snapshots }: Ports, { dir }: ContainerPlace, image: Image): Promise<ReadableRoot[]> {
   const folders = await snapshots.lowerDirs(image.chainIds);
   return Promise.all([snapshots.openUpper(dir), ...folders.map((folder) => native.openRoot(folder))]);
 }

@@ -1,4 +1,4 @@
-import type { EntryStat, NativeRoot } from "../../platform/index.ts";
+import type { EntryStat, ReadableRoot } from "../../platform/index.ts";
 import { isWhiteout } from "../unpack/layer-writer.ts";
 import { isOpaque, joined, lookUp, type MergedEntry, namesIn } from "./merged-layers.ts";
 
@@ -11,8 +11,8 @@ export interface FileChange {
 
 /** Compares a writable layer with the layers below it. `exclude`: paths that are not the container's own doing. */
 export async function diffLayers(
-  upper: NativeRoot,
-  lowers: readonly NativeRoot[],
+  upper: ReadableRoot,
+  lowers: readonly ReadableRoot[],
   exclude: (path: string) => boolean,
 ): Promise<FileChange[]> {
   const changes: FileChange[] = [];
@@ -21,13 +21,13 @@ export async function diffLayers(
 }
 
 interface Walk {
-  upper: NativeRoot;
+  upper: ReadableRoot;
   exclude: (path: string) => boolean;
   changes: FileChange[];
 }
 
 /** Returns whether something in the folder was excluded. */
-async function diffFolder(walk: Walk, folder: string, lowers: readonly NativeRoot[]): Promise<boolean> {
+async function diffFolder(walk: Walk, folder: string, lowers: readonly ReadableRoot[]): Promise<boolean> {
   let excluded = false;
   for (const name of await namesIn([walk.upper], folder)) {
     const path = joined(folder, name);

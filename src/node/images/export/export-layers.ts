@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
-import type { EntryStat, NativeRoot } from "../../platform/index.ts";
+import type { EntryStat, ReadableRoot } from "../../platform/index.ts";
 import type { TarEntry, TarEntryType } from "../tar/tar-entry.ts";
 import { type TarMember, writeTar } from "../tar/write-tar.ts";
 import { imageXattrs } from "../unpack/xattr-policy.ts";
@@ -10,7 +10,7 @@ const TYPES: Partial<Record<EntryStat["kind"], TarEntryType>> = { file: "file", 
 
 interface Walk {
   /** The writable layer: what `exclude` names is left out of it alone. */
-  upper: NativeRoot | undefined;
+  upper: ReadableRoot | undefined;
   exclude: (path: string) => boolean;
   /** The first path of every file with several names. */
   firstNames: Map<string, string>;
@@ -20,14 +20,14 @@ interface Walk {
  * All files that a stack of layers shows, as one tar: names in byte order, owners, modes, times, links and extended
  * attributes as they are. Nothing is mounted. Closes the roots.
  */
-export function exportLayers(layers: readonly NativeRoot[], exclude: Walk["exclude"], signal: AbortSignal): Readable {
+export function exportLayers(layers: readonly ReadableRoot[], exclude: Walk["exclude"], signal: AbortSignal): Readable {
   return Readable.from(closing(layers, writeTar(rootMembers({ upper: layers[0], exclude, firstNames: new Map() }, layers))), {
     objectMode: false,
     signal,
   });
 }
 
-async function* closing(roots: readonly NativeRoot[], source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* closing(roots: readonly ReadableRoot[], source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   try {
     yield* source;
   } finally {
@@ -35,14 +35,14 @@ async function* closing(roots: readonly NativeRoot[], source: AsyncIterable<Buff
   }
 }
 
-async function* rootMembers(walk: Walk, layers: readonly NativeRoot[]): AsyncGenerator<TarMember> {
+async function* rootMembers(walk: Walk, layers: readonly ReadableRoot[]): AsyncGenerator<TarMember> {
   const top = await lookUp(layers, "");
   if (top === null) return;
   yield { entry: { ...(await entryOf("", top, "directory", "")), path: "./" }, body: null };
   yield* folderMembers(walk, "", top.folders);
 }
 
-async function* folderMembers(walk: Walk, folder: string, layers: readonly NativeRoot[]): AsyncGenerator<TarMember> {
+async function* folderMembers(walk: Walk, folder: string, layers: readonly ReadableRoot[]): AsyncGenerator<TarMember> {
   for (const name of await namesIn(layers, folder)) {
     const path = joined(folder, name);
     const from = walk.exclude(path) ? layers.filter((root) => root !== walk.upper) : layers;
@@ -78,7 +78,7 @@ async function entryOf(path: string, { root, stat }: MergedEntry, type: TarEntry
   };
 }
 
-async function* fileBody(root: NativeRoot, path: string): AsyncGenerator<Buffer> {
+async function* fileBody(root: ReadableRoot, path: string): AsyncGenerator<Buffer> {
   const descriptor = await root.openFile(path, false);
   yield* createReadStream("", { fd: descriptor, highWaterMark: 1 << 18, autoClose: true });
 }

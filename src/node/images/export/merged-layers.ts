@@ -1,20 +1,20 @@
-import type { EntryStat, NativeRoot } from "../../platform/index.ts";
+import type { EntryStat, ReadableRoot } from "../../platform/index.ts";
 import { isWhiteout } from "../unpack/layer-writer.ts";
 import { OPAQUE_XATTR } from "../unpack/xattr-policy.ts";
 
 /** What a path is in a stack of layers: the layer that decides, and for a folder all that add to it, top first. */
 export interface MergedEntry {
-  root: NativeRoot;
+  root: ReadableRoot;
   stat: EntryStat;
   /** Layers in which the folder goes on; empty for anything else. */
-  folders: NativeRoot[];
+  folders: ReadableRoot[];
 }
 
 /**
  * Looks a path up in layers, top first, as overlayfs would. `layers` are those in which its parent is a merged folder: so no
  * link of a layer is ever followed.
  */
-export async function lookUp(layers: readonly NativeRoot[], path: string): Promise<MergedEntry | null> {
+export async function lookUp(layers: readonly ReadableRoot[], path: string): Promise<MergedEntry | null> {
   let found: MergedEntry | null = null;
   for (const root of layers) {
     const stat = await root.stat(path);
@@ -28,13 +28,13 @@ export async function lookUp(layers: readonly NativeRoot[], path: string): Promi
 }
 
 /** The names that any of the layers has in a merged folder, in byte order; some may be deleted by a higher one. */
-export async function namesIn(layers: readonly NativeRoot[], folder: string): Promise<string[]> {
+export async function namesIn(layers: readonly ReadableRoot[], folder: string): Promise<string[]> {
   const names = new Set<string>();
   for (const root of layers) for (const name of await root.list(folder)) names.add(name);
   return [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
-export async function isOpaque(root: NativeRoot, path: string): Promise<boolean> {
+export async function isOpaque(root: ReadableRoot, path: string): Promise<boolean> {
   return (await root.xattrs(path))[OPAQUE_XATTR]?.toString() === "y";
 }
 

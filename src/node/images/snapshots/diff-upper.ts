@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
-import type { EntryStat, NativeRoot } from "../../platform/index.ts";
+import type { EntryStat, ReadableRoot } from "../../platform/index.ts";
 import type { TarEntry, TarEntryType } from "../tar/tar-entry.ts";
 import { type TarMember, writeTar } from "../tar/write-tar.ts";
 import type { DiffOptions } from "../types.ts";
@@ -11,7 +11,7 @@ import { imageXattrs, OPAQUE_XATTR } from "../unpack/xattr-policy.ts";
 
 /** One walk: what is still open, and the first path of every file with several names. */
 interface Walk extends DiffOptions {
-  root: NativeRoot;
+  root: ReadableRoot;
   firstNames: Map<bigint, string>;
 }
 
@@ -21,12 +21,12 @@ const TYPES: Partial<Record<EntryStat["kind"], TarEntryType>> = { file: "file", 
  * An overlay's upper folder as an OCI layer tar, names in byte order, so that the same tree gives the same bytes. Closes
  * `root`. Sockets and devices are left out: neither means anything in another container.
  */
-export function diffUpper(root: NativeRoot, options: DiffOptions): Readable {
+export function diffUpper(root: ReadableRoot, options: DiffOptions): Readable {
   const walk: Walk = { ...options, root, firstNames: new Map() };
   return Readable.from(closing(root, writeTar(folderMembers(walk, ""))), { objectMode: false });
 }
 
-async function* closing(root: NativeRoot, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* closing(root: ReadableRoot, source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   try {
     yield* source;
   } finally {
@@ -85,7 +85,7 @@ function refuseRedirects(path: string, xattrs: Record<string, Buffer>): void {
   if (name !== undefined) throw new BerthError("internal", `${path} has ${name}: its content lies in another layer`);
 }
 
-async function* fileBody(root: NativeRoot, path: string): AsyncGenerator<Buffer> {
+async function* fileBody(root: ReadableRoot, path: string): AsyncGenerator<Buffer> {
   const descriptor = await root.openFile(path, false);
   yield* createReadStream("", { fd: descriptor, highWaterMark: 1 << 18, autoClose: true });
 }

@@ -2,52 +2,60 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BerthError, type Clock } from "../../../shared/domain/index.ts";
-import { type Native, readMounts } from "../../platform/index.ts";
+import type { Native, ReadableRoot } from "../../platform/index.ts";
 import { exists } from "../content/probe-path.ts";
-import { errnoOf } from "../content/storage-error.ts";
+import { createOwners } from "../owners/arrange-owners.ts";
+import type { OwnersFacts } from "../owners/choose-variant.ts";
+import { readHostOwners } from "../owners/owners-file.ts";
+import { unmappedRoot } from "../owners/unmapped-root.ts";
 import { type StorePaths, storePaths } from "../paths.ts";
 import type { Snapshots } from "../types.ts";
 import { diffUpper } from "./diff-upper.ts";
-import { createMappedOwners } from "./mapped-owners.ts";
+import { isMounted, unmountAll } from "./unmount.ts";
 import { makeWritableLayer, openUpper } from "./writable-layer.ts";
-
-const MNT_DETACH = 2;
-const UMOUNT_NOFOLLOW = 8;
-/** A scanner or a process in its last breath may hold the mount for a moment. */
-const BUSY_TRIES = 20;
-const BUSY_WAIT_MS = 25;
 
 interface SnapshotOptions {
   /** The image store's data dir: where the unpacked layers are. */
   dataDir: string;
   native: Native;
   clock: Clock;
+  /** How containers in user namespaces get files of their ids; "auto" when left out. */
+  owners?: OwnersFacts["wanted"];
 }
 
 /** Overlay mounts at <containerDir>/rootfs with <containerDir>/{upper,work} on the same file system. */
 export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { native, clock } = options;
   const paths = storePaths(options.dataDir);
-  const ownersOf = createMappedOwners(native);
+  const unmount = (path: string) => unmountAll(native, clock, path);
+  const owners = createOwners({ paths, native, clock, wanted: options.owners ?? "auto", unmount });
+  const openOwnUpper = async (containerDir: string): Promise<ReadableRoot> => {
+    const [root, mapping] = [await openUpper(native, containerDir), await readHostOwners(containerDir)];
+    return mapping === null ? root : unmappedRoot(root, mapping);
+  };
   return {
     async mount(containerDir, chainIds, { topLayers = [], writableBytes = null, idMapping = null } = {}) {
       const places = { ...(await makePlaces(containerDir)), ...(await makeWritableLayer(containerDir, writableBytes, idMapping !== null)) };
       if (await isMounted(places.rootfs)) return { rootfs: places.rootfs };
-      const lowerDirs = await lowerDirsOf(paths, chainIds);
-      if (lowerDirs.length === 0) lowerDirs.push(places.empty);
-      await inheritRoot(native, lowerDirs[0] as string, places.upper);
-      const mapped = idMapping === null ? {} : { mapped: await ownersOf(idMapping) };
+      const chain = await chainOf(paths, chainIds);
+      const { lowerDirs, mapped } =
+        idMapping === null
+          ? { lowerDirs: [...topLayers, ...chain.map(paths.layerFiles)] }
+          : await owners.arrange(containerDir, chain, topLayers, idMapping);
+      await inheritRoot(native, lowerDirs[topLayers.length] ?? places.empty, places.upper);
+      if (chain.length === 0) lowerDirs.push(places.empty);
       const { upper, work, rootfs: target } = places;
-      await native.mountOverlay({ lowerDirs: [...topLayers, ...lowerDirs], upper, work, target, ...mapped });
+      await native.mountOverlay({ lowerDirs, upper, work, target, ...(mapped === undefined ? {} : { mapped }) });
       return { rootfs: places.rootfs };
     },
-    lowerDirs: (chainIds) => lowerDirsOf(paths, chainIds),
+    lowerDirs: async (chainIds) => (await chainOf(paths, chainIds)).map(paths.layerFiles),
+    ownersVariant: (mapping) => owners.variant(mapping),
     async unmount(containerDir) {
-      for (const name of ["rootfs", "writable"]) await unmountAll(native, clock, join(containerDir, name));
+      for (const name of ["rootfs", "writable"]) await unmount(join(containerDir, name));
     },
-    openUpper: (containerDir) => openUpper(native, containerDir),
+    openUpper: openOwnUpper,
     async diff(containerDir, diffOptions = {}): Promise<Readable> {
-      return diffUpper(await openUpper(native, containerDir), diffOptions);
+      return diffUpper(await openOwnUpper(containerDir), diffOptions);
     },
   };
 }
@@ -60,14 +68,14 @@ async function makePlaces(containerDir: string) {
 }
 
 /** Top first. A layer that hides everything below it ends the stack. */
-async function lowerDirsOf(paths: StorePaths, chainIds: readonly string[]): Promise<string[]> {
-  const dirs: string[] = [];
+async function chainOf(paths: StorePaths, chainIds: readonly string[]): Promise<string[]> {
+  const chain: string[] = [];
   for (const chainId of [...chainIds].reverse()) {
     if (!(await exists(paths.layer(chainId)))) throw new BerthError("image_not_found", `layer ${chainId} is not unpacked on this node`);
-    dirs.push(paths.layerFiles(chainId));
+    chain.push(chainId);
     if (await exists(paths.layerOpaque(chainId))) break;
   }
-  return dirs;
+  return chain;
 }
 
 /** The mount's root shows the upper folder's owner and mode: those must be the image's. */
@@ -81,27 +89,4 @@ async function inheritRoot(native: Native, from: string, to: string): Promise<vo
     source.close();
     target.close();
   }
-}
-
-/** Unmounts until nothing is there: a crash between two mounts may have stacked them. Not mounted is fine. */
-async function unmountAll(native: Native, clock: Clock, rootfs: string): Promise<void> {
-  while (await isMounted(rootfs)) await unmountOnce(native, clock, rootfs);
-}
-
-async function unmountOnce(native: Native, clock: Clock, rootfs: string): Promise<void> {
-  for (let tries = 0; tries < BUSY_TRIES; tries++) {
-    try {
-      return await native.unmount(rootfs, UMOUNT_NOFOLLOW);
-    } catch (error) {
-      if (errnoOf(error) === "EINVAL" || errnoOf(error) === "ENOENT") return;
-      if (errnoOf(error) !== "EBUSY") throw error;
-      await clock.sleep(BUSY_WAIT_MS);
-    }
-  }
-  // Somebody's file is still open: take the name away now, the kernel frees the rest when the file is closed.
-  await native.unmount(rootfs, UMOUNT_NOFOLLOW | MNT_DETACH);
-}
-
-async function isMounted(path: string): Promise<boolean> {
-  return (await readMounts()).some(({ mountPoint }) => mountPoint === path);
 }

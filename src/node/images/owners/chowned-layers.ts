@@ -1,0 +1,39 @@
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Clock } from "../../../shared/domain/index.ts";
+import { type IdMapping, type Native, syncFolder } from "../../platform/index.ts";
+import { makeDirectories, syncFileSystem } from "../content/durable-files.ts";
+import { exists } from "../content/probe-path.ts";
+import { createStoreLock } from "../content/store-lock.ts";
+import { copyLayer } from "../copies/copy-layer.ts";
+import type { StorePaths } from "../paths.ts";
+import { toHostOwners } from "./shift-owners.ts";
+
+/** The chowned copy of a layer: made once for a mapping, whole on disk before it has its name. */
+export type ChownedLayer = (chainId: string, mapping: IdMapping) => Promise<string>;
+
+export function createChownedLayers(parts: { paths: StorePaths; native: Native; clock: Clock }): ChownedLayer {
+  const { paths, native, clock } = parts;
+  // One at a time, over all processes: so what is unfinished when the lock is free belongs to nobody.
+  const lock = createStoreLock({ path: join(paths.dataDir, "layers-chowned.lock"), native, clock });
+  return async (chainId, mapping) => {
+    const layer = paths.chownedLayer(chainId, mapping);
+    if (!(await exists(layer))) await lock.run(() => makeLayer(native, paths.layerFiles(chainId), layer, mapping));
+    return join(layer, "fs");
+  };
+}
+
+async function makeLayer(native: Native, from: string, layer: string, mapping: IdMapping): Promise<void> {
+  if (await exists(layer)) return;
+  const unfinished = join(dirname(layer), UNFINISHED);
+  await makeDirectories([dirname(layer)], 0o700);
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(join(unfinished, "fs"), { recursive: true, mode: 0o700 });
+  await copyLayer(native, from, join(unfinished, "fs"), (metadata) => toHostOwners(metadata, mapping));
+  await syncFileSystem(unfinished);
+  await rename(unfinished, layer);
+  await syncFolder(dirname(layer));
+}
+
+/** No chain ID: prune leaves it to the next who makes one. */
+const UNFINISHED = "unfinished";

@@ -1,0 +1,39 @@
+import { mkdir, rm } from "node:fs/promises";
+import { release } from "node:os";
+import { join } from "node:path";
+import { errorText } from "../../../shared/domain/index.ts";
+import { type MappedOwners, type Native, readMounts } from "../../platform/index.ts";
+import type { OwnersFacts } from "./choose-variant.ts";
+
+/** Tries a mount as containers will have it, on the file system that will hold them; takes it, and what a kill left, away. */
+export async function probeIdmap(
+  dataDir: string,
+  native: Native,
+  ownersOf: () => Promise<MappedOwners>,
+  unmount: (path: string) => Promise<void>,
+): Promise<Omit<OwnersFacts, "wanted">> {
+  const folder = join(dataDir, "idmap-probe");
+  const place = (name: string) => join(folder, name);
+  const clear = async () => {
+    await unmount(place("rootfs"));
+    await rm(folder, { recursive: true, force: true });
+  };
+  await clear();
+  const [lower, upper, work, target] = [place("lower"), place("upper"), place("work"), place("rootfs")];
+  for (const path of [lower, upper, work, target]) await mkdir(path, { recursive: true, mode: 0o700 });
+  try {
+    await native.mountOverlay({ lowerDirs: [lower], upper, work, target, mapped: await ownersOf() });
+    return { kernel: release(), fileSystem: await fileSystemOf(dataDir), failure: null };
+  } catch (error) {
+    return { kernel: release(), fileSystem: await fileSystemOf(dataDir), failure: errorText(error) };
+  } finally {
+    await clear();
+  }
+}
+
+/** The mount with the longest path that `path` lies in. */
+async function fileSystemOf(path: string): Promise<string> {
+  const above = (await readMounts()).filter(({ mountPoint }) => `${path}/`.startsWith(mountPoint === "/" ? "/" : `${mountPoint}/`));
+  above.sort((a, b) => a.mountPoint.length - b.mountPoint.length);
+  return above.at(-1)?.fsType ?? "unknown";
+}
