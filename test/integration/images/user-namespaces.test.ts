@@ -67,7 +67,7 @@ async function change(rootfs: string): Promise<void> {
   const { uidMap, gidMap } = idMapLines(MAPPING);
   const namespace = await test.native.createUserNamespace(uidMap, gidMap);
   const enter = [`--user=/proc/${process.pid}/fd/${namespace}`, "--setuid=0", "--setgid=0"];
-  execFileSync("nsenter", [...enter, "/bin/sh", "-ec", script], { cwd: rootfs, stdio: ["ignore", "pipe", "pipe"] });
+  execFileSync("/usr/bin/nsenter", [...enter, "/bin/sh", "-ec", script], { cwd: rootfs, stdio: ["ignore", "pipe", "pipe"] });
   closeSync(namespace);
 }
 
@@ -110,7 +110,7 @@ it("copies are made once, whatever a kill left of one, and pruned with their lay
 it("trying what the kernel can leaves nothing, nor does what a kill left of it", async () => {
   const probe = join(test.dataDir, "idmap-probe");
   await mkdir(join(probe, "rootfs"), { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "tmpfs", join(probe, "rootfs")]);
+  await test.native.mount("tmpfs", join(probe, "rootfs"), "tmpfs", 0, "");
   expect(await snapshotsBy("idmapped").ownersVariant(MAPPING)).toEqual({ kind: "idmapped" });
   expect((await readMounts()).filter(({ mountPoint }) => mountPoint.startsWith(test.dataDir))).toEqual([]);
   expect(await readdir(test.dataDir)).not.toContain("idmap-probe");
