@@ -73,6 +73,12 @@ describe("what is refused, and where it says it is wrong", () => {
     expect(problem.errors).toEqual([{ field: "/resource", message: "is not known; did you mean resources?" }]);
   });
 
+  it("names what there is where nothing is close", async () => {
+    const problem = (await post({ ...SPEC, placement: { sameRack: "r1" } })).json<Problem>();
+    const message = "is not known; there are architecture, excludeNodes, maxPerNode, nodeSelector, spread, together, tolerations";
+    expect(problem.errors).toEqual([{ field: "/placement/sameRack", message }]);
+  });
+
   it("names every wrong field at once, each once", async () => {
     const problem = (await post({ ...SPEC, name: 7, network: "vpn", resources: { memory: true } })).json<Problem>();
     expect(problem.errors).toEqual([

@@ -219,6 +219,15 @@ describe("the cheapest changes", () => {
     expect(changes({ nodes: [node("a")], active: [], pending, reservations }, "1")).toEqual(["--time 1h"]);
   });
 
+  test("a taint that the job would have to put up with is named", () => {
+    const taints = [{ key: "team", value: "vision" }];
+    expect(changes({ nodes: [node("a", { taints })], active: [], pending: [job("1")] }, "1")).toEqual(["tolerations: team=vision"]);
+    const rules = { ...NO_RULES, tolerations: [{ key: "other", value: null }] };
+    expect(changes({ nodes: [node("a", { taints: [{ key: "t", value: "" }] })], active: [], pending: [job("1", { rules })] }, "1")).toEqual(
+      ["tolerations: t"],
+    );
+  });
+
   test("an elastic job may begin with less, and keeps its most", () => {
     const active = [holding("90", "a", 4, NOW + HOURS)];
     const pending = [job("1", { replicas: 3, minReplicas: 2 })];

@@ -60,7 +60,7 @@ function surplus(error: SchemaError): string {
   const known = Object.keys(error.parentSchema?.properties ?? {});
   const close = known.find((name) => isClose(name, String(error.params.additionalProperty)));
   if (known.length === 0) return "is not a valid name here";
-  return close ? `is not known; did you mean ${close}?` : "is not known";
+  return close ? `is not known; did you mean ${close}?` : `is not known; there are ${[...known].sort().join(", ")}`;
 }
 
 function union(error: SchemaError): string {

@@ -9,7 +9,7 @@ import type { PendingJob } from "../snapshot.ts";
 
 /**
  * A change of one field; null takes the wish away. `timeLimit` is in milliseconds without grace; text is a GPU model, or
- * "key=value" of a nodeSelector.
+ * "key=value" of a nodeSelector, or of a toleration more.
  */
 export interface JobWish {
   field:
@@ -61,6 +61,8 @@ export function changedJob(job: PendingJob, { field, value }: JobWish): PendingJ
       return { ...job, resources: { ...job.resources, [field.slice("resources.".length)]: amount ?? 0 } };
     case "rules.nodeSelector":
       return { ...job, rules: { ...(job.rules ?? NO_RULES), nodeSelector: selectorWith(job, value) } };
+    case "rules.tolerations":
+      return { ...job, rules: { ...(job.rules ?? NO_RULES), tolerations: tolerationsWith(job, value) } };
     default: {
       const rule = field.slice("rules.".length) as keyof PlacementRules;
       return { ...job, rules: { ...(job.rules ?? NO_RULES), [rule]: NO_RULES[rule] } };
@@ -74,6 +76,17 @@ function shareOf({ resources: { gpuShare } }: PendingJob, change: Partial<GpuSha
 
 function selectorWith({ rules }: PendingJob, value: JobWish["value"]): PlacementRules["nodeSelector"] {
   if (typeof value !== "string") return {};
-  const equals = value.indexOf("=");
-  return { ...rules?.nodeSelector, [value.slice(0, equals)]: value.slice(equals + 1) };
+  const [key, text] = pairOf(value);
+  return { ...rules?.nodeSelector, [key]: text };
+}
+
+function tolerationsWith({ rules }: PendingJob, pair: JobWish["value"]): PlacementRules["tolerations"] {
+  if (typeof pair !== "string") return [];
+  const [key, value] = pairOf(pair);
+  return [...(rules?.tolerations ?? []), { key, value }];
+}
+
+function pairOf(pair: string): [string, string] {
+  const equals = pair.indexOf("=");
+  return [pair.slice(0, equals), pair.slice(equals + 1)];
 }

@@ -49,7 +49,13 @@ export function startingChanges(
     ...fewer(job.resources.gpus, (gpus) => ({ field: "resources.gpus", value: gpus }), "--gpus", starts),
     ...fewerReplicas(job, starts),
     ...shorter(job, starts),
-    ...[...smallerShare(job, entries), ...smaller(job, entries), ...otherHardware(job, snapshot), ...relaxed(job)].filter(starts),
+    ...[
+      ...smallerShare(job, entries),
+      ...smaller(job, entries),
+      ...otherHardware(job, snapshot),
+      ...tolerating(job, snapshot),
+      ...relaxed(job),
+    ].filter(starts),
   ];
   return found.sort((left, right) => left.cost - right.cost).map(({ field, value, words }) => ({ field, value, words }));
 }
@@ -130,6 +136,18 @@ function otherHardware({ resources, rules }: PendingJob, { nodes }: ClusterSnaps
       .slice(0, MOST_OTHERS)
       .map((pair) => ({ field: "rules.nodeSelector" as const, value: pair, words: `nodeSelector ${pair}`, cost: 0.25 })),
   ];
+}
+
+/** One taint more that it puts up with, as the nodes have them. */
+function tolerating({ rules }: PendingJob, { nodes }: ClusterSnapshot): Candidate[] {
+  const tolerated = (key: string, value: string) =>
+    rules?.tolerations.some((toleration) => toleration.key === key && (toleration.value === null || toleration.value === value));
+  const taints = nodes.filter(({ state, closed }) => state === "ready" && closed === undefined).flatMap((node) => node.taints ?? []);
+  const pairs = new Set(taints.filter(({ key, value }) => !tolerated(key, value)).map(({ key, value }) => `${key}=${value}`));
+  return [...pairs]
+    .sort()
+    .slice(0, MOST_OTHERS)
+    .map((pair) => ({ field: "rules.tolerations", value: pair, words: `tolerations: ${pair.replace(/=$/, "")}`, cost: 0.5 }));
 }
 
 /** As much CPU or memory as the nodes with the GPUs still have. */
