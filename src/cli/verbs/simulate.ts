@@ -13,7 +13,7 @@ import {
   simulateReplay,
   simulationChart,
 } from "../../control/simulator/index.ts";
-import { BerthError, parseDurationSeconds } from "../../shared/domain/index.ts";
+import { BerthError, errorText, parseDurationSeconds } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
 import { printValue } from "../output/formats.ts";
@@ -116,13 +116,15 @@ async function history(io: CliIo, period: string, self: Command, checkpointCost:
   const api = await connectApi(io, self);
   const jobs = await api.list({ states: ["succeeded", "failed", "cancelled", "running", "stopping"], tasks: true });
   const projects = historyProjects(await api.projects());
-  return { jobs: historyJobs(jobs, since, checkpointCost), nodes: historyNodes(await api.nodes()), projects };
+  const replayed = historyJobs(jobs, since, checkpointCost);
+  if (replayed.length === 0) io.stderr.write(`no job of the last ${period} has run to its end\n`);
+  return { jobs: replayed, nodes: historyNodes(await api.nodes()), projects };
 }
 
 async function drawChart(io: CliIo, simulation: Simulation, file: string): Promise<void> {
   const chart = simulationChart(simulation);
   if (chart === null) io.stderr.write("this experiment has nothing over time to draw\n");
-  else await writeFile(file, chart);
+  else await writeFile(file, chart).catch((error: unknown) => refuse(`cannot write ${file}: ${errorText(error)}`));
 }
 
 async function textOf(file: string): Promise<string> {
@@ -130,8 +132,12 @@ async function textOf(file: string): Promise<string> {
     const bytes = await readFile(file);
     return (file.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
   } catch (error) {
-    throw new BerthError("invalid_trace", `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new BerthError("invalid_trace", `cannot read ${file}: ${errorText(error)}`);
   }
+}
+
+function refuse(message: string): never {
+  throw new BerthError("invalid_request", message);
 }
 
 function count(option: string, value: string): number {

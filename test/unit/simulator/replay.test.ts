@@ -92,6 +92,18 @@ describe("bad input", () => {
   });
 
   test.each([
+    ["name,gpus\na,-1\n", /machine a of the cluster: gpus must be a whole number of 0 to 1024/],
+    ["name,gpus\na,1.5\n", /machine a of the cluster/],
+    ["name,gpus,cpu_milli\na,1,-5\n", /machine a of the cluster/],
+    ["name,gpus\na,1\na,2\n", /the cluster has two machines a/],
+    ["name,gpus\n,1\n", /the cluster has a machine without a name/],
+    ["vc,nodes\nx,2.5\n", /a cluster has a whole number of 0 to 100000 machines, not 2.5/],
+    ["99999999999x8", /machines, not 99999999999/],
+  ])("the cluster %j is refused with what is wrong", (cluster, message) => {
+    expect(() => readReplayNodes(cluster)).toThrow(message);
+  });
+
+  test.each([
     ['{"projects": {}}', /projects must be a list/],
     ['{"projects": [{"weight": 1}]}', /a project must have a name/],
     ['{"projects": [{"name": "a"}, {"name": "a"}]}', /two projects have the same name/],

@@ -67,5 +67,6 @@ describe("berth simulate", () => {
   test("refuses numbers that are none, and files that are not there", async () => {
     await expect(simulated("--restart", "soon")).rejects.toThrow("--restart must be a number not below 0, is 'soon'");
     await expect(simulated("--cluster", join(folder, "none.csv"))).rejects.toThrow(/cannot read .*none\.csv/);
+    await expect(simulated("--chart", join(folder, "none", "run.svg"))).rejects.toThrow(/cannot write .*run\.svg/);
   });
 });

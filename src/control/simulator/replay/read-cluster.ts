@@ -3,6 +3,8 @@ import { type CsvRow, csvColumns, readCsv } from "../trace/csv.ts";
 import type { ReplayNode } from "./replay-job.ts";
 
 const MIB = 2 ** 20;
+const MOST_GPUS = 1024;
+const MOST_MACHINES = 100_000;
 const LARGE = Number.MAX_SAFE_INTEGER / 2 ** 12;
 
 /**
@@ -12,6 +14,23 @@ const LARGE = Number.MAX_SAFE_INTEGER / 2 ** 12;
  * @throws BerthError invalid_trace
  */
 export function readReplayNodes(text: string): ReplayNode[] {
+  const nodes = nodesOf(text);
+  const names = new Set<string>();
+  for (const { name, gpus, cpuMillis, memoryBytes } of nodes) {
+    const counts = Number.isInteger(gpus) && gpus >= 0 && gpus <= MOST_GPUS && cpuMillis >= 0 && memoryBytes >= 0;
+    if (!counts)
+      throw new BerthError(
+        "invalid_trace",
+        `machine ${name} of the cluster: gpus must be a whole number of 0 to ${MOST_GPUS}, nothing below 0`,
+      );
+    if (name === "" || names.has(name))
+      throw new BerthError("invalid_trace", `the cluster has ${name === "" ? "a machine without a name" : `two machines ${name}`}`);
+    names.add(name);
+  }
+  return nodes;
+}
+
+function nodesOf(text: string): ReplayNode[] {
   const plain = /^\s*(\d+)x(\d+)\s*$/.exec(text);
   if (plain !== null) return machines("node", Number(plain[1]), Number(plain[2]), null);
   const columns = csvColumns(text);
@@ -24,6 +43,8 @@ export function readReplayNodes(text: string): ReplayNode[] {
 }
 
 function machines(name: string, count: number, gpus: number, partition: string | null): ReplayNode[] {
+  if (!Number.isInteger(count) || count < 0 || count > MOST_MACHINES)
+    throw new BerthError("invalid_trace", `a cluster has a whole number of 0 to ${MOST_MACHINES} machines, not ${count}`);
   return Array.from({ length: count }, (_, place) => ({
     ...{ name: `${name}-${String(place).padStart(4, "0")}`, gpus, gpuModel: "GPU", cpuMillis: LARGE, memoryBytes: LARGE, partition },
   }));
