@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { BerthError, type Clock } from "../../../shared/domain/index.ts";
 import {
   chainIdsOf,
@@ -85,10 +86,13 @@ export function createPuller(ports: PullPorts): { pull: Pull; inFlight(digest: s
   };
   const pull: Pull = async (request, progress, signal) => {
     const failed = new AbortController();
+    const own = AbortSignal.any([signal, failed.signal]);
+    // Each request, fetch and layer under way listens to it: from the eleventh on Node would warn of a leak.
+    setMaxListeners(0, own);
     const work: PullWork = {
       ...{ ports, request, progress, fetchBlob, held: [] },
       reference: parseReference(request.reference),
-      signal: AbortSignal.any([signal, failed.signal]),
+      signal: own,
       giveUp: (error) => failed.abort(error),
     };
     try {
