@@ -51,6 +51,14 @@ describe("the start estimate", () => {
     expect(outlook({ nodes: nodes(1), active: [], pending: [waiting("1")] }, "1")?.start).toEqual({ p50: NOW, p90: NOW });
   });
 
+  it("names only jobs of its project where a limit of the project keeps it waiting", () => {
+    const limits = { gpus: 1, jobs: null, gpusPerUser: null, jobsPerUser: null };
+    const projects = [{ name: "p", parent: null, weight: 1, guaranteedGpus: 0, limits, usage: 0 }];
+    const active = [running("1", "n0", { project: "q" }), running("2", "n1", { project: "p" })];
+    const snapshot = { nodes: nodes(3), projects, active, pending: [waiting("3", { project: "p" })] };
+    expect(outlook(snapshot, "3")?.why).toMatch(/^nothing tells when job 2 will end/);
+  });
+
   it("is null, with the reason, when nothing tells when the running job ends", () => {
     const snapshot = { nodes: nodes(1), active: [running("1", "n0")], pending: [waiting("2")] };
     const why = "nothing tells when job 1 will end: no time limit, and too few ended jobs of the user";

@@ -65,7 +65,7 @@ function play(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: str
     for (const job of active)
       if (asked.has(job.id)) ends.set(job.id, Math.min(ends.get(job.id) ?? Number.POSITIVE_INFINITY, stopped(job, time)));
     const next = nextPass(ends, passes - pass);
-    if (next === null) return noEnds([...active, ...started.active]);
+    if (next === null) return noEnds(concerned({ ...snapshot, pending, active: [...active, ...started.active] }, plan, jobId));
     active = [...active, ...started.active]
       .filter(({ id }) => (ends.get(id) ?? Number.POSITIVE_INFINITY) > next)
       .map((job) => (asked.has(job.id) ? { ...job, stopping: true } : job));
@@ -132,6 +132,15 @@ function startedBy(plan: Plan, pending: readonly PendingJob[], time: number): { 
 function nextPass(ends: ReadonlyMap<string, number>, passesLeft: number): number | null {
   const sorted = [...ends.values()].sort((one, other) => one - other);
   return sorted[Math.max(1, Math.ceil(sorted.length / passesLeft)) - 1] ?? null;
+}
+
+/** What is over a limit waits for jobs of its project alone, unless the limit may be that of a project above. */
+function concerned({ projects = [], pending, active }: ClusterSnapshot, plan: Plan, jobId: string): ActiveJob[] {
+  const project = pending.find(({ id }) => id === jobId)?.project;
+  const above = projects.find(({ name }) => name === project)?.parent ?? null;
+  if (above !== null || plan.reasons.find((reason) => reason.jobId === jobId)?.kind !== "over-limit") return active;
+  const own = active.filter((job) => job.project === project);
+  return own.length === 0 ? active : own;
 }
 
 function noEnds(active: readonly ActiveJob[]): string {
