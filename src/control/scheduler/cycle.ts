@@ -38,12 +38,12 @@ export function startCycle(snapshot: ClusterSnapshot, now: number, memory: Cycle
   const queue = orderQueue(snapshot, now, memory?.buckets);
   const pass = startPass(snapshot, memory);
   const active = memory?.active(snapshot.active) ?? activeLists(snapshot.active);
-  const leaving = leavingJobs(snapshot, () => active.stopping);
-  const rules = preemptionRules(snapshot, queue, now, () => active.byRight);
+  const leaving = leavingJobs(snapshot, active.stopping);
+  const rules = preemptionRules(snapshot, queue, now, active.byRight);
   const keeps = rules ?? (snapshot.defragment === undefined ? null : NO_PREEMPTION);
   const roomMaker = keeps === null ? null : createRoomMaker(snapshot, keeps, pass.free, leaving);
   return {
-    ...{ snapshot, now, queue, pass, roomMaker, ends: active.ending, reservations: 0 },
+    ...{ snapshot, now, queue, pass, roomMaker, ends: active.ending(), reservations: 0 },
     ...{
       preempts: rules !== null,
       moveTries: 0,

@@ -87,6 +87,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   const classes = new Map<string, RequestClass>();
   const changed: FreeNode[] = [];
   const held = new Map<string, PendingJob>();
+  /** By position in `free`. */
+  const heldAt: boolean[] = [];
   const heldUntil = new Map<string, number>();
   const waiting: PendingJob[] = [];
   const admissions = new Map<string, FreeNode[]>();
@@ -132,7 +134,16 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     classes.set(key, made);
     return made;
   };
-  const isHeld = ({ node }: FreeNode) => held.has(node.id);
+  const idAt = () => {
+    byId ??= new Map(free.map((entry) => [entry.node.id, entry]));
+    return byId;
+  };
+  const holdNode = (nodeId: string, job: PendingJob) => {
+    held.set(nodeId, job);
+    const entry = idAt().get(nodeId);
+    if (entry !== undefined) heldAt[entry.position] = true;
+  };
+  const isHeld = ({ position }: FreeNode) => heldAt[position] === true;
   const openNodes = (request: RequestClass) => {
     if (held.size === 0) return request.admitted;
     if (request.open?.held !== held.size) request.open = { nodes: request.admitted.filter((entry) => !isHeld(entry)), held: held.size };
@@ -192,21 +203,18 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       // Only a job that the ready nodes could run holds them: waiting for one that cannot start would idle them for nothing.
       const empty = emptyFor(request, "ready").filter(({ node }) => !held.has(node.id));
       if (request.hopeless !== null || !gangFits(emptyFor(request, "ready"), request)) return;
-      for (const entry of empty) if (replicasThatFit(entry, request, 1) === 1) held.set(entry.node.id, job);
+      for (const entry of empty) if (replicasThatFit(entry, request, 1) === 1) holdNode(entry.node.id, job);
     },
     hold: (job, nodeIds, until) => {
       for (const nodeId of nodeIds) {
         if (held.has(nodeId)) continue;
-        held.set(nodeId, job);
+        holdNode(nodeId, job);
         heldUntil.set(nodeId, until);
       }
     },
-    openUntil: (request, endsBy) => worthATry(request).filter(({ node }) => !held.has(node.id) || endsBy <= (heldUntil.get(node.id) ?? 0)),
+    openUntil: (request, endsBy) => worthATry(request).filter((entry) => !isHeld(entry) || endsBy <= (heldUntil.get(entry.node.id) ?? 0)),
     free,
-    byId: () => {
-      byId ??= new Map(free.map((entry) => [entry.node.id, entry]));
-      return byId;
-    },
+    byId: idAt,
     held,
     waiting,
   };

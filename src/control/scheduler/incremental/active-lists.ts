@@ -4,10 +4,10 @@ import { createSortedList } from "./sorted-list.ts";
 /** What a cycle asks of the running jobs, each list in its own order. */
 export interface ActiveLists {
   /** Those with a time limit, the first to end first. */
-  ending: readonly ActiveJob[];
+  ending(): readonly ActiveJob[];
   /** All, in the order in which their project's guarantee covers them: highest priority, then first started. */
-  byRight: readonly ActiveJob[];
-  stopping: readonly ActiveJob[];
+  byRight(): readonly ActiveJob[];
+  stopping(): readonly ActiveJob[];
 }
 
 /** Each list is made when it is first asked for. */
@@ -21,16 +21,18 @@ export function createActiveLists(): (active: readonly ActiveJob[]) => ActiveLis
   const byRight = createSortedList(compareRights, () => true);
   const stopping = createSortedList(compareIds, (job: ActiveJob) => job.stopping === true);
   return (active) => ({
-    get ending() {
-      return ending.look(active);
-    },
-    get byRight() {
-      return byRight.look(active);
-    },
-    get stopping() {
-      return stopping.look(active);
-    },
+    ending: lazily(() => ending.look(active)),
+    byRight: lazily(() => byRight.look(active)),
+    stopping: lazily(() => stopping.look(active)),
   });
+}
+
+function lazily<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function compareEnds(one: ActiveJob, other: ActiveJob): number {

@@ -1,11 +1,10 @@
 import type { FreeNode } from "../feasible/free-capacity.ts";
-import { mayServe, replicasThatFit } from "../feasible/replica-fit.ts";
+import { replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import { createHeap } from "../place/heap.ts";
-import type { ActiveJob } from "../snapshot.ts";
-import type { FutureRoom } from "./future-room.ts";
+import type { FutureRoom, PresentRoom } from "./future-room.ts";
 import { copyNode, giveBack } from "./give-back.ts";
-import type { Victim, VictimSearch } from "./victims-by-node.ts";
+import type { NodeVictims, Victim, VictimSearch } from "./victims-by-node.ts";
 
 /** The victims of one node that give room for one replica more, over all nodes the cheapest. */
 export interface CheapestSteps {
@@ -31,32 +30,33 @@ const ROUNDING = 1 - 1e-9;
 
 /** A node's own step is only sought when no other node can have a cheaper one: most nodes are never looked at closely. */
 export function cheapestSteps(
-  { entries, victims, allowed }: VictimSearch,
-  request: Request,
+  { victims, allowed }: VictimSearch,
+  { entries, members, rooms, request }: PresentRoom,
   future: FutureRoom,
   chosen: ReadonlySet<Victim>,
 ): CheapestSteps {
   /** By position. */
   const latest: (NodeStep | undefined)[] = [];
-  const victimsOn = (nodeId: string) =>
-    (victims.get(nodeId) ?? []).filter((victim) => !victim.gone && !chosen.has(victim) && allowed(victim.job));
-  const boundOf = (entry: FreeNode, here: readonly Victim[]): NodeStep | null => {
-    const cost = here.length === 0 || !mayServe(entry, request) ? null : costAtLeast(entry, request, here);
-    return cost === null ? null : { nodeId: entry.node.id, position: entry.position, cost, victims: null };
+  const boundOf = (entry: FreeNode, room: number): NodeStep | undefined => {
+    const here = victims[entry.position];
+    const cost = here === undefined ? null : costAtLeast(entry, request, here, room);
+    return cost === null ? undefined : { nodeId: entry.node.id, position: entry.position, cost, victims: null };
   };
   let possible = 0;
   const found: NodeStep[] = [];
   for (const entry of entries) {
-    if (!mayServe(entry, request)) continue;
-    const here = victimsOn(entry.node.id);
-    possible += replicasAtMost(entry, request, here);
-    const step = boundOf(entry, here);
-    if (step === null) continue;
-    latest[step.position] = step;
+    const { position } = entry;
+    if (members[position] === undefined) continue;
+    possible += replicasAtMost(entry, request, victims[position]?.units ?? 0);
+    const step = boundOf(entry, rooms[position] ?? 0);
+    if (step === undefined) continue;
+    latest[position] = step;
     found.push(step);
   }
   const heap = createHeap(found, (one, other) => one.cost < other.cost || (one.cost === other.cost && one.position < other.position));
   const enough = possible >= request.minReplicas;
+  const victimsAt = (position: number) =>
+    (victims[position]?.victims ?? []).filter((victim) => !victim.gone && !chosen.has(victim) && allowed(victim.job));
   return {
     mayDo: () => enough,
     next: () => {
@@ -64,7 +64,7 @@ export function cheapestSteps(
         if (latest[top.position] !== top) continue;
         if (top.victims !== null) return top.victims;
         const entry = future.get(top.nodeId);
-        const step = entry === undefined ? null : stepOn(entry, request, victimsOn(top.nodeId));
+        const step = entry === undefined ? null : stepOn(entry, request, victimsAt(top.position));
         if (step === null) continue;
         const exact = { ...top, ...step };
         latest[top.position] = exact;
@@ -77,50 +77,31 @@ export function cheapestSteps(
       for (const nodeId of touched) {
         const entry = future.get(nodeId);
         if (entry === undefined) continue;
-        const step = boundOf(entry, victimsOn(nodeId));
-        latest[entry.position] = step ?? undefined;
-        if (step !== null) heap.push(step);
+        const step = boundOf(entry, replicasThatFit(entry, request, request.replicas));
+        latest[entry.position] = step;
+        if (step !== undefined) heap.push(step);
       }
     },
   };
 }
 
-/** No fewer than fit when all these have left. */
-function replicasAtMost(entry: FreeNode, request: Request, here: readonly Victim[]): number {
+/** No fewer than fit when all these units have come free. */
+function replicasAtMost(entry: FreeNode, request: Request, units: number): number {
   const { gpus } = request.resources;
   const limit = Math.min(request.replicas, request.maxPerNode);
   if (request.units !== "gpus" || gpus === 0) return limit;
-  return Math.min(limit, Math.floor(gpusAtMost(entry, here) / gpus));
+  return Math.min(limit, Math.floor((entry.gpus.length + units) / gpus));
 }
 
-/** GPUs that are free when all these have left. */
-function gpusAtMost(entry: FreeNode, here: readonly Victim[]): number {
-  let most = entry.gpus.length;
-  for (const { job } of here) most += unitsOn(job, entry.node.id);
-  return most;
-}
-
-function unitsOn({ assignments }: ActiveJob, nodeId: string): number {
-  let units = 0;
-  for (const assignment of assignments) if (assignment.nodeId === nodeId) units += assignment.gpuUuids.length;
-  return units;
-}
-
-/** A bound below what room for one more replica costs here; null when there is never any. */
-function costAtLeast(entry: FreeNode, request: Request, here: readonly Victim[]): number | null {
-  const before = replicasThatFit(entry, request, request.replicas);
-  if (before >= Math.min(request.replicas, request.maxPerNode)) return null;
-  const cheapest = here[0]?.cost ?? 0;
+/** A bound below what room for one more replica than `room` costs here, whoever of them is allowed; null when there is never any. */
+function costAtLeast(entry: FreeNode, request: Request, { victims, units, leastPerGpu, parts }: NodeVictims, room: number): number | null {
+  if (room >= Math.min(request.replicas, request.maxPerNode)) return null;
+  const cheapest = victims[0]?.cost ?? 0;
   const { gpus } = request.resources;
   if (request.units !== "gpus" || gpus === 0) return cheapest;
-  const needed = (before + 1) * gpus;
-  if (gpusAtMost(entry, here) < needed) return null;
-  // The last holder of a part of a GPU frees all of it, for a part of the price.
-  if (here.some(({ job }) => job.resources.gpuShare !== undefined)) return cheapest;
-  let perGpu = Number.POSITIVE_INFINITY;
-  for (const { costPerGpu } of here) perGpu = Math.min(perGpu, costPerGpu);
-  const missing = needed - entry.gpus.length;
-  return Math.max(cheapest, missing > 0 ? perGpu * missing * ROUNDING : 0);
+  const missing = (room + 1) * gpus - entry.gpus.length;
+  if (missing > units) return null;
+  return parts || missing <= 0 ? cheapest : Math.max(cheapest, leastPerGpu * missing * ROUNDING);
 }
 
 function stepOn(entry: FreeNode, request: Request, here: readonly Victim[]): { victims: Victim[]; cost: number } | null {

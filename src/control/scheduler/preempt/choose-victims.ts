@@ -9,7 +9,7 @@ export function chooseVictims(search: VictimSearch, request: Request): Victim[] 
   const future = futureRoom(present);
   if (future.fits()) return [];
   const chosen = new Set<Victim>();
-  const steps = cheapestSteps(search, request, future, chosen);
+  const steps = cheapestSteps(search, present, future, chosen);
   if (!steps.mayDo()) return null;
   while (!future.fits()) {
     const step = steps.next();

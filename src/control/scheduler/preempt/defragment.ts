@@ -34,9 +34,9 @@ export function moveOthers(cycle: Cycle, request: RequestClass, job: PendingJob)
   const movable = movableJobs(cycle).filter((other) => (other.priority ?? 0) <= job.priority);
   if (movable.length === 0) return null;
   cycle.moveTries += 1;
-  const victims = victimsByNode(movable, (other) => gpuSecondsLost(other, now));
+  const byId = pass.byId();
+  const victims = victimsByNode(movable, (other) => gpuSecondsLost(other, now), byId);
   const entries = pass.openNodes(request);
-  const byId = new Map(entries.map((entry) => [entry.node.id, entry]));
   const moved = chooseVictims({ entries, byId, victims, allowed: () => true }, request)?.map(({ job: other }) => other) ?? null;
   if (moved === null || moved.length === 0 || moved.length > policy.movesPerHour - policy.movesLastHour) return null;
   const nodes = copyNodes(pass.free.filter(({ node }) => !pass.held.has(node.id)));

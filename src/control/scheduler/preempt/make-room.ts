@@ -76,7 +76,7 @@ export function createRoomMaker(
     return entries.map(({ position }) => places[position] as FreeNode);
   };
   const choose = (entries: readonly FreeNode[], request: Request, allowed: (victim: ActiveJob) => boolean) => {
-    victims ??= victimsByNode(candidates(), rules.cost);
+    victims ??= victimsByNode(candidates(), rules.cost, future().nodes);
     return chooseVictims({ entries, byId: future().nodes, victims, allowed }, request);
   };
   const bookIn = (entries: readonly FreeNode[], request: Request, job: PendingJob) =>

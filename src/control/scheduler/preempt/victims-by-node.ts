@@ -13,8 +13,20 @@ export interface Victim {
   gone: boolean;
 }
 
-/** Node id -> its victims, the cheapest first. */
-export type VictimsByNode = ReadonlyMap<string, readonly Victim[]>;
+/** The victims of one node, and what holds for any of them: enough to pass over most nodes without a look at each job. */
+export interface NodeVictims {
+  /** The cheapest first. */
+  victims: Victim[];
+  /** GPUs, parts of GPUs and MIG devices that they hold here. */
+  units: number;
+  /** The least cost of one of their GPUs. */
+  leastPerGpu: number;
+  /** Some hold parts of GPUs: the last holder frees all of a GPU for a part of the price. */
+  parts: boolean;
+}
+
+/** By the position of the node. */
+export type VictimsByNode = readonly (NodeVictims | undefined)[];
 
 /** Where victims are sought, and among whom. */
 export interface VictimSearch {
@@ -25,24 +37,33 @@ export interface VictimSearch {
   allowed(victim: ActiveJob): boolean;
 }
 
-export function victimsByNode(jobs: readonly ActiveJob[], costOf: (job: ActiveJob) => number): VictimsByNode {
+/** `byId` knows the nodes that are looked at. */
+export function victimsByNode(
+  jobs: readonly ActiveJob[],
+  costOf: (job: ActiveJob) => number,
+  byId: Pick<FutureNodes, "get">,
+): VictimsByNode {
   const victims = jobs.map((job): Victim => {
     const [cost, gpus] = [costOf(job), gpusOf(job)];
     return { job, cost, costPerGpu: gpus > 0 ? cost / gpus : Number.POSITIVE_INFINITY, gone: false };
   });
-  const onNode = new Map<string, Victim[]>();
+  const onNode: (NodeVictims | undefined)[] = [];
   for (const victim of victims.sort((one, other) => one.cost - other.cost || (one.job.id < other.job.id ? -1 : 1))) {
-    for (const nodeId of nodesOf(victim.job)) {
-      const known = onNode.get(nodeId);
-      if (known === undefined) onNode.set(nodeId, [victim]);
-      else known.push(victim);
+    for (const { nodeId, gpuUuids } of victim.job.assignments) {
+      const position = byId.get(nodeId)?.position;
+      if (position === undefined) continue;
+      const here = onNode[position] ?? { victims: [], units: 0, leastPerGpu: Number.POSITIVE_INFINITY, parts: false };
+      onNode[position] = here;
+      add(here, victim, gpuUuids.length);
     }
   }
   return onNode;
 }
 
-function nodesOf({ assignments }: ActiveJob): Iterable<string> {
-  const first = assignments[0];
-  if (first !== undefined && assignments.length === 1) return [first.nodeId];
-  return new Set(assignments.map(({ nodeId }) => nodeId));
+function add(here: NodeVictims, victim: Victim, units: number): void {
+  // A gang's replicas on one node come one after the other.
+  if (here.victims.at(-1) !== victim) here.victims.push(victim);
+  here.units += units;
+  here.leastPerGpu = Math.min(here.leastPerGpu, victim.costPerGpu);
+  here.parts ||= victim.job.resources.gpuShare !== undefined;
 }
