@@ -3,7 +3,7 @@ import { gangFits } from "./feasible/fit-gang.ts";
 import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
 import { nodeBlocker, ruleBlocker, windowBlocker } from "./feasible/node-blocker.ts";
 import { replicasThatFit } from "./feasible/replica-fit.ts";
-import { type Request, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
+import { type Request, replicaKey, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
 import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
 import { clusterShapes } from "./score/cluster-shapes.ts";
@@ -23,15 +23,20 @@ export interface RequestClass extends Request {
   holds: boolean;
   /** Ready, open nodes that its rules admit, with what is left of them. */
   admitted: FreeNode[];
-  index: CandidateIndex | null;
+  room: RoomForOne;
   /** Those of `admitted` that nothing holds, good while as many are held. */
   open: { nodes: FreeNode[]; held: number } | null;
-  /** Those of `admitted` that had room when it was first asked: others never get any in this pass. */
-  roomy: FreeNode[] | null;
   /** Its text when no state of the known nodes could run it, or only nodes that are away could: the same for all its jobs. */
   hopeless: Omit<PendingReason, "jobId"> | null | undefined;
   /** The text on its lack of room, good while `changed` is as long. */
   noRoom: { text: string; at: number } | null;
+}
+
+/** Where one replica finds room: the same for all classes whose replicas ask alike. */
+interface RoomForOne {
+  /** Admitted nodes that had room when it was first asked: others never get any in this pass. */
+  roomy: FreeNode[] | null;
+  index: CandidateIndex | null;
 }
 
 /** Nodes that the precise reasons of a pass walk over. */
@@ -83,6 +88,7 @@ export interface Pass {
 export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass {
   const free = memory?.free() ?? freeNodes(snapshot.nodes.filter(isOpen), snapshot.active);
   const keyOf: CycleMemory["keyOf"] = memory?.keyOf ?? requestKey;
+  const rooms = new Map<string, RoomForOne>();
   const rankFor = createNodeRanker(snapshot, () => memory?.shapes() ?? clusterShapes(free));
   const classes = new Map<string, RequestClass>();
   const changed: FreeNode[] = [];
@@ -124,9 +130,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       settled: null,
       holds: false,
       admitted,
-      index: null,
+      room: remembered(rooms, replicaKey(job), () => ({ roomy: null, index: null })),
       open: null,
-      roomy: null,
       hopeless: memory?.hopeless.get(key),
       noRoom: null,
     };
@@ -151,9 +156,9 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   };
   const roomyNodes = (request: RequestClass) => {
     const known = memory?.candidates(request.key);
-    request.roomy ??=
+    request.room.roomy ??=
       known === undefined ? request.admitted.filter((entry) => replicasThatFit(entry, request, 1) > 0) : nodesAt(free, known);
-    return request.roomy;
+    return request.room.roomy;
   };
   /** A rule on racks counts the racks without room too. */
   const worthATry = (request: RequestClass) => (hasTopology(request.job) ? request.admitted : roomyNodes(request));
@@ -188,8 +193,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     },
     openNodes,
     indexOf: (request) => {
-      request.index ??= indexCandidates(roomyNodes(request), request, changed, isHeld);
-      return request.index;
+      request.room.index ??= indexCandidates(roomyNodes(request), request, changed, isHeld);
+      return request.room.index;
     },
     changed,
     emptyNodes: emptyFor,

@@ -53,6 +53,12 @@ export function rulesKey({ rules, avoid, barredBy, imageArchitectures }: Pending
   return JSON.stringify([rules, avoid, barredBy, imageArchitectures]);
 }
 
+/** Equal for jobs whose replicas are feasible in exactly the same places, however many a job has. */
+export function replicaKey(job: PendingJob): string {
+  const { minReplicas: _least, ...one } = job;
+  return requestKey({ ...one, replicas: 1 });
+}
+
 /** Equal for jobs that are feasible in exactly the same places. Joined by hand: JSON.stringify is five times slower. */
 export function requestKey(job: PendingJob): string {
   const { resources } = job;

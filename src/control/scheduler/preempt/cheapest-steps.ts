@@ -4,7 +4,7 @@ import type { Request } from "../feasible/request.ts";
 import { createHeap } from "../place/heap.ts";
 import type { FutureRoom, PresentRoom } from "./future-room.ts";
 import { copyNode, giveBack } from "./give-back.ts";
-import type { NodeVictims, Victim, VictimSearch } from "./victims-by-node.ts";
+import { type NodeVictims, type Victim, type VictimSearch, victimsHere } from "./victims-by-node.ts";
 
 /** The victims of one node that give room for one replica more, over all nodes the cheapest. */
 export interface CheapestSteps {
@@ -23,6 +23,8 @@ interface NodeStep {
   position: number;
   cost: number;
   victims: Victim[] | null;
+  /** The bound is of those that may be chosen, not of all that are on the node. */
+  close: boolean;
 }
 
 /** Bounds are products where costs are sums: they must not come out above them by the last bits of a double. */
@@ -40,7 +42,7 @@ export function cheapestSteps(
   const boundOf = (entry: FreeNode, room: number): NodeStep | undefined => {
     const here = victims[entry.position];
     const cost = here === undefined ? null : costAtLeast(entry, request, here, room);
-    return cost === null ? undefined : { nodeId: entry.node.id, position: entry.position, cost, victims: null };
+    return cost === null ? undefined : { nodeId: entry.node.id, position: entry.position, cost, victims: null, close: false };
   };
   let possible = 0;
   const found: NodeStep[] = [];
@@ -55,6 +57,21 @@ export function cheapestSteps(
   }
   const heap = createHeap(found, (one, other) => one.cost < other.cost || (one.cost === other.cost && one.position < other.position));
   const enough = possible >= request.minReplicas;
+  /** A closer bound first, for many a node has nobody who may be chosen; then the step itself. */
+  const closer = (step: NodeStep): NodeStep | null => {
+    const entry = future.get(step.nodeId);
+    if (entry === undefined) return null;
+    const here = victimsAt(step.position);
+    if (step.close) {
+      const exact = stepOn(entry, request, here);
+      return exact === null ? null : { ...step, ...exact };
+    }
+    const cost =
+      here.length === 0
+        ? null
+        : costAtLeast(entry, request, victimsHere(here, entry.node.id), replicasThatFit(entry, request, request.replicas));
+    return cost === null ? null : { ...step, cost, close: true };
+  };
   const victimsAt = (position: number) =>
     (victims[position]?.victims ?? []).filter((victim) => !victim.gone && !chosen.has(victim) && allowed(victim.job));
   return {
@@ -63,12 +80,10 @@ export function cheapestSteps(
       for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
         if (latest[top.position] !== top) continue;
         if (top.victims !== null) return top.victims;
-        const entry = future.get(top.nodeId);
-        const step = entry === undefined ? null : stepOn(entry, request, victimsAt(top.position));
-        if (step === null) continue;
-        const exact = { ...top, ...step };
-        latest[top.position] = exact;
-        heap.push(exact);
+        const nearer = closer(top);
+        if (nearer === null) continue;
+        latest[top.position] = nearer;
+        heap.push(nearer);
       }
       return null;
     },

@@ -52,12 +52,24 @@ export function victimsByNode(
     for (const { nodeId, gpuUuids } of victim.job.assignments) {
       const position = byId.get(nodeId)?.position;
       if (position === undefined) continue;
-      const here = onNode[position] ?? { victims: [], units: 0, leastPerGpu: Number.POSITIVE_INFINITY, parts: false };
+      const here = onNode[position] ?? nobody();
       onNode[position] = here;
       add(here, victim, gpuUuids.length);
     }
   }
   return onNode;
+}
+
+/** Those of a node that are left of all its victims. */
+export function victimsHere(victims: readonly Victim[], nodeId: string): NodeVictims {
+  const here = nobody();
+  for (const victim of victims)
+    for (const assignment of victim.job.assignments) if (assignment.nodeId === nodeId) add(here, victim, assignment.gpuUuids.length);
+  return here;
+}
+
+function nobody(): NodeVictims {
+  return { victims: [], units: 0, leastPerGpu: Number.POSITIVE_INFINITY, parts: false };
 }
 
 function add(here: NodeVictims, victim: Victim, units: number): void {

@@ -1,7 +1,7 @@
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import type { Request } from "../feasible/request.ts";
 import { usableMillis } from "../feasible/shared-gpu.ts";
-import type { ClusterSnapshot, NodeCapacity } from "../snapshot.ts";
+import type { ClusterSnapshot, NodeCapacity, PlacementKinds } from "../snapshot.ts";
 import { rankOf } from "./best-fit.ts";
 import type { ClusterShapes } from "./cluster-shapes.ts";
 import { expectedFrom } from "./expected-mix.ts";
@@ -44,7 +44,7 @@ export function createNodeRanker(snapshot: ClusterSnapshot, shapes: () => Cluste
           ? (entry) => placeCost(worthOf(entry), 0, cpuMillis, entry.migDevices.length)
           : (entry) => placeCost(worthOf(entry), gpus, cpuMillis, 0);
     const rank: NodeRank = (entry) => {
-      const cost = spreads(snapshot, entry.node) ? gpus + spreadCost(entry) : costOn(entry);
+      const cost = snapshot.placement !== undefined && spreads(snapshot.placement, entry.node) ? gpus + spreadCost(entry) : costOn(entry);
       return cost + layerCost(request, entry.node) + rankOf(entry) * TIE;
     };
     return request.units === "shares" ? { rank, pickShare: (entry) => shareOn(entry)?.gpu } : { rank };
@@ -59,8 +59,7 @@ function lazily<Value>(make: () => Value): () => Value {
   };
 }
 
-function spreads({ placement }: ClusterSnapshot, { labels }: NodeCapacity): boolean {
-  if (placement === undefined) return false;
+function spreads(placement: PlacementKinds, { labels }: NodeCapacity): boolean {
   return (placement.byPool?.[labels?.[POOL_LABEL] ?? ""] ?? placement.kind) === "spread";
 }
 
