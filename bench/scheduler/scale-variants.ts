@@ -14,16 +14,23 @@ const ORGANISATIONS = 4;
 const TEAMS = 16;
 const USERS = 160;
 
-type Variant = (snapshot: ClusterSnapshot) => ClusterSnapshot;
+interface Variant {
+  /** For the table. */
+  what: string;
+  add(snapshot: ClusterSnapshot): ClusterSnapshot;
+}
 
 /** What a real cluster adds to nodes and jobs, one by one and all together. */
 export const VARIANTS: Record<string, Variant> = {
-  projects: withProjects,
-  limits: withLimits,
-  classes: (snapshot) => withWindows(withClasses(snapshot)),
-  service: withService,
-  all: withAll,
-  "all-service": (snapshot) => withService(withAll(snapshot)),
+  projects: { what: "20 projects in a tree: weights, guarantees, limits, decayed usage", add: withProjects },
+  limits: { what: "every job has a time limit; 16 reservations at most", add: withLimits },
+  classes: {
+    what: "3 priorities, gangs, elastic jobs, maintenance, 2 reservations",
+    add: (snapshot) => withWindows(withClasses(snapshot)),
+  },
+  service: { what: "queueing: service", add: withService },
+  all: { what: "projects, limits and classes together", add: withAll },
+  "all-service": { what: "the same under queueing: service", add: (snapshot) => withService(withAll(snapshot)) },
 };
 
 function withAll(snapshot: ClusterSnapshot): ClusterSnapshot {
