@@ -8,6 +8,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData();
   env.SetInstanceData(data);
   exportClock(env, exports);
+  exportFileSystem(env, exports);
   exportGunzip(env, exports, *data);
   exportLock(env, exports);
   exportMount(env, exports);

@@ -26,7 +26,7 @@ interface BootstrapOptions {
   store: ImageStore;
   /** The store's data dir: the chroot is built below it and the packages are kept there. */
   dataDir: string;
-  native: Pick<Native, "tryLock">;
+  native: Pick<Native, "tryLock" | "syncFileSystem">;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -56,7 +56,7 @@ export async function bootstrapImage(options: BootstrapOptions): Promise<Image> 
       layers: [layer.descriptor],
       reference: name,
     });
-    await keepPackages(places.fetched, storePaths(options.dataDir).aptArchives);
+    await keepPackages(options.native, places.fetched, storePaths(options.dataDir).aptArchives);
     return image;
   });
 }

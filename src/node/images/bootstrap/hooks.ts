@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFileSystem } from "../content/durable-files.ts";
+import type { Native } from "../../platform/index.ts";
 
 /** The folders of one run, below a folder of its own. */
 export interface HookPlaces {
@@ -47,8 +47,8 @@ export async function writeHooks(runDir: string, cache: string): Promise<HookPla
 }
 
 /** Moves a run's packages into the cache once they are on disk whole: apt looks at their size only. */
-export async function keepPackages(fetched: string, cache: string): Promise<void> {
-  await syncFileSystem(fetched);
+export async function keepPackages(native: Pick<Native, "syncFileSystem">, fetched: string, cache: string): Promise<void> {
+  await native.syncFileSystem(fetched);
   for (const name of await readdir(fetched)) await rename(join(fetched, name), join(cache, name));
   const files = await Promise.all((await readdir(cache)).map(async (name) => ({ name, stat: await stat(join(cache, name)) })));
   let total = 0;

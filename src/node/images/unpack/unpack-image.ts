@@ -4,13 +4,13 @@ import { BerthError } from "../../../shared/domain/index.ts";
 import { type EntryMetadata, type Native, type NativeRoot, syncFolder } from "../../platform/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import { decompressed } from "../content/compression.ts";
-import { syncFileSystem } from "../content/durable-files.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
 import { exists } from "../content/probe-path.ts";
 import { asStorageError, errnoOf } from "../content/storage-error.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image, Progress } from "../types.ts";
 import type { InheritMetadata } from "./layer-writer.ts";
+import { createSharedFlush } from "./shared-flush.ts";
 import { layerLimits, unpackLayer } from "./unpack-layer.ts";
 
 interface UnpackPorts {
@@ -31,38 +31,63 @@ export type Unpack = (image: UnpackableImage, progress: Progress, signal: AbortS
 /** One is decompressed while the other is written; a third would only wait for the disk and hold memory. */
 const LAYERS_AT_ONCE = 2;
 
+/** One layer on its way: whoever has the next one to unpack waits for the first, whoever needs its files for the second. */
+interface Unpacking {
+  /** Its bytes are read and its files made, not yet on disk. Resolves also where it failed. */
+  written: Promise<void>;
+  published: Promise<void>;
+}
+
 /** Unpacks the layers of images, each chain ID once however many ask at the same time. */
 export function createUnpacker(ports: UnpackPorts): Unpack {
-  const running = new Map<string, Promise<void>>();
-  const once = (chainId: string, work: () => Promise<void>): Promise<void> => {
-    const started = running.get(chainId) ?? work().finally(() => running.delete(chainId));
+  const running = new Map<string, Unpacking>();
+  const flush = createSharedFlush(() => ports.native.syncFileSystem(ports.paths.layers));
+  const once = (chainId: string, work: (onWritten: () => void) => Promise<void>): Unpacking => {
+    const started = running.get(chainId) ?? startUnpacking((onWritten) => work(onWritten).finally(() => running.delete(chainId)));
     running.set(chainId, started);
     return started;
   };
   return async (image, progress, signal, source = ports.blobs.stream) => {
     const started: Promise<void>[] = [];
     const queue = image.chainIds.entries();
-    const unpackAt = async (index: number, chainId: string): Promise<void> => {
-      // Taken before the first await: those below have begun, and may be waited for.
-      const below = started.slice(0, index);
-      if (await exists(ports.paths.layer(chainId))) return;
-      progress({ step: "unpack", detail: image.references[0] ?? image.digest, current: index + 1, total: image.chainIds.length });
-      await once(chainId, () => unpackOne(ports, image, index, source, below));
-    };
+    const unpackAt = (index: number, chainId: string): Unpacking =>
+      startUnpacking(async (onWritten) => {
+        // Taken before the first await: those below have begun, and may be waited for.
+        const below = started.slice(0, index);
+        if (await exists(ports.paths.layer(chainId))) return;
+        progress({ step: "unpack", detail: image.references[0] ?? image.digest, current: index + 1, total: image.chainIds.length });
+        const unpacking = once(chainId, (whenWritten) => unpackOne({ ...ports, flush }, image, index, source, below, whenWritten));
+        unpacking.written.then(onWritten);
+        await unpacking.published;
+      });
     const stopped = new AbortController();
     const worker = async (): Promise<void> => {
       for (const [index, chainId] of queue) {
         signal.throwIfAborted();
         if (stopped.signal.aborted) return;
-        const work = unpackAt(index, chainId);
-        started[index] = work;
+        const { written, published } = unpackAt(index, chainId);
+        started[index] = published.catch((error: unknown) => {
+          stopped.abort();
+          throw error;
+        });
+        started[index].catch(() => undefined);
         // The work is not tied to this caller's signal, nor is what it waits for: others may wait for the same layer.
-        await unlessAborted(work, signal);
+        await unlessAborted(written, signal);
       }
     };
-    const workers = Array.from({ length: LAYERS_AT_ONCE }, () => worker().finally(() => stopped.abort()));
-    await settled(workers);
+    await settled(Array.from({ length: LAYERS_AT_ONCE }, () => worker().finally(() => stopped.abort())));
+    await unlessAborted(settled(started), signal);
   };
+}
+
+function startUnpacking(work: (onWritten: () => void) => Promise<void>): Unpacking {
+  let onWritten: () => void = () => undefined;
+  const written = new Promise<void>((resolve) => {
+    onWritten = resolve;
+  });
+  const published = work(onWritten);
+  published.then(onWritten, onWritten);
+  return { written, published };
 }
 
 /** Waits for all, so that nothing goes on behind a caller that was told of a failure. @throws the first failure */
@@ -73,6 +98,7 @@ async function settled(works: readonly Promise<void>[]): Promise<void> {
 async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   const done = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: done.signal });
   });
   // Promise.race listens to both, so neither can end up as an unhandled rejection.
@@ -81,11 +107,12 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
 
 /** `below` are the layers under it: what a folder without an entry of its own looks like there is known only then. */
 async function unpackOne(
-  ports: UnpackPorts,
+  ports: UnpackPorts & { flush: () => Promise<void> },
   image: UnpackableImage,
   index: number,
   source: LayerSource,
   below: readonly Promise<void>[],
+  onWritten: () => void,
 ): Promise<void> {
   const { paths, native, session } = ports;
   const chainId = image.chainIds[index] as string;
@@ -107,6 +134,8 @@ async function unpackOne(
       throw new BerthError("digest_mismatch", `layer ${layer.digest} unpacks to ${unpacked.diffId}, the image config says ${expected}`);
     }
     if (unpacked.opaqueRoot) await writeFile(join(temporary, "opaque"), "");
+    onWritten();
+    await ports.flush();
     await publish(temporary, paths.layer(chainId), paths.layers);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
@@ -117,9 +146,8 @@ async function unpackOne(
   }
 }
 
-/** Makes the layer visible only when all of it is on disk. */
+/** Makes a layer visible that is on disk. */
 async function publish(temporary: string, target: string, folder: string): Promise<void> {
-  await syncFileSystem(temporary);
   try {
     await rename(temporary, target);
   } catch (error) {
