@@ -2,7 +2,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
 import { type IdMapping, type Native, syncFolder } from "../../platform/index.ts";
-import { makeDirectories, syncFileSystem } from "../content/durable-files.ts";
+import { makeDirectories } from "../content/durable-files.ts";
 import { exists } from "../content/probe-path.ts";
 import { createStoreLock } from "../content/store-lock.ts";
 import { copyLayer } from "../copies/copy-layer.ts";
@@ -30,7 +30,7 @@ async function makeLayer(native: Native, from: string, layer: string, mapping: I
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(join(unfinished, "fs"), { recursive: true, mode: 0o700 });
   await copyLayer(native, from, join(unfinished, "fs"), (metadata) => toHostOwners(metadata, mapping));
-  await syncFileSystem(unfinished);
+  await native.syncFileSystem(unfinished);
   await rename(unfinished, layer);
   await syncFolder(dirname(layer));
 }
