@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import type { Native } from "../../node/platform/index.ts";
-import type { Clock } from "../../shared/domain/index.ts";
+import { type Clock, pause } from "../../shared/domain/index.ts";
 import type { BerthPaths } from "./berth-paths.ts";
 import { lockDataDir } from "./data-dir-lock.ts";
 import { endOrphans } from "./orphans.ts";
@@ -64,7 +64,7 @@ async function startAll(run: Supervision, deps: SupervisorDeps, services: Servic
 
 async function keep(services: readonly Service[], stop: AbortSignal, deps: SupervisorDeps): Promise<void> {
   while (!stop.aborted) {
-    await deps.clock.sleep(ROTATE_INTERVAL_MS, stop).catch(() => undefined);
+    await pause(deps.clock, ROTATE_INTERVAL_MS, stop);
     for (const service of services) await service.rotateLog();
   }
 }

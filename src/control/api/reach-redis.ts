@@ -1,4 +1,4 @@
-import { BerthError, type Clock, isBerthError } from "../../shared/domain/index.ts";
+import { BerthError, type Clock, isBerthError, pause } from "../../shared/domain/index.ts";
 import { type Logger, redactUrl } from "../../shared/observe/index.ts";
 import { checkRedis, createRedisStores, type RedisAddress, type Stores } from "../jobs/index.ts";
 
@@ -41,7 +41,7 @@ export async function reachRedis(
       logger.info({ redis: where }, "redis answers");
       return stores;
     }
-    await clock.sleep(TRY_EVERY_MS, signal).catch(() => undefined);
+    await pause(clock, TRY_EVERY_MS, signal);
   }
   return null;
 }

@@ -1,4 +1,4 @@
-import { type Clock, errorText } from "../../shared/domain/index.ts";
+import { type Clock, errorText, pause } from "../../shared/domain/index.ts";
 import type { Fence, LeaderStore } from "./leader-store.ts";
 
 /** Take-over takes at most the lease and one try: under five seconds. */
@@ -71,7 +71,7 @@ export function createLeader({ store, holder, clock, onChange, log }: LeaderOpti
     run: async (signal) => {
       while (!signal.aborted) {
         await attempt();
-        await clock.sleep(TRY_EVERY_MS, signal).catch(() => {});
+        await pause(clock, TRY_EVERY_MS, signal);
       }
       held = null;
       tell();

@@ -1,4 +1,4 @@
-import { BerthError, type Clock, errorText, isBerthError, type Job } from "../../shared/domain/index.ts";
+import { BerthError, type Clock, errorText, isBerthError, type Job, pause } from "../../shared/domain/index.ts";
 import {
   type ClusterSnapshot,
   type PendingReason,
@@ -174,7 +174,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
       if (woken || signal.aborted) continue;
       interrupt = new AbortController();
       // Ends early by a wake-up or by the end of the loop; both are seen above.
-      await clock.sleep(intervalSeconds * 1000, AbortSignal.any([signal, interrupt.signal])).catch(() => {});
+      await pause(clock, intervalSeconds * 1000, AbortSignal.any([signal, interrupt.signal]));
     }
   };
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/domain/index.ts";
+import { type Clock, pause } from "../../shared/domain/index.ts";
 import { linkSignal } from "./linked-signal.ts";
 
 /** A sleep that can be cut short. A ring while nobody sleeps is kept for the next sleep, however many there were. */
@@ -23,7 +23,7 @@ export function createAlarm(clock: Clock): Alarm {
         const linked = linkSignal(signal);
         needed = urgency;
         wakeUp = () => linked.abort();
-        await clock.sleep(milliseconds, linked.signal).catch(() => undefined);
+        await pause(clock, milliseconds, linked.signal);
         linked.unlink();
         wakeUp = null;
       }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, errorText } from "../../shared/domain/index.ts";
+import { type Clock, errorText, pause } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { CDI_CAPABILITIES, createDriverRoot, type GpuHost, keepCdiFile, readCdiSnapshot } from "../gpu/index.ts";
 
@@ -35,7 +35,7 @@ export async function keepCdiSpec(keeping: CdiKeeping, signal: AbortSignal): Pro
       await keepCdiFile(watch, signal);
     } catch (error) {
       log.error({ cdiDir, error: errorText(error) }, "the CDI file could not be kept true; trying again");
-      await clock.sleep(AFTER_ERROR_MS, signal).catch(() => undefined);
+      await pause(clock, AFTER_ERROR_MS, signal);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { type Clock, isBerthError, systemClock } from "../../shared/domain/index.ts";
+import { type Clock, isBerthError, pause, systemClock } from "../../shared/domain/index.ts";
 import { createLogger, type Logger } from "../../shared/observe/index.ts";
 import { createImageTools } from "../images/index.ts";
 import { builtFiles, type FileLock, loadNative, lockFile, type Native, packageRoot } from "../platform/index.ts";
@@ -148,7 +148,7 @@ async function firstJoin(membership: Membership, { clock, log }: { clock: Clock;
       if (signal.aborted) return;
       if (!isBerthError(error) || !error.retryable) throw error;
       log[failures === 1 ? "warn" : "debug"]({ err: error }, "cannot join yet, will try again");
-      await clock.sleep(backoffMs(failures, 250, 5_000, Math.random), signal).catch(() => undefined);
+      await pause(clock, backoffMs(failures, 250, 5_000, Math.random), signal);
     }
   }
 }

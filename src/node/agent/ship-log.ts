@@ -1,5 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { pause } from "../../shared/domain/index.ts";
+import { openIfThere } from "../platform/index.ts";
 import type { Alarm } from "./alarm.ts";
 import { backoffMs } from "./backoff.ts";
 import type { PushResult } from "./control-plane-client.ts";
@@ -50,7 +52,7 @@ export async function shipLog(port: Port, stream: LogStream): Promise<boolean> {
       file ??= await openIfThere(stream.path);
       const pushed = file === null ? "nothing" : await pushNext(port, stream, file, position);
       if (pushed === "refused" || (pushed === "nothing" && finished)) return true;
-      await pause(stream, pushed, position.failures, watcher !== null, port);
+      await waitForMore(stream, pushed, position.failures, watcher !== null, port);
     }
     return false;
   } finally {
@@ -99,13 +101,12 @@ function settle(port: Port, stream: LogStream, position: Position, result: PushR
   return result.kind === "mismatch" || bytes >= EAGER_BYTES ? "much" : "little";
 }
 
-async function pause(stream: LogStream, pushed: Pushed, failures: number, watched: boolean, port: Port): Promise<void> {
+async function waitForMore(stream: LogStream, pushed: Pushed, failures: number, watched: boolean, port: Port): Promise<void> {
   const { signal } = stream.stop;
-  if (pushed === "failed")
-    return port.clock.sleep(backoffMs(failures, BACKOFF.baseMs, BACKOFF.maxMs, port.random), signal).catch(() => undefined);
+  if (pushed === "failed") return pause(port.clock, backoffMs(failures, BACKOFF.baseMs, BACKOFF.maxMs, port.random), signal);
   if (pushed === "nothing") return stream.alarm.wait(watched ? POLL_MS : POLL_UNWATCHED_MS, signal);
   // Gathering is not cut short by more output, only by the end.
-  if (pushed === "little" && !stream.finished) await port.clock.sleep(GATHER_MS, signal).catch(() => undefined);
+  if (pushed === "little" && !stream.finished) await pause(port.clock, GATHER_MS, signal);
 }
 
 function watchFile(stream: LogStream): FSWatcher | null {
@@ -115,16 +116,8 @@ function watchFile(stream: LogStream): FSWatcher | null {
     watcher.on("error", () => watcher.close());
     return watcher;
   } catch {
+    // The poll alone finds what is new, later.
     return null;
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/domain/index.ts";
+import { type Clock, pause } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import type { ImageStore } from "../images/index.ts";
 
@@ -24,7 +24,7 @@ export async function keepTelling(port: Port, signal: AbortSignal): Promise<void
     await tellNew(port, told, signal).catch((error: unknown) => {
       if (!signal.aborted) port.log.info({ err: error }, "cannot tell which blobs are here");
     });
-    await port.clock.sleep(LOOK_MS, signal).catch(() => undefined);
+    await pause(port.clock, LOOK_MS, signal);
   }
 }
 

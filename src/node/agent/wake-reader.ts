@@ -1,4 +1,4 @@
-import type { Clock } from "../../shared/domain/index.ts";
+import { type Clock, pause } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { backoffMs } from "./backoff.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
@@ -35,6 +35,6 @@ export async function readWakes(port: WakeReaderPort, signal: AbortSignal): Prom
       failures += 1;
       if (!signal.aborted) port.log.debug({ err: error, failures }, "wake stream broke");
     }
-    await port.clock.sleep(backoffMs(failures, BACKOFF.baseMs, BACKOFF.maxMs, port.random), signal).catch(() => undefined);
+    await pause(port.clock, backoffMs(failures, BACKOFF.baseMs, BACKOFF.maxMs, port.random), signal);
   }
 }

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { BerthError, type Clock } from "../../shared/domain/index.ts";
+import { BerthError, type Clock, pause } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { createStoreLock, storePaths } from "../images/index.ts";
 import { lockFile, type Native } from "../platform/index.ts";
@@ -133,6 +133,6 @@ async function sweepUntil({ uploads, repositories, clock }: RegistryParts, log: 
     } catch (error) {
       log.error({ err: error }, "cannot remove old pushes");
     }
-    await clock.sleep(SWEEP_MS, signal).catch(() => undefined);
+    await pause(clock, SWEEP_MS, signal);
   }
 }

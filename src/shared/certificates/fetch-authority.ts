@@ -30,6 +30,7 @@ function safeFingerprint(text: string): string | null {
   try {
     return fingerprintOf(text);
   } catch {
+    // Not a certificate: as wrong as a certificate of another CA.
     return null;
   }
 }

@@ -22,6 +22,7 @@ function parse(json: string): Record<string, unknown> | null {
   try {
     return JSON.parse(json) as Record<string, unknown>;
   } catch {
+    // A line that pino did not write is shown as it is.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, isBerthError } from "../../../shared/domain/index.ts";
+import { type Clock, isBerthError, pause } from "../../../shared/domain/index.ts";
 import type { JobStore } from "../../jobs/index.ts";
 
 const TRY_EVERY_MS = 500;
@@ -14,7 +14,7 @@ export function patientJobs(jobs: JobStore, clock: Clock, signal: AbortSignal): 
         return await ask();
       } catch (error) {
         if (!isBerthError(error, "redis_unavailable") || signal.aborted) throw error;
-        await clock.sleep(TRY_EVERY_MS, signal).catch(() => undefined);
+        await pause(clock, TRY_EVERY_MS, signal);
       }
     }
   };

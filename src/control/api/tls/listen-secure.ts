@@ -2,7 +2,7 @@ import { constants } from "node:crypto";
 import { createServer, type Server } from "node:https";
 import { networkInterfaces } from "node:os";
 import type { FastifyInstance } from "fastify";
-import type { Clock } from "../../../shared/domain/index.ts";
+import { type Clock, pause } from "../../../shared/domain/index.ts";
 import type { Logger } from "../../../shared/observe/index.ts";
 import { refuseBrokenHttp } from "../http/answer-errors.ts";
 import { type ListenAddress, MOST_CONNECTIONS, SERVER_LIMITS } from "../listeners.ts";
@@ -62,7 +62,7 @@ export async function listenSecure(app: FastifyInstance, options: SecureListenOp
 
 async function renewUntil(renew: () => Promise<void>, { clock, log, stopping }: SecureListenOptions): Promise<void> {
   while (!stopping.aborted) {
-    await clock.sleep(CHECK_MS, stopping).catch(() => undefined);
+    await pause(clock, CHECK_MS, stopping);
     if (!stopping.aborted) await renew().catch((error: unknown) => log.error({ err: error }, "cannot renew the server's certificate"));
   }
 }

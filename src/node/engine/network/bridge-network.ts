@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, type Clock, type PublishedPort } from "../../../shared/domain/index.ts";
-import { type Native, runProgram, writeFileAtomically } from "../../platform/index.ts";
+import { type Native, readTextIfThere, runProgram, writeFileAtomically } from "../../platform/index.ts";
 import type { EnginePaths } from "../paths.ts";
 import { chooseSubnet } from "./choose-subnet.ts";
 import { callCni, findCniPlugins } from "./cni.ts";
@@ -139,10 +139,7 @@ async function readOrChoose(file: string, instance: string): Promise<BridgeConfi
 }
 
 async function readConfig(file: string): Promise<BridgeConfig | null> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    throw error;
-  });
+  const text = await readTextIfThere(file);
   return text === null ? null : (JSON.parse(text) as BridgeConfig);
 }
 

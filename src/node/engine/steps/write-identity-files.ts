@@ -1,7 +1,7 @@
-import { chown, mkdir, readFile, writeFile } from "node:fs/promises";
+import { chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NetworkMode } from "../../../shared/domain/index.ts";
-import type { IdMapping } from "../../platform/index.ts";
+import { type IdMapping, readTextIfThere } from "../../platform/index.ts";
 
 /** systemd-resolved's real servers: its stub listens on the host's loopback, which a container cannot reach. */
 const RESOLVED_UPSTREAM = "/run/systemd/resolve/resolv.conf";
@@ -60,8 +60,5 @@ export function withoutLoopbackServers(text: string): string {
 }
 
 async function readOrEmpty(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
+  return (await readTextIfThere(path)) ?? "";
 }

@@ -1,8 +1,8 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { basename, dirname, extname } from "node:path";
 import { stringify } from "yaml";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { syncFolder, writeFileDurably } from "../../platform/index.ts";
+import { readTextIfThere, syncFolder, writeFileDurably } from "../../platform/index.ts";
 import type { CdiSpec } from "./cdi-types.ts";
 import { createCdiCheck } from "./check-cdi-spec.ts";
 
@@ -32,7 +32,7 @@ export function cdiFormatOf(path: string): CdiFormat {
 
 /** Makes the file say `spec`, durably and only if it does not yet; null removes it, so that no stale one stays behind. */
 export async function writeCdiFile(path: string, spec: CdiSpec | null, format: CdiFormat): Promise<CdiChange> {
-  const present = await readOptional(path);
+  const present = await readTextIfThere(path);
   if (spec === null) {
     if (present === null) return "absent";
     await rm(path);
@@ -44,13 +44,4 @@ export async function writeCdiFile(path: string, spec: CdiSpec | null, format: C
   await mkdir(dirname(path), { recursive: true });
   await writeFileDurably(path, text, { mode: 0o644 });
   return "written";
-}
-
-async function readOptional(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
 }

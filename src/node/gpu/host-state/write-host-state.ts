@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
-import type { NativeNvml } from "../../platform/index.ts";
+import { type NativeNvml, readTextIfThere, writeFileDurably } from "../../platform/index.ts";
 import { listMigRights, type MigRight } from "../driver-files/list-mig.ts";
 import { readDriverRoot } from "../driver-files/read-driver-root.ts";
 import { viewRoot } from "../driver-files/root-view.ts";
@@ -29,7 +29,7 @@ export async function writeHostState(options: HostStateOptions): Promise<HostSta
   const state = await lookAtHost(options);
   const text = `${JSON.stringify(state)}\n`;
   await mkdir(dirname(options.path), { recursive: true, mode: 0o700 });
-  if ((await readOptional(options.path)) !== text) await replace(options.path, text);
+  if ((await readTextIfThere(options.path)) !== text) await writeFileDurably(options.path, text, { mode: 0o644 });
   await dropOldPlans(join(dirname(options.path), "gpu-plans"), options);
   return state;
 }
@@ -52,10 +52,10 @@ async function lookAtHost(options: HostStateOptions): Promise<HostState> {
 
 async function loadedDriver(driverRoot: string): Promise<HostState["driver"]> {
   const inRoot = join(driverRoot, "proc/driver/nvidia/version");
-  const text = await readOptional(inRoot);
+  const text = await readTextIfThere(inRoot);
   if (text !== null) return { file: inRoot, text };
   const file = "/proc/driver/nvidia/version";
-  return { file, text: (await readOptional(file)) ?? "" };
+  return { file, text: (await readTextIfThere(file)) ?? "" };
 }
 
 async function folderNow(path: string): Promise<HostState["folders"][number]> {
@@ -75,31 +75,10 @@ function rightOf(right: MigRight | null): HostState["migRights"]["config"] {
   return { deviceNode: { path: `/dev/${name}`, ...rest }, procShown };
 }
 
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
-  const file = await open(temporary, "w", 0o644);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
-}
-
 async function dropOldPlans(folder: string, { clock }: HostStateOptions): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   for (const name of names) {
     const path = join(folder, name);
     if ((await stat(path)).mtimeMs < clock.now() - PLAN_LIFE_MS) await rm(path, { force: true });
-  }
-}
-
-async function readOptional(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../../../shared/domain/index.ts";
+import { type Clock, pause } from "../../../shared/domain/index.ts";
 import type { NativeNvml, NvmlReport, NvmlSample } from "../../platform/index.ts";
 import type { GpuInventory } from "../types.ts";
 import { createEventWatch } from "./event-watch.ts";
@@ -191,7 +191,7 @@ export function createInventory(options: InventoryOptions): Inventory {
       state.onXid = onXid;
       await read();
       while (!signal.aborted) {
-        await clock.sleep(SAMPLE_MS, signal).catch(() => undefined);
+        await pause(clock, SAMPLE_MS, signal);
         if (!signal.aborted) await sampleOnce(onSamples);
       }
       state.onXid = null;

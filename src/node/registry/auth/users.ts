@@ -1,7 +1,7 @@
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { BerthError } from "../../../shared/domain/index.ts";
+import { readTextIfThere } from "../../platform/index.ts";
 import { RegistryError } from "../registry-error.ts";
 import { type Action, ALL_ACTIONS, type Grant } from "./grants.ts";
 
@@ -78,9 +78,6 @@ export function createPasswordCheck(path: string): PasswordCheck {
 }
 
 async function readUsers(path: string): Promise<Map<string, User>> {
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
-    throw error;
-  });
+  const text = (await readTextIfThere(path)) ?? "";
   return parseUsers(text);
 }

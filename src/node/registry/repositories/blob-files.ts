@@ -1,8 +1,8 @@
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { type FileHandle, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { digestOf } from "../../../shared/oci/index.ts";
 import type { StoreLock, StorePaths } from "../../images/index.ts";
-import { syncFolder, writeFileDurably } from "../../platform/index.ts";
+import { openIfThere, syncFolder, writeFileDurably } from "../../platform/index.ts";
 
 /** The files of the image store, as the registry uses them: by sha256. */
 export interface BlobFiles {
@@ -64,13 +64,4 @@ export function createBlobFiles(paths: StorePaths, lock: StoreLock): BlobFiles {
         return true;
       }),
   };
-}
-
-async function openIfThere(path: string): Promise<FileHandle | null> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, errorText } from "../../../shared/domain/index.ts";
-import { runProgram, writeFileAtomically } from "../../platform/index.ts";
+import { readTextIfThere, runProgram, writeFileAtomically } from "../../platform/index.ts";
 import { buildSpec } from "../build-spec.ts";
 import type { SpecInput } from "../spec-input.ts";
 import { lastLine } from "./command-runtime.ts";
@@ -114,10 +114,7 @@ async function cacheKey(candidates: readonly RuntimeCandidate[], { cgroupMode, d
 
 /** A damaged cache is no cache. */
 async function readCache(file: string, key: string): Promise<ProbeResult[] | null> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
+  const text = (await readTextIfThere(file)) ?? "";
   try {
     const cache = JSON.parse(text) as { key: string; results: ProbeResult[] };
     return cache.key === key ? cache.results : null;

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { release } from "node:os";
 import { BerthError } from "../../../shared/domain/index.ts";
+import { readTextIfThere } from "../../platform/index.ts";
 import type { OciSeccomp } from "../oci-spec.ts";
 import { convertProfile, type SeccompProfile } from "./convert-profile.ts";
 import { tighten } from "./tighten.ts";
@@ -22,10 +22,7 @@ export async function loadSeccomp(capabilities: readonly string[], paths: readon
 
 async function firstProfile(paths: readonly string[]): Promise<SeccompProfile> {
   for (const path of paths) {
-    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return null;
-      throw error;
-    });
+    const text = await readTextIfThere(path);
     if (text !== null) return parseProfile(text, path);
   }
   throw new BerthError("missing_requirement", `no seccomp profile in ${paths.join(", ")}: apt-get install golang-github-containers-common`);

@@ -3,7 +3,7 @@ import { access, mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { identifyProcess, isProcessAlive, type Native, type ProcessIdentity, SYSTEM_PATH } from "../../platform/index.ts";
+import { identifyProcess, isProcessAlive, type Native, type ProcessIdentity, readTextIfThere, SYSTEM_PATH } from "../../platform/index.ts";
 import { conmonArguments, conmonFiles } from "./conmon-arguments.ts";
 import { createExitWatcher, endOf } from "./exit-watcher.ts";
 import type { Monitor, MonitoredContainer } from "./monitor.ts";
@@ -96,10 +96,7 @@ async function isConmonOf(identity: ProcessIdentity, container: MonitoredContain
 }
 
 async function readPid(path: string): Promise<number | null> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
+  const text = (await readTextIfThere(path)) ?? "";
   const pid = Number.parseInt(text, 10);
   return pid > 0 ? pid : null;
 }
