@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { CommanderError } from "commander";
 import { type CliIo, processIo } from "./cli-io.ts";
 import { EXIT } from "./exit-codes.ts";
+import { fileError } from "./files/file-error.ts";
 import { printError } from "./output/errors.ts";
 import { buildProgram, verbOf } from "./program.ts";
 import { VERBS } from "./verbs/catalogue.ts";
@@ -36,8 +38,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(EXIT.ok);
-      throw error;
+      if (stream === process.stdout) printError(processIo(), fileError("write", "the output", error));
+      process.exit(EXIT.error);
     });
   }
-  process.exit(await runCli(argv, processIo()));
+  const code = await runCli(argv, processIo());
+  // The last write may have failed: that is told after it.
+  await setImmediate();
+  process.exit(code);
 }

@@ -3,6 +3,7 @@ import https from "node:https";
 import type { Readable } from "node:stream";
 import { describeTlsError } from "../../shared/certificates/index.ts";
 import { BerthError } from "../../shared/domain/index.ts";
+import { fileError } from "../files/file-error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { problemToError } from "./problem.ts";
 
@@ -57,7 +58,7 @@ function send(endpoint: Endpoint, token: string | null, ca: string | null, reque
     outgoing.on("error", reject);
     outgoing.on("socket", (socket) => socket.setKeepAlive(true, 15_000));
     if (request.stream) {
-      request.stream.on("error", (error) => outgoing.destroy(error));
+      request.stream.on("error", (error) => outgoing.destroy(fileError("read", "the input", error) as Error));
       request.stream.pipe(outgoing);
     } else {
       outgoing.end(request.body ? JSON.stringify(request.body) : undefined);
@@ -131,7 +132,7 @@ function parse<T>(body: string, label: string): T {
 
 function connectionError(error: unknown, endpoint: Endpoint, unavailable: Unavailable): unknown {
   const code = (error as NodeJS.ErrnoException).code ?? "";
-  if (code === "ABORT_ERR") return error;
+  if (code === "ABORT_ERR" || error instanceof BerthError) return error;
   if (code === "EACCES" || code === "EPERM") {
     return new BerthError("forbidden", `no permission to open ${endpoint.label}`, {
       cause: error,

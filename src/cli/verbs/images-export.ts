@@ -1,9 +1,7 @@
-import { createWriteStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
-import { BerthError } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectImages, withNode } from "../client/connect.ts";
+import { refuseTerminal, writeOutput } from "../files/write-output.ts";
 import { action, examples } from "../verb.ts";
 import { CONTAINER_ARGUMENT, type RankOptions, withRank } from "./images-container.ts";
 import { interruptibly } from "./images-transfer.ts";
@@ -22,14 +20,9 @@ export function exportVerb(io: CliIo): Command {
 }
 
 async function write(io: CliIo, container: string, { output, rank }: ExportOptions, self: Command): Promise<void> {
-  if (output === undefined && (io.stdout as { isTTY?: boolean }).isTTY) {
-    throw new BerthError("invalid_request", "a tar is not for a terminal", {
-      details: { hint: "name a file with -o, or redirect the output" },
-    });
-  }
+  refuseTerminal(io, output);
   await interruptibly(io, async (signal) => {
     const tar = await connectImages(io, self).exportContainer({ container, rank }, signal);
-    if (output === undefined) return pipeline(tar, io.stdout, { end: false });
-    return pipeline(tar, createWriteStream(output));
+    await writeOutput(io, output, tar);
   });
 }

@@ -1,7 +1,7 @@
-import { createReadStream } from "node:fs";
 import { Command } from "commander";
 import type { CliIo } from "../cli-io.ts";
 import { connectImages, withNode } from "../client/connect.ts";
+import { openInput } from "../files/open-input.ts";
 import { printValue } from "../output/formats.ts";
 import { progressPrinter } from "../output/progress.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
@@ -42,7 +42,7 @@ async function run(io: CliIo, file: string, reference: string | undefined, optio
   const { change = [], message, output } = options;
   const query = { change, ...(reference === undefined ? {} : { reference }), ...(message === undefined ? {} : { message }) };
   const progress = progressPrinter(io);
-  const tar = file === "-" ? io.stdin : createReadStream(file);
+  const tar = await openInput(io, file);
   const image = await interruptibly(io, (signal) => connectImages(io, self).import(tar, query, progress.show, signal)).finally(
     progress.close,
   );

@@ -1,10 +1,10 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
 import { Command, Option } from "commander";
 import { BerthError } from "../../shared/domain/index.ts";
 import { type CliIo, stopSignal } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
 import type { ImageView } from "../client/node-client.ts";
+import { openInput } from "../files/open-input.ts";
+import { refuseTerminal, writeOutput } from "../files/write-output.ts";
 import { printValue } from "../output/formats.ts";
 import { familiarName } from "../output/image-listing.ts";
 import { progressPrinter } from "../output/progress.ts";
@@ -34,15 +34,10 @@ export function saveCommand(io: CliIo): Command {
 }
 
 async function saveImages(io: CliIo, images: readonly string[], options: SaveOptions, self: Command): Promise<void> {
-  if (options.output === undefined && (io.stdout as { isTTY?: boolean }).isTTY) {
-    throw new BerthError("invalid_request", "an archive is not for a terminal", {
-      details: { hint: "name a file with -o, or redirect the output" },
-    });
-  }
+  refuseTerminal(io, options.output);
   await interruptibly(io, async (signal) => {
     const archive = await connectNode(io, self).save(images, options.format, signal);
-    if (options.output === undefined) return pipeline(archive, io.stdout, { end: false });
-    return pipeline(archive, createWriteStream(options.output));
+    await writeOutput(io, options.output, archive);
   });
 }
 
@@ -59,7 +54,7 @@ interface LoadOptions extends TextOptions {
 }
 
 async function loadImages(io: CliIo, options: LoadOptions, self: Command): Promise<void> {
-  const archive = options.input === undefined ? io.stdin : createReadStream(options.input);
+  const archive = await openInput(io, options.input);
   const progress = progressPrinter(io);
   const images = await interruptibly(io, (signal) => connectNode(io, self).load(archive, progress.show, signal)).finally(progress.close);
   if (options.output === "json") return printValue(io, "json", images);

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm, stat } from "node:fs/promises";
+import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -22,6 +24,7 @@ let socketPath: string;
 let app: FastifyInstance;
 let agent: Agent;
 let calls: unknown[];
+let refuseLoads: boolean;
 let build: LocalApiPort["build"];
 let bootstrap: LocalApiPort["bootstrap"];
 let gpuPlan: (call: Parameters<LocalApiPort["gpuPlan"]>[0]) => ReturnType<LocalApiPort["gpuPlan"]>;
@@ -30,6 +33,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "berth-local-api-"));
   socketPath = join(folder, "run", "node.sock");
   calls = [];
+  refuseLoads = false;
   build = async () => IMAGE;
   bootstrap = async () => IMAGE;
   app = createLocalApi({
@@ -77,6 +81,10 @@ function images(): ImageStore {
     },
     async load(archive, progress) {
       progress({ step: "load", current: 1 });
+      if (refuseLoads) {
+        for await (const _chunk of archive) break;
+        throw new BerthError("image_invalid", "this is no archive");
+      }
       calls.push(["load", await text(archive)]);
       return [IMAGE];
     },
@@ -160,6 +168,22 @@ test("a build gets the context and its options, and its failure is the last line
   const answer = await call("POST", path, { body: Readable.from(["the tar"]), type: "application/x-tar" });
   expect(calls).toEqual([[{ tags: ["x", "y"], dockerfile: "D", target: "t", buildArgs: { A: "1=2" }, noCache: true }, "the tar"]]);
   expect(lines(answer.text)).toMatchObject([{ error: { code: "build_failed", detail: "RUN false failed with 1" } }]);
+});
+
+test("an archive that is refused at its beginning is answered, and its sender is not cut off while it still sends", async () => {
+  refuseLoads = true;
+  const headers = { "content-type": "application/x-tar", connection: "close" };
+  const sending = http.request({ socketPath, method: "POST", path: "/v1/images/load", headers });
+  const chunk = Buffer.alloc(1 << 16);
+  sending.write(chunk);
+  const [answer] = (await once(sending, "response")) as [http.IncomingMessage];
+  let said = "";
+  answer.on("data", (text: Buffer) => (said += text.toString()));
+  await until("the answer", 10, () => said.includes("this is no archive"));
+  for (let count = 0; count < 100; count += 1) await new Promise<void>((sent) => sending.write(chunk, () => sent()));
+  sending.end();
+  await once(answer, "end");
+  expect(lines(said).at(-1)).toMatchObject({ error: { code: "image_invalid" } });
 });
 
 test("loads from the body and saves to it", async () => {

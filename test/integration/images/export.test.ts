@@ -186,4 +186,12 @@ describe("import", () => {
     await expect(tools.import(tar, wanted, signal)).rejects.toMatchObject({ code: "layer_invalid" });
     expect(await test.images.list()).toHaveLength(before);
   });
+
+  it("takes an archive of nothing, and refuses nothing at all: the command before the pipe has failed", async () => {
+    const wanted = { reference: null, message: null, change: asIs };
+    await expect(tools.import(Readable.from([Buffer.alloc(1024)]), wanted, signal)).resolves.toMatchObject({ layers: [{}] });
+    await expect(tools.import(Readable.from([]), wanted, signal)).rejects.toThrow("the tar is empty");
+    for (const empty of [[], [Buffer.alloc(10_240)]])
+      await expect(test.images.load(Readable.from(empty), quiet, signal)).rejects.toThrow("the archive is empty");
+  });
 });

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { PassThrough } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { isBerthError } from "../../../shared/domain/index.ts";
@@ -23,7 +24,9 @@ export function answerWithProgress(
     if (lines.writable && lines.writableLength + lines.readableLength < UNREAD_BYTES) lines.write(`${JSON.stringify(line)}\n`);
   };
   const end = (line: unknown) => {
-    if (lines.writable) lines.end(`${JSON.stringify(line)}\n`);
+    if (!lines.writable) return;
+    lines.write(`${JSON.stringify(line)}\n`);
+    void allSent(reply.request.raw).then(() => lines.end());
   };
   // Later, so that a failure at once does not race the headers.
   setImmediate(() => {
@@ -36,6 +39,18 @@ export function answerWithProgress(
     );
   });
   return reply.header("content-type", "application/x-ndjson").send(lines);
+}
+
+/**
+ * Resolves when the client has sent all of its body, which nobody reads any more, or went away. An answer that ends earlier would
+ * have the server close the connection on a client that still writes, and most then say "broken pipe" and not what was answered.
+ */
+async function allSent(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  const over = new Promise<void>((resolve) => request.once("end", resolve).once("close", resolve));
+  // Data that is listened for flows again as soon as the last reader has let go.
+  request.on("data", () => undefined).resume();
+  await over;
 }
 
 /** Aborts when the client hung up before the answer was complete. */

@@ -32,6 +32,7 @@ export async function loadArchive(
     if (index !== undefined) return await loadOciLayout(ports, index);
     const manifest = spooled.documents.get("manifest.json");
     if (manifest !== undefined) return await loadDockerArchive(ports, spooled, manifest, signal);
+    if (spooled.isEmpty) throw new BerthError("image_invalid", "the archive is empty: look at what made it");
     throw new BerthError("image_invalid", "the archive has neither index.json (oci-archive) nor manifest.json (docker-archive)");
   } finally {
     for (const file of spooled.files.values()) await rm(file, { force: true });

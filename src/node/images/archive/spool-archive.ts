@@ -19,6 +19,8 @@ export interface SpooledArchive {
   files: Map<string, string>;
   /** Links between layers in old docker-archives: path -> path. */
   links: Map<string, string>;
+  /** Nothing at all was in it. */
+  isEmpty: boolean;
 }
 
 /** An image has a handful; bounds the memory that documents take. */
@@ -34,9 +36,10 @@ export async function spoolArchive(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<SpooledArchive> {
-  const spooled: SpooledArchive = { documents: new Map(), files: new Map(), links: new Map() };
+  const spooled: SpooledArchive = { documents: new Map(), files: new Map(), links: new Map(), isEmpty: true };
   await readTar(decompressed(archive), async (entry, body) => {
     signal.throwIfAborted();
+    spooled.isEmpty = false;
     const path = entryPath(entry.path);
     if (entry.type === "symlink" || entry.type === "link") spooled.links.set(path, linkedPath(path, entry));
     if (entry.type !== "file") return;

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { Readable as Stream } from "node:stream";
-import type { Clock } from "../../../shared/domain/index.ts";
+import { BerthError, type Clock } from "../../../shared/domain/index.ts";
 import { platformArchitecture } from "../../../shared/oci/index.ts";
 import { decompressed } from "../content/compression.ts";
 import type { Image, ImageConfig, ImageStore } from "../types.ts";
@@ -20,7 +20,7 @@ export async function importTar(
 ): Promise<Image> {
   // Before the tar is read: a wrong change must not cost its upload.
   const config = await options.change({});
-  const layer = await store.addLayer(Stream.from(decompressed(tar), { objectMode: false }), signal);
+  const layer = await store.addLayer(Stream.from(decompressed(notEmpty(tar)), { objectMode: false }), signal);
   const created = new Date(clock.now()).toISOString();
   return store.commit({
     config: {
@@ -34,4 +34,14 @@ export async function importTar(
     layers: [layer.descriptor],
     reference: options.reference,
   });
+}
+
+/** An archive of nothing has its end mark; no byte at all is what a command gives that failed before the pipe. */
+async function* notEmpty(tar: Readable): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of tar as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    yield chunk;
+  }
+  if (bytes === 0) throw new BerthError("layer_invalid", "the tar is empty: look at what made it");
 }
