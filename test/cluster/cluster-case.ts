@@ -45,6 +45,8 @@ interface CaseNode {
   sharesAcrossProjects?: true;
   /** False: NVIDIA MPS is not installed. */
   mps?: false;
+  /** Large image layers it holds. */
+  layers?: string[];
 }
 
 interface CaseRequest {
@@ -81,6 +83,8 @@ interface CasePending extends CaseRequest {
   rules?: Partial<PlacementRules>;
   /** What its image requires: all, any of, all of. */
   image?: string[][][];
+  /** Layers of its image -> GiB. */
+  layers?: Record<string, number>;
   /** CPU architectures of its image. */
   imageFor?: string[];
   /** What failed it before: "a:0" a GPU, "a" a node. */
@@ -169,6 +173,7 @@ function nodeOf(id: string, node: CaseNode): NodeCapacity {
     ...(node.architecture === undefined ? {} : { architecture: node.architecture }),
     ...(node.diskFreeGi === undefined ? {} : { diskFreeBytes: node.diskFreeGi * GIB }),
     ...(node.sharesAcrossProjects === undefined ? {} : { sharesAcrossProjects: true }),
+    ...(node.layers === undefined ? {} : { imageLayers: [...node.layers].sort() }),
     ...(node.mps === false ? { withoutMps: true } : {}),
     ...(node.mig === undefined
       ? {}
@@ -254,6 +259,7 @@ function pendingOf(id: string, job: CasePending): PendingJob {
     ...(job.promised === undefined ? {} : { promise: promiseOf(job.promised, job.promisedAgo ?? 0) }),
     ...(job.rules === undefined ? {} : { rules: { ...NO_RULES, ...job.rules } }),
     ...(job.image === undefined ? {} : { imageRequirements: job.image.map((any) => any.map((all) => all.map(conditionOf))) }),
+    ...(job.layers === undefined ? {} : { imageLayers: Object.entries(job.layers).map(([key, gib]) => ({ key, sizeBytes: gib * GIB })) }),
     ...(job.imageFor === undefined ? {} : { imageArchitectures: job.imageFor }),
     ...(job.limitMinutes === undefined ? {} : { timeLimitMs: job.limitMinutes * 60_000 }),
     ...(job.project === undefined ? {} : { project: job.project }),

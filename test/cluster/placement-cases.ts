@@ -88,6 +88,24 @@ export const PLACEMENT_CASES: ClusterCase[] = [
     waits: { 5: "needs 1 CPU and 8.0 GiB on one node; b has 2.0 GiB of 16.0 GiB memory free, a has 0 of 8 CPUs free" },
   },
   {
+    name: "of nodes that are alike the one that lacks the fewest bytes of the image is taken",
+    nodes: {
+      a: { gpus: 2 },
+      b: { gpus: 2, layers: ["cuda"] },
+      c: { gpus: 2, layers: ["app", "cuda", "torch"] },
+      d: { gpus: 2, layers: ["app"] },
+    },
+    queue: { 1: { gpus: 2, layers: { cuda: 4, torch: 3, app: 0.1 } }, 2: { gpus: 2, layers: { cuda: 4, app: 0.1 } }, 3: { gpus: 2 } },
+    placed: { 1: ["c:0,1"], 2: ["b:0,1"], 3: ["a:0,1"] },
+  },
+  {
+    name: "a node is kept whole for larger jobs although another's image would have to be pulled",
+    nodes: { a: { gpus: 4 }, b: { gpus: 4, layers: ["torch"] } },
+    running: { 1: { on: ["a:0,1"] } },
+    queue: { 2: { gpus: 2, layers: { torch: 40 } }, 3: { gpus: 4 } },
+    placed: { 2: ["a:2,3"], 3: ["b:0,1,2,3"] },
+  },
+  {
     name: "jobs are packed unless the operator says otherwise",
     nodes: { a: { gpus: 4 }, b: { gpus: 4 } },
     queue: { 1: { gpus: 1 }, 2: { gpus: 1 } },

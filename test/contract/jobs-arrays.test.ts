@@ -114,6 +114,7 @@ describe.each(storeAdapters())("arrays over $name", ({ open, close }) => {
       requirements: [],
       digest: `sha256:${"2".repeat(64)}`,
       architectures: ["amd64"],
+      layers: [{ key: "0123456789ab", sizeBytes: 2 ** 30 }],
       note: "x",
     };
     await Promise.all([applyToArray(stores, array.id, change, now), pass()]);
@@ -122,7 +123,12 @@ describe.each(storeAdapters())("arrays over $name", ({ open, close }) => {
     expect(row).toMatchObject({ state: "running", imageDigest: change.digest, imageArchitectures: ["amd64"] });
     await drain(array);
     expect(await find(`${array.id}_0`)).not.toHaveProperty("imageDigest");
-    expect(await find(`${array.id}_5`)).toMatchObject({ state: "succeeded", imageDigest: change.digest, imageArchitectures: ["amd64"] });
+    expect(await find(`${array.id}_5`)).toMatchObject({
+      state: "succeeded",
+      imageDigest: change.digest,
+      imageArchitectures: ["amd64"],
+      imageLayers: change.layers,
+    });
     expect((await stores.jobs.events(array.id, null)).filter(({ type }) => type === "image")).toHaveLength(1);
   });
 

@@ -59,6 +59,7 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
       requirements,
       digest: `sha256:${"1".repeat(64)}`,
       architectures: ["amd64"],
+      layers: [{ key: "0123456789ab", sizeBytes: 2 ** 30 }],
       note: "x requires cuda >= 12.4",
     } satisfies JobChange;
     const waiting = await submit(stores);
@@ -69,6 +70,7 @@ describe.each(storeAdapters())("stores over $name", ({ open, close }) => {
       imageRequirements: requirements,
       imageDigest: lookedUp.digest,
       imageArchitectures: ["amd64"],
+      imageLayers: lookedUp.layers,
     });
     expect(await applyChange(stores.jobs, waiting.id, { ...lookedUp, requirements: [] }, T)).toEqual(told);
     expect(await stores.jobs.get(waiting.id)).toEqual(told);

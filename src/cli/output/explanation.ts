@@ -1,4 +1,4 @@
-import { placesText } from "../../shared/domain/index.ts";
+import { formatBytes, placesText } from "../../shared/domain/index.ts";
 import type { ExplanationView } from "../../shared/wire/index.ts";
 
 /** The text of `berth explain` and `berth plan`: the answer first, then the proof, then what to do. */
@@ -32,7 +32,8 @@ function minute(milliseconds: number): string {
 function headline(view: ExplanationView, subject: string): string {
   if (view.assignments !== null) {
     const verb = view.state === "pending" || view.state === "planned" ? "starts now" : `is ${view.state}`;
-    return `${subject} ${verb} on ${placesText(view.assignments)}`;
+    const pulls = view.pullBytes ? `; pulls ${formatBytes(view.pullBytes)} of its image first` : "";
+    return `${subject} ${verb} on ${placesText(view.assignments)}${pulls}`;
   }
   return view.reason === null ? `${subject} is ${view.state}` : `${subject} waits: ${view.reason}`;
 }

@@ -1,4 +1,4 @@
-import { errorText, type GpuCondition, type JobSpec } from "../../shared/domain/index.ts";
+import { errorText, type GpuCondition, type ImageLayer, type JobSpec, largeLayers } from "../../shared/domain/index.ts";
 import { imageRequirements, requirementConditions } from "../../shared/gpu-requirements/index.ts";
 import { isDigest, type RegistryAccess } from "../../shared/oci/index.ts";
 import { readImage } from "./read-image.ts";
@@ -12,6 +12,8 @@ export interface ImageFacts {
   digest: string | null;
   /** CPU architectures it is made for; [] when they are not known. */
   architectures: string[];
+  /** Its large layers; [] when they are not known. */
+  layers: ImageLayer[];
   /** For people; null when there is nothing to say. */
   note: string | null;
 }
@@ -32,10 +34,10 @@ export async function readImageFacts(
     // Who says "missing" means what the node has, whatever the registry says.
     const digest = pull !== "missing" && isDigest(found.digest) ? found.digest : null;
     const note = requirements.length === 0 ? null : `${image} requires ${requirementsText(requirements)}`;
-    return { requirements, digest, architectures: found.architectures, note };
+    return { requirements, digest, architectures: found.architectures, layers: largeLayers(found.layers), note };
   } catch (error) {
     const why = timed.aborted ? `no answer within ${longestMs / 1000} s` : errorText(error);
-    return { requirements: [], digest: null, architectures: [], note: failureNote(spec, why).slice(0, LONGEST_NOTE) };
+    return { requirements: [], digest: null, architectures: [], layers: [], note: failureNote(spec, why).slice(0, LONGEST_NOTE) };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Assignment, GpuCondition, Job, RoomPromise } from "../../shared/domain/index.ts";
+import type { Assignment, GpuCondition, ImageLayer, Job, RoomPromise } from "../../shared/domain/index.ts";
 import type { ReplicaReport } from "../../shared/wire/index.ts";
 
 /** Everything that can happen to a job after its submission. */
@@ -16,7 +16,14 @@ export type JobChange =
   | { type: "room-promised"; promise: RoomPromise | null }
   | { type: "pending-reason"; reason: string }
   /** Its image was looked up at the registry; `note` for people, null when there is nothing to say. */
-  | { type: "image-looked-up"; requirements: GpuCondition[][][]; digest: string | null; architectures: string[]; note: string | null };
+  | {
+      type: "image-looked-up";
+      requirements: GpuCondition[][][];
+      digest: string | null;
+      architectures: string[];
+      layers: ImageLayer[];
+      note: string | null;
+    };
 
 /** One line for the job's history. */
 export interface HistoryLine {

@@ -30,7 +30,8 @@ export function pendingJob({
   movedAt,
   imageRequirements = [],
   imageArchitectures,
-}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise" | "movedAt" | "imageRequirements" | "imageArchitectures"> &
+  imageLayers,
+}: Pick<Job, "id" | "spec" | "queuedAt" | "avoid" | "promise" | "movedAt" | "imageRequirements" | "imageArchitectures" | "imageLayers"> &
   Partial<Pick<Job, "user">>): PendingJob {
   return {
     id,
@@ -46,6 +47,7 @@ export function pendingJob({
     ...(spec.placement === undefined ? {} : { rules: spec.placement }),
     ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
     ...(imageRequirements.length === 0 ? {} : { imageRequirements }),
+    ...(imageLayers === undefined ? {} : { imageLayers }),
     ...(imageArchitectures === undefined ? {} : { imageArchitectures }),
     ...(promise === undefined ? {} : { promise }),
     ...(movedAt === undefined ? {} : { movedAt }),

@@ -38,11 +38,12 @@ export function newTask(id: string, array: Job, index: number, now: number): Job
 }
 
 /** What was looked up once for the array holds for its tasks: all run one digest. */
-function imageFactsOf({ imageRequirements, imageDigest, imageArchitectures }: Job): Partial<Job> {
+function imageFactsOf({ imageRequirements, imageDigest, imageArchitectures, imageLayers }: Job): Partial<Job> {
   return {
     ...(imageRequirements === undefined ? {} : { imageRequirements }),
     ...(imageDigest === undefined ? {} : { imageDigest }),
     ...(imageArchitectures === undefined ? {} : { imageArchitectures }),
+    ...(imageLayers === undefined ? {} : { imageLayers }),
   };
 }
 

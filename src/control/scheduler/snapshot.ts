@@ -2,6 +2,7 @@ import type {
   Assignment,
   Gpu,
   GpuCondition,
+  ImageLayer,
   NodeState,
   PlacementRules,
   ResourceRequest,
@@ -10,7 +11,6 @@ import type {
 } from "../../shared/domain/index.ts";
 import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
 import type { DefragmentPolicy } from "./preempt/defragment-policy.ts";
-import type { ImageLayer } from "./score/missing-layers.ts";
 import type { ReservedWindow } from "./time/windows.ts";
 
 /** A MIG device: to be given like a GPU, of which it has the memory, to those that ask for its profile. */
@@ -44,7 +44,7 @@ export interface NodeCapacity {
   cudaVersion?: string | null;
   labels?: Record<string, string>;
   taints?: Taint[];
-  /** Digests of the image layers it holds. */
+  /** The large image layers it holds, see heldLayers. */
   imageLayers?: string[];
   /** Why nothing new may be placed here although it is ready: "cordoned", "draining", or a quarantine; absent when it may. */
   closed?: string;

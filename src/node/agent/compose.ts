@@ -148,6 +148,7 @@ export async function composeAgent(ground: Ground, parts: EngineParts): Promise<
     fixed: { ...(await readFixedFacts(engine)), ...(options.labels === undefined ? {} : { labels: { ...options.labels } }) },
     dataDir: options.dataDir,
     gpuInventory: () => gpu.host.inventory(),
+    imageLayers: async () => (await images.list()).flatMap(({ layers }) => layers),
     mpsInstalled: () => isMpsInstalled(gpu.driverRoot),
     watchGpus: (onEvent, signal) => gpu.host.watch((xid) => xidSeen(ground, engine, xid, onEvent), peaks.observe, signal),
     clock,

@@ -1,4 +1,4 @@
-import type { Clock, Gpu, NodeFacts } from "../../shared/domain/index.ts";
+import { type Clock, type Gpu, heldLayers, type NodeFacts } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import type { GpuInventory } from "../gpu/index.ts";
 import { readDiskSpace } from "../platform/index.ts";
@@ -6,7 +6,7 @@ import { readDiskSpace } from "../platform/index.ts";
 /** What does not change while this agent runs. */
 export type FixedFacts = Omit<
   NodeFacts,
-  "diskFreeBytes" | "diskTotalBytes" | "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus" | "mps"
+  "diskFreeBytes" | "diskTotalBytes" | "driverVersion" | "cudaVersion" | "gpus" | "simulatedGpus" | "mps" | "imageLayers"
 >;
 
 /** The newest facts, always at hand: a sync never waits for a disk or a driver. */
@@ -26,6 +26,8 @@ export interface NodeFactsPort {
   /** Bounded in time by the gpu room (NVML can hang), never rejects. */
   gpuInventory(): Promise<GpuInventory>;
   mpsInstalled(): Promise<boolean>;
+  /** Layers of the images that are here. */
+  imageLayers(): Promise<{ digest: string; size: number }[]>;
   /** Calls `onEvent` when the driver reports an error, until `signal` aborts. */
   watchGpus(onEvent: () => void, signal: AbortSignal): Promise<void>;
   clock: Clock;
@@ -37,6 +39,7 @@ const DISK_MS = 30_000;
 
 export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSource> {
   let disk = await readDiskSpace(port.dataDir);
+  let layers = heldLayers(await port.imageLayers());
   let inventory = await port.gpuInventory();
   let mps = await port.mpsInstalled();
   const health = () => new Map(inventory.gpus.flatMap(healthOf));
@@ -47,9 +50,16 @@ export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSourc
   };
   const lookAtDisk = async () => {
     disk = await readDiskSpace(port.dataDir);
+    layers = heldLayers(await port.imageLayers());
   };
   return {
-    current: () => ({ ...port.fixed, diskFreeBytes: disk.freeBytes, diskTotalBytes: disk.totalBytes, ...gpuFacts(inventory, mps) }),
+    current: () => ({
+      ...port.fixed,
+      diskFreeBytes: disk.freeBytes,
+      diskTotalBytes: disk.totalBytes,
+      ...gpuFacts(inventory, mps),
+      ...(layers.length === 0 ? {} : { imageLayers: layers }),
+    }),
     gpuProblem: () => inventory.problem,
     gpuHealth: health,
     async keepFresh(onChange, signal) {

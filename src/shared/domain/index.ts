@@ -5,6 +5,8 @@ export type { ErrorCode } from "./errors.ts";
 export { BerthError, ERRORS, errorText, isBerthError } from "./errors.ts";
 export type { GpuShare, GpuShareRequest, GpuSharing } from "./gpu-share.ts";
 export { ACROSS_PROJECTS, gpuCountText, gpusCounted, migPart, SHARING_LABEL, shareMemory, WHOLE_GPU_MILLIS } from "./gpu-share.ts";
+export type { ImageLayer } from "./image-layer.ts";
+export { heldLayers, largeLayers } from "./image-layer.ts";
 export type {
   ArrayProgress,
   ArrayTask,

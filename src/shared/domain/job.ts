@@ -1,4 +1,5 @@
 import type { GpuShare } from "./gpu-share.ts";
+import type { ImageLayer } from "./image-layer.ts";
 import type { JobSpec } from "./job-spec.ts";
 import type { GpuCondition } from "./placement-rules.ts";
 import type { PublishedPort } from "./published-port.ts";
@@ -158,6 +159,8 @@ export interface Job {
   imageRequirements?: GpuCondition[][][];
   /** What its image's name meant then: the digest that all its replicas run. Absent when it is not known. */
   imageDigest?: string;
+  /** Its image's large layers, the largest first; absent when they are not known, or it has none. */
+  imageLayers?: ImageLayer[];
   /** CPU architectures its image is made for ("amd64"); absent when they are not known. */
   imageArchitectures?: string[];
   /** Of an array's own row, which is never placed: its tasks are. */

@@ -62,6 +62,8 @@ export interface NodeFacts {
   simulatedGpus: boolean;
   /** Whether NVIDIA MPS is there to share its GPUs; absent without GPUs, and from older agents. */
   mps?: boolean;
+  /** Of the large image layers it holds, by `heldLayers`; absent from older agents. */
+  imageLayers?: string[];
   /** Given to the agent by --label; absent from older agents. */
   labels?: Record<string, string>;
 }

@@ -73,6 +73,12 @@ export const NodeFactsSchema = Type.Object({
   gpus: Type.Array(GpuSchema, { maxItems: 64 }),
   simulatedGpus: Type.Boolean(),
   mps: Type.Optional(Type.Boolean({ description: "whether NVIDIA MPS is there to share its GPUs" })),
+  imageLayers: Type.Optional(
+    Type.Array(Type.String({ pattern: "^[a-f0-9]{12}$" }), {
+      maxItems: 128,
+      description: "large image layers it holds, by the first digits of the digest",
+    }),
+  ),
   labels: Type.Optional(
     Type.Record(Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" }), Type.String({ maxLength: 256 }), { maxProperties: 64 }),
   ),

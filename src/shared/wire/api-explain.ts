@@ -32,6 +32,9 @@ export const ExplanationSchema = Type.Object(
       ),
     ),
     startUnknown: nullable(Type.String({ description: "why there is no estimate; null when there is one, or it does not wait" })),
+    pullBytes: Type.Optional(
+      nullable(Type.Number({ description: "most that a node it starts on must fetch of its image first; null when that is not known" })),
+    ),
     image: Type.Optional(
       Type.Object(
         {

@@ -177,6 +177,11 @@ export const JobSchema = Type.Object(
     ),
     imageDigest: Type.Optional(Type.String({ description: "what its image's name meant when it was submitted: all replicas run it" })),
     imageArchitectures: Type.Optional(Type.Array(Type.String(), { description: "CPU architectures its image is made for" })),
+    imageLayers: Type.Optional(
+      Type.Array(Type.Object({ key: Type.String({ description: "the first 12 digits of its digest" }), sizeBytes: Type.Number() }), {
+        description: "its image's large layers: nodes that hold them are preferred",
+      }),
+    ),
     imageRequirements: Type.Optional(
       Type.Array(Type.Array(Type.Array(ConditionSchema)), {
         description: "what its image requires of a GPU, as the registry tells: every one, any of its alternatives, all of that",

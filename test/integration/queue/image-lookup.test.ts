@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createImageLookup, createLookupRule, DEFAULT_LOOKUP, readImageFacts } from "../../../src/control/images/index.ts";
 import { createMemoryStores, createScheduleLoop, desiredFor } from "../../../src/control/jobs/index.ts";
@@ -5,13 +6,15 @@ import { createImageQueue, type ImageQueue } from "../../../src/control/queue/in
 import { decide } from "../../../src/control/scheduler/index.ts";
 import { createEnsureImage } from "../../../src/node/agent/ensure-image.ts";
 import { replicaImage } from "../../../src/node/agent/replica-image.ts";
-import { type Clock, type JobSpec, NO_RULES, systemClock } from "../../../src/shared/domain/index.ts";
+import { type Clock, heldLayers, type JobSpec, NO_RULES, systemClock } from "../../../src/shared/domain/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../../src/shared/oci/index.ts";
 import { factsOf, specOf } from "../../support/control-samples.ts";
 import { type DockerRegistry, startDockerRegistry } from "../../support/docker-registry.ts";
 import { freePort } from "../../support/free-port.ts";
+import { addLayered } from "../../support/layered-image.ts";
 import { until } from "../../support/poll.ts";
 import { startRedis, type TestRedis } from "../../support/redis.ts";
+import { rawEntry } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
 import { addTinyImage } from "../../support/tiny-image.ts";
 
@@ -164,6 +167,22 @@ test("a job without GPUs runs one digest too, on a node of the image's CPU archi
   });
   await loop.pass();
   expect((await get(id)).state).toBe("starting");
+});
+
+test("the large layers that a registry lists are those that a node with the image says it holds", async () => {
+  const { submit, get, lookedUp } = await cluster();
+  const reference = `${registry.host}/team/large:1`;
+  await addLayered(images.store, reference, [
+    [rawEntry({ name: "large", body: randomBytes(9 * 2 ** 20) })],
+    [rawEntry({ name: "small", body: randomBytes(1000) })],
+  ]);
+  await images.store.push({ reference, client: await access.clientFor(reference, null) }, () => undefined, neverAborted());
+  const id = await submit({ image: reference }, 0);
+  await lookedUp(id);
+  const { imageLayers = [] } = await get(id);
+  expect(imageLayers).toHaveLength(1);
+  expect(imageLayers[0]?.sizeBytes).toBeGreaterThan(9 * 2 ** 20);
+  expect(heldLayers((await images.store.list()).flatMap(({ layers }) => layers))).toEqual(imageLayers.map(({ key }) => key));
 });
 
 test("a private address is asked only when the operator named it, by a name or a redirect too", async () => {

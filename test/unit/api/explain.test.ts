@@ -105,7 +105,7 @@ describe("the start estimate", () => {
 
 test("a plan takes what the registry says of the image, and says what it took for granted where it says nothing", async () => {
   const planWith = async (facts: Partial<ImageFacts>) => {
-    const unknown = { requirements: [], digest: null, architectures: [], note: null };
+    const unknown = { requirements: [], digest: null, architectures: [], layers: [], note: null };
     const told = await startTestApiWithNodes({ readImage: async () => ({ ...unknown, ...facts }) }, "a");
     try {
       return (await told.call({ method: "POST", url: "/v1/plan", payload: { ...SPEC, resources: { gpus: 1 } } })).json();
@@ -118,6 +118,9 @@ test("a plan takes what the registry says of the image, and says what it took fo
   expect(await planWith({ architectures: ["arm64"] })).toMatchObject({
     reason: "can never fit: 1 CPU architecture amd64, the image is for arm64",
   });
+  const pulls = await planWith({ layers: [{ key: "0123456789ab", sizeBytes: 2.5 * 2 ** 30 }] });
+  expect(pulls.pullBytes).toBe(2.5 * 2 ** 30);
+  expect(explanationText(pulls)).toMatch(/^the job starts now on .*; pulls 2\.5 GiB of its image first\n/);
   const note = "cannot read what x requires of a GPU: no answer within 3 s; the node judges when it starts";
   const view = await planWith({ note });
   expect(view).toMatchObject({ assignments: [{ nodeId: "a" }], image: { digest: null, architectures: [], note } });

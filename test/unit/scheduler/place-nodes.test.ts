@@ -34,10 +34,12 @@ describe("the choice of nodes", () => {
   });
 
   test("prefers the node that has the image's layers, but does not break a free node for it", () => {
-    const imageLayers = [{ digest: "sha256:aa", sizeBytes: 8 * GIB }];
-    const [cold, warm] = [node("a", 2), node("b", 2, { imageLayers: ["sha256:aa"] })];
+    const imageLayers = [{ key: "aa", sizeBytes: 8 * GIB }];
+    const [cold, warm] = [node("a", 2), node("b", 2, { imageLayers: ["aa"] })];
     expect(places({ nodes: [cold, warm], pending: [job("1", 1, { imageLayers })] })).toEqual(["b"]);
     expect(places({ nodes: [cold, warm], pending: [job("1", 1)] })).toEqual(["a"]);
+    const whole = [node("a", 2), node("b", 4, { imageLayers: ["aa"] })];
+    expect(places({ nodes: whole, pending: [job("1", 2, { imageLayers }), job("2", 4)] })).toEqual(["a", "b"]);
   });
 
   test("gives small jobs the nodes that large ones cannot use", () => {

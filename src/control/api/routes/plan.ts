@@ -55,8 +55,12 @@ export function plan(scope: FastifyInstance, deps: ApiDeps): void {
   );
 }
 
-function rowFacts(image: ImageFacts | null): Pick<Job, "imageRequirements" | "imageArchitectures"> {
+function rowFacts(image: ImageFacts | null): Pick<Job, "imageRequirements" | "imageArchitectures" | "imageLayers"> {
   if (image === null) return {};
-  const { requirements, architectures } = image;
-  return { imageRequirements: requirements, ...(architectures.length === 0 ? {} : { imageArchitectures: architectures }) };
+  const { requirements, architectures, layers } = image;
+  return {
+    imageRequirements: requirements,
+    ...(architectures.length === 0 ? {} : { imageArchitectures: architectures }),
+    ...(layers.length === 0 ? {} : { imageLayers: layers }),
+  };
 }

@@ -3,6 +3,7 @@ import { type FreeNode, freeNodes, take } from "../feasible/free-capacity.ts";
 import type { BlockerKind } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import { requestOf } from "../feasible/request.ts";
+import { missingBytes } from "../score/missing-layers.ts";
 import type { ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
 import { withWindows } from "../time/windows.ts";
 import { estimateStart, type StartOutlook } from "./estimate-start.ts";
@@ -34,6 +35,8 @@ export interface Explanation extends StartOutlook {
   /** Replicas the nodes have room for now, under no order, reservation or topology. */
   roomForReplicas: number;
   blocked: BlockedNodes[];
+  /** Most that a node it starts on must fetch of its image's large layers, bytes; null where that is not known, or it waits. */
+  pullBytes: number | null;
   /** Verified by deciding again with the change; the cheapest first. Empty when it starts, or none of the tried ones helps. */
   changes: StartingChange[];
 }
@@ -61,8 +64,15 @@ export function explainJob(decide: Decide, asked: ClusterSnapshot, now: number, 
     roomForReplicas: room.replicas,
     blocked,
     ...estimateStart(decide, asked, now, jobId, plan),
+    pullBytes: pullBytes(snapshot, job, placement?.assignments ?? []),
     changes: placement === null ? startingChanges(decide, asked, now, job, entries) : [],
   };
+}
+
+function pullBytes({ nodes }: ClusterSnapshot, { imageLayers }: PendingJob, assignments: readonly Assignment[]): number | null {
+  if (imageLayers === undefined || assignments.length === 0) return null;
+  const chosen = new Set(assignments.map(({ nodeId }) => nodeId));
+  return Math.max(...nodes.filter(({ id }) => chosen.has(id)).map((node) => missingBytes(imageLayers, node.imageLayers)));
 }
 
 /** What is left when everybody else of the plan has started: the job itself sees this at best. */

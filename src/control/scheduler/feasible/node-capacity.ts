@@ -32,6 +32,7 @@ export function nodeCapacity(record: NodeRecord): NodeCapacity {
     taints: controls?.taints ?? [],
     ...migUnits(record),
     ...(labelled(record, SHARING_LABEL) === ACROSS_PROJECTS ? { sharesAcrossProjects: true } : {}),
+    ...(facts.imageLayers === undefined ? {} : { imageLayers: facts.imageLayers }),
     ...(facts.mps === false ? { withoutMps: true } : {}),
     ...(closed === null ? {} : { closed }),
   };

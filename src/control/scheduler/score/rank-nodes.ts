@@ -23,9 +23,9 @@ export const POOL_LABEL = "berth.pool";
 /** Decides ties in the way of best fit, far below every weight of the policy: 2^53 of it is below 1e-4. */
 const TIE = 2 ** -68;
 
-/** In GPUs: fetching a GiB is little against fragmentation, and a large image is still fetched once. */
-const COST_PER_MISSING_GIB = 0.002;
-const MOST_COST_OF_LAYERS = 0.05;
+/** In GPUs: fetching takes minutes once, a node that is broken up may cost a large job hours, so all of it is less than one free GPU's weight. */
+const COST_PER_MISSING_GIB = 0.0001;
+const MOST_COST_OF_LAYERS = 0.0009;
 
 /** A spread pool prefers its emptiest node: a full one costs so many GPUs more. */
 const SPREAD_COST = 1;
