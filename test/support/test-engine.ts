@@ -8,7 +8,7 @@ import {
   type EngineOptions,
   type NodeEngine,
 } from "../../src/node/engine/index.ts";
-import { createImageStore, createSnapshots, type ImageStore } from "../../src/node/images/index.ts";
+import { createImageStore, createSnapshots, type ImageStore, type StorageDriver } from "../../src/node/images/index.ts";
 import { builtFiles, loadNative, packageRoot } from "../../src/node/platform/index.ts";
 import { systemClock } from "../../src/shared/domain/index.ts";
 import { silentLogger } from "../../src/shared/observe/index.ts";
@@ -30,8 +30,8 @@ export interface TestEngine {
   close(): Promise<void>;
 }
 
-/** `owners`: how containers in user namespaces get their files, as `createSnapshots` takes it. */
-export type TestEngineOptions = Partial<EngineOptions> & { owners?: "idmapped" | "chowned" };
+/** `owners`: how containers in user namespaces get their files, as `createSnapshots` takes it, like `driver`. */
+export type TestEngineOptions = Partial<EngineOptions> & { owners?: "idmapped" | "chowned"; driver?: StorageDriver };
 
 let counter = 0;
 
@@ -44,7 +44,10 @@ export async function openTestEngine(overrides: TestEngineOptions = {}): Promise
 }
 
 /** The same over folders that exist already. */
-export async function attachTestEngine(base: string, { owners = "idmapped", ...overrides }: TestEngineOptions = {}): Promise<TestEngine> {
+export async function attachTestEngine(
+  base: string,
+  { owners = "idmapped", driver = "overlay2", ...overrides }: TestEngineOptions = {},
+): Promise<TestEngine> {
   const dataDir = join(base, "data");
   const runDir = join(base, "run");
   const native = loadNative();
@@ -56,7 +59,7 @@ export async function attachTestEngine(base: string, { owners = "idmapped", ...o
     runDir,
     native,
     images,
-    snapshots: createSnapshots({ dataDir, native, clock, owners }),
+    snapshots: createSnapshots({ dataDir, native, clock, owners, driver }),
     gpuHost: null,
     allowBind: [],
     clock,

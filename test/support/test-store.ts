@@ -8,6 +8,7 @@ import {
   type ImageStore,
   type ImageTools,
   type Snapshots,
+  type StorageDriver,
 } from "../../src/node/images/index.ts";
 import { loadNative, type Native } from "../../src/node/platform/index.ts";
 import { systemClock } from "../../src/shared/domain/index.ts";
@@ -25,11 +26,11 @@ export interface TestStore {
 }
 
 /** An image store in a temporary folder. */
-export async function openTestStore(): Promise<TestStore> {
+export async function openTestStore(driver: StorageDriver = "overlay2"): Promise<TestStore> {
   const dataDir = await mkdtemp(join(tmpdir(), "berth-store-"));
   const native = loadNative();
   const clock = systemClock();
-  const snapshots = createSnapshots({ dataDir, native, clock });
+  const snapshots = createSnapshots({ dataDir, native, clock, driver });
   const stores = [await createImageStore({ dataDir, native, clock })];
   const containers: string[] = [];
   return {

@@ -6,6 +6,7 @@ import { EXIT } from "../exit-codes.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
 import { collect, nodeLabels, positiveInteger } from "../submit/option-values.ts";
+import { storageDriverOption } from "../submit/storage-driver-option.ts";
 import { type UsernsOptions, usernsOf, withUserns } from "../submit/userns-options.ts";
 import { berthPaths, DEFAULT_DATA_DIR } from "../supervise/berth-paths.ts";
 import { makePrivateFolder } from "../supervise/private-folder.ts";
@@ -23,6 +24,7 @@ interface Options extends UsernsOptions {
   driverRoot?: string;
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
+  storageDriver: "auto" | "overlay2" | "vfs";
   cdiDir?: string;
   label?: string[];
   trustPolicy?: string;
@@ -59,6 +61,7 @@ export function agentVerb(io: CliIo): Command {
     .option("--driver-root <folder>", "where the NVIDIA driver's files lie (default: /)")
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
+    .addOption(storageDriverOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
     .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
     .option("--diagnostic <program>", "your own check of a quarantined GPU (BERTH_GPU_UUIDS): 0 gives it back")
@@ -110,6 +113,7 @@ async function runAgentVerb(io: CliIo, options: Options, self: Command): Promise
     ...(options.diagnostic === undefined ? {} : { diagnostic: resolve(options.diagnostic) }),
     peerListen: options.peerListen ?? null,
     ...usernsOf(options),
+    storageDriver: options.storageDriver,
     runtime: options.runtime,
     logLevel: options.logLevel,
   };

@@ -9,6 +9,7 @@ import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { paint } from "../output/style.ts";
 import { allowGpuDeviceOption, type GpuDeviceName } from "../submit/allow-gpu-device.ts";
 import { collect, duration, nodeLabels, positiveInteger } from "../submit/option-values.ts";
+import { storageDriverOption } from "../submit/storage-driver-option.ts";
 import { type UsernsOptions, withUserns } from "../submit/userns-options.ts";
 import { advertisedAddress } from "../supervise/advertised-address.ts";
 import { type BerthPaths, berthPaths, DEFAULT_DATA_DIR, DEFAULT_LISTEN } from "../supervise/berth-paths.ts";
@@ -34,6 +35,7 @@ interface Options extends ControlPlaneOptions, TlsOptions, UsernsOptions {
   peerListen?: string;
   allowBind?: string[];
   allowGpuDevice?: GpuDeviceName[];
+  storageDriver: "auto" | "overlay2" | "vfs";
   cdiDir?: string;
   diagnostic?: string;
   label?: string[];
@@ -64,6 +66,7 @@ export function upVerb(io: CliIo): Command {
     )
     .option("--allow-bind <folder>", "host folder that jobs may mount (repeatable)", collect)
     .addOption(allowGpuDeviceOption())
+    .addOption(storageDriverOption())
     .option("--cdi-dir <folder>", "keep a CDI file of the GPUs here for podman, containerd and Docker, as /etc/cdi")
     .option("--diagnostic <program>", "your own check of a quarantined GPU (BERTH_GPU_UUIDS): 0 gives it back")
     .option("--label <key=value>", "label of this node that jobs choose by: rack=r12 (repeatable)", collect)
@@ -168,6 +171,7 @@ function agentArguments(options: Options): string[] {
     ["--registry-listen", options.registryListen],
     ["--peer-listen", options.peerListen],
     ["--userns-remap", options.usernsRemap],
+    ["--storage-driver", options.storageDriver],
     ["--userns-host", options.usernsHost],
     ["--userns-layers", options.usernsLayers],
   ];

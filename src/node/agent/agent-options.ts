@@ -45,6 +45,8 @@ export interface AgentOptions {
   registryListen: string | null;
   /** host:port at which this node gives blobs to its peers, and takes part in fetching from them; null or absent does neither. */
   peerListen?: string | null;
+  /** As dockerd's --storage-driver; absent is "auto". */
+  storageDriver?: "auto" | "overlay2" | "vfs";
   /**
    * `remap`: whose ids containers get, as dockerd's --userns-remap. `layers`: how image files get them. Absent runs all in the
    * host's user namespace.

@@ -18,6 +18,7 @@ import {
   createSnapshots,
   createTrustGate,
   type ImageStore,
+  probeDriver,
   type Snapshots,
   storePaths,
   type TrustGate,
@@ -91,7 +92,7 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
   const peers = composePeers(ground, member, address);
   const wrap = peers === null ? {} : { wrapSource: peers.sources.wrap };
   const images = await createImageStore({ dataDir, native, clock, trust, ...wrap });
-  const snapshots = createSnapshots({ dataDir, native, clock, owners: options.userns?.layers ?? "auto" });
+  const snapshots = await composeSnapshots(ground);
   const engine = createEngine({
     dataDir,
     runDir,
@@ -108,6 +109,15 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     userns: await composeUserns(ground, snapshots),
   });
   return { images, snapshots, engine, gpu, registries, trust, member, peers, address };
+}
+
+/** Copies are the way out where overlayfs is missing: the operator should know what each start costs. */
+async function composeSnapshots({ options, native, clock, log }: Ground): Promise<Snapshots> {
+  const { dataDir } = options;
+  const { driver, reason } = await probeDriver({ dataDir, native, clock, wanted: options.storageDriver ?? "auto" });
+  if (driver === "vfs") log.warn({ driver, reason }, "each container gets a copy of its image, and storage limits are refused");
+  else log.info({ driver, reason }, "chose the storage driver");
+  return createSnapshots({ dataDir, native, clock, driver, owners: options.userns?.layers ?? "auto" });
 }
 
 async function composeUserns({ options: { userns }, log }: Ground, snapshots: Snapshots): Promise<UsernsSetting | null> {

@@ -9,6 +9,8 @@ export { createImageTools } from "./image-tools.ts";
 export type { StorePaths } from "./paths.ts";
 export { storePaths } from "./paths.ts";
 export type { BlobSource, WrapSource } from "./pull/download-blob.ts";
+export type { StorageDriver } from "./snapshots/choose-driver.ts";
+export { probeDriver } from "./snapshots/probe-driver.ts";
 export { createSnapshots } from "./snapshots/snapshots.ts";
 export { readTar } from "./tar/read-tar.ts";
 export type { TarEntry, TarEntryType } from "./tar/tar-entry.ts";

@@ -9,7 +9,14 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ContainerRequest } from "../../../src/node/engine/index.ts";
-import { createImageTools, createSnapshots, type Image, type ImageTools, type Snapshots } from "../../../src/node/images/index.ts";
+import {
+  createImageTools,
+  createSnapshots,
+  type Image,
+  type ImageTools,
+  type Snapshots,
+  type StorageDriver,
+} from "../../../src/node/images/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { until } from "../../support/poll.ts";
@@ -26,17 +33,30 @@ let test: TestEngine;
 let tools: ImageTools;
 let snapshots: Snapshots;
 let folder: string;
-beforeEach(async () => {
-  test = await openTestEngine({ userns: { mapping: { uid: 300_000, gid: 400_000, count: 100_000 }, allowHost: true } });
+const USERNS = { mapping: { uid: 300_000, gid: 400_000, count: 100_000 }, allowHost: true };
+
+beforeEach(() => open());
+afterEach(close);
+
+async function open(driver: StorageDriver = "overlay2"): Promise<void> {
+  test = await openTestEngine({ userns: USERNS, driver });
   const [native, clock] = [loadNative(), systemClock()];
   snapshots = createSnapshots({ dataDir: test.dataDir, native, clock });
   tools = createImageTools({ dataDir: test.dataDir, native, clock, store: test.images, snapshots });
   folder = await mkdtemp(join(tmpdir(), "berth-export-"));
-});
-afterEach(async () => {
+}
+
+async function close(): Promise<void> {
   await test.close();
   await rm(folder, { recursive: true, force: true });
-});
+}
+
+/** With another driver than the one that is open. */
+async function use(driver: StorageDriver): Promise<void> {
+  if (driver === "overlay2") return;
+  await close();
+  await open(driver);
+}
 
 /** A container that made its changes and waits; its id. */
 async function changed(script: string, request: Partial<ContainerRequest> = {}): Promise<string> {
@@ -91,25 +111,34 @@ async function treeOf(image: Image): Promise<string> {
 }
 
 describe("a container's files", () => {
-  it("are told apart into added, changed and deleted, without the runtime's mount points", async () => {
-    const id = await changed(CHANGES);
-    const changes = (await tools.diffContainer(container(id))).map(({ kind, path }) => `${kind} ${path}`);
-    expect(changes).toEqual([
-      "C /etc",
-      "D /etc/group",
-      "C /etc/passwd",
-      "C /root",
-      "A /root/hard",
-      "A /root/new",
-      "A /root/soft",
-      "C /var",
-      "A /var/x",
-    ]);
-  });
+  it.each(["overlay2", "vfs"] as const)(
+    "are told apart into added, changed and deleted, without the runtime's mount points; by %s",
+    async (driver) => {
+      await use(driver);
+      const id = await changed(CHANGES);
+      const changes = (await tools.diffContainer(container(id))).map(({ kind, path }) => `${kind} ${path}`);
+      expect(changes).toEqual([
+        "C /etc",
+        "D /etc/group",
+        "C /etc/passwd",
+        "C /root",
+        "A /root/hard",
+        "A /root/new",
+        "A /root/soft",
+        "C /var",
+        "A /var/x",
+      ]);
+    },
+  );
 
-  it.each(["host", "private"] as const)(
-    "are the same after commit, and after export and import, owners, modes, links and times included; user namespace: %s",
-    async (userns) => {
+  it.each([
+    ["host", "overlay2"],
+    ["private", "overlay2"],
+    ["private", "vfs"],
+  ] as const)(
+    "are the same after commit, and after export and import, owners, modes, links and times included; user namespace: %s, by %s",
+    async (userns, driver) => {
+      await use(driver);
       const id = await changed(CHANGES, { userns });
       const before = await describeTree(await exported(id, "before"));
       expect(before).toContain("./root/new f 4750 70000 80000 1234567890.0000000000 2");

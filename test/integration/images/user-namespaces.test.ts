@@ -108,10 +108,10 @@ it("copies are made once, whatever a kill left of one, and pruned with their lay
 });
 
 it("trying what the kernel can leaves nothing, nor does what a kill left of it", async () => {
-  const probe = join(test.dataDir, "idmap-probe");
+  const probe = join(test.dataDir, "overlay-probe");
   await mkdir(join(probe, "rootfs"), { recursive: true });
   await test.native.mount("tmpfs", join(probe, "rootfs"), "tmpfs", 0, "");
   expect(await snapshotsBy("idmapped").ownersVariant(MAPPING)).toEqual({ kind: "idmapped" });
   expect((await readMounts()).filter(({ mountPoint }) => mountPoint.startsWith(test.dataDir))).toEqual([]);
-  expect(await readdir(test.dataDir)).not.toContain("idmap-probe");
+  expect(await readdir(test.dataDir)).not.toContain("overlay-probe");
 });

@@ -4,11 +4,11 @@ import { BerthError, type Clock } from "../../../shared/domain/index.ts";
 import type { IdMapping, MappedOwners, Native } from "../../platform/index.ts";
 import { copyLayer } from "../copies/copy-layer.ts";
 import type { StorePaths } from "../paths.ts";
+import { probeOverlay } from "../snapshots/probe-overlay.ts";
 import { chooseOwnersVariant, type OwnersFacts, type OwnersVariant } from "./choose-variant.ts";
 import { createChownedLayers } from "./chowned-layers.ts";
 import { createMappedOwners } from "./mapped-owners.ts";
 import { noteHostOwners } from "./owners-file.ts";
-import { probeIdmap } from "./probe-idmap.ts";
 import { toHostOwners } from "./shift-owners.ts";
 
 /** What an overlay for a user namespace is mounted from. */
@@ -39,7 +39,8 @@ export function createOwners(options: OwnersOptions): Owners {
   const chowned = createChownedLayers(options);
   let chosen: Promise<OwnersVariant> | null = null;
   const choose = async (mapping: IdMapping): Promise<OwnersVariant> => {
-    const variant = chooseOwnersVariant({ wanted, ...(await probeIdmap(paths.dataDir, native, () => ownersOf(mapping), unmount)) });
+    const probe = await probeOverlay(paths.dataDir, native, async () => ({ mapped: await ownersOf(mapping) }), unmount);
+    const variant = chooseOwnersVariant({ wanted, ...probe });
     if (variant.kind === "refused") throw new BerthError("missing_requirement", variant.reason);
     return variant;
   };

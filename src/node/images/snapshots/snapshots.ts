@@ -4,12 +4,14 @@ import type { Readable } from "node:stream";
 import { BerthError, type Clock } from "../../../shared/domain/index.ts";
 import type { Native, ReadableRoot } from "../../platform/index.ts";
 import { exists } from "../content/probe-path.ts";
+import { makeContainerCopy, openContainerCopy } from "../copies/container-copy.ts";
 import { createOwners } from "../owners/arrange-owners.ts";
 import type { OwnersFacts } from "../owners/choose-variant.ts";
 import { readHostOwners } from "../owners/owners-file.ts";
 import { unmappedRoot } from "../owners/unmapped-root.ts";
 import { type StorePaths, storePaths } from "../paths.ts";
 import type { Snapshots } from "../types.ts";
+import type { StorageDriver } from "./choose-driver.ts";
 import { diffUpper } from "./diff-upper.ts";
 import { isMounted, unmountAll } from "./unmount.ts";
 import { makeWritableLayer, openUpper } from "./writable-layer.ts";
@@ -21,20 +23,33 @@ interface SnapshotOptions {
   clock: Clock;
   /** How containers in user namespaces get files of their ids; "auto" when left out. */
   owners?: OwnersFacts["wanted"];
+  /** "overlay2" when left out. */
+  driver?: StorageDriver;
 }
 
-/** Overlay mounts at <containerDir>/rootfs with <containerDir>/{upper,work} on the same file system. */
+/**
+ * Overlay mounts at <containerDir>/rootfs with <containerDir>/{upper,work} on the same file system; or, by the driver vfs, copies of the layers at
+ * <containerDir>/rootfs. What a container has is read from its folder, whichever driver made it.
+ */
 export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { native, clock } = options;
   const paths = storePaths(options.dataDir);
   const unmount = (path: string) => unmountAll(native, clock, path);
   const owners = createOwners({ paths, native, clock, wanted: options.owners ?? "auto", unmount });
   const openOwnUpper = async (containerDir: string): Promise<ReadableRoot> => {
+    const copy = await openContainerCopy(native, containerDir);
+    if (copy !== null) return copy;
     const [root, mapping] = [await openUpper(native, containerDir), await readHostOwners(containerDir)];
     return mapping === null ? root : unmappedRoot(root, mapping);
   };
   return {
     async mount(containerDir, chainIds, { topLayers = [], writableBytes = null, idMapping = null } = {}) {
+      if (options.driver === "vfs") {
+        if (writableBytes !== null)
+          throw new BerthError("invalid_request", "a storage limit needs overlayfs: this node copies images (vfs)");
+        const image = (await chainOf(paths, chainIds)).map(paths.layerFiles);
+        return { rootfs: await makeContainerCopy(native, containerDir, [...topLayers, ...image], image, idMapping) };
+      }
       const places = { ...(await makePlaces(containerDir)), ...(await makeWritableLayer(containerDir, writableBytes, idMapping !== null)) };
       if (await isMounted(places.rootfs)) return { rootfs: places.rootfs };
       const chain = await chainOf(paths, chainIds);

@@ -3,16 +3,22 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { errorText } from "../../../shared/domain/index.ts";
 import { type MappedOwners, type Native, readMounts } from "../../platform/index.ts";
-import type { OwnersFacts } from "./choose-variant.ts";
+
+export interface OverlayProbe {
+  kernel: string;
+  fileSystem: string;
+  /** What the kernel said; null when it worked. */
+  failure: string | null;
+}
 
 /** Tries a mount as containers will have it, on the file system that will hold them; takes it, and what a kill left, away. */
-export async function probeIdmap(
+export async function probeOverlay(
   dataDir: string,
   native: Native,
-  ownersOf: () => Promise<MappedOwners>,
+  options: () => Promise<{ mapped?: MappedOwners }>,
   unmount: (path: string) => Promise<void>,
-): Promise<Omit<OwnersFacts, "wanted">> {
-  const folder = join(dataDir, "idmap-probe");
+): Promise<OverlayProbe> {
+  const folder = join(dataDir, "overlay-probe");
   const place = (name: string) => join(folder, name);
   const clear = async () => {
     await unmount(place("rootfs"));
@@ -22,7 +28,7 @@ export async function probeIdmap(
   const [lower, upper, work, target] = [place("lower"), place("upper"), place("work"), place("rootfs")];
   for (const path of [lower, upper, work, target]) await mkdir(path, { recursive: true, mode: 0o700 });
   try {
-    await native.mountOverlay({ lowerDirs: [lower], upper, work, target, mapped: await ownersOf() });
+    await native.mountOverlay({ lowerDirs: [lower], upper, work, target, ...(await options()) });
     return { kernel: release(), fileSystem: await fileSystemOf(dataDir), failure: null };
   } catch (error) {
     return { kernel: release(), fileSystem: await fileSystemOf(dataDir), failure: errorText(error) };
