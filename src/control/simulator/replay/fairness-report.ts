@@ -29,7 +29,11 @@ export interface Fairness {
 /** By project, in alphabetical order. */
 export function fairnessReport(done: readonly ReplayedJob[], shares: ReadonlyMap<string, ShareTaken>): Fairness {
   const byProject = new Map<string, ReplayedJob[]>();
-  for (const run of done) byProject.set(run.job.project, [...(byProject.get(run.job.project) ?? []), run]);
+  for (const run of done) {
+    const runs = byProject.get(run.job.project);
+    if (runs === undefined) byProject.set(run.job.project, [run]);
+    else runs.push(run);
+  }
   const projects = [...byProject]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, runs]) => fairnessOf(name, runs, shares.get(name)));

@@ -7,7 +7,9 @@ export function startableJobs(jobs: readonly ReplayJob[], cluster: Pick<ClusterS
   const known = new Map<string, boolean>();
   const starts = (job: ReplayJob) => {
     const { resources, replicas, minReplicas, rules, imageRequirements, project, user } = job;
-    const kind = JSON.stringify([resources, replicas, minReplicas, rules, imageRequirements, project, user]);
+    // Only a project's limits tell whose it is apart.
+    const whose = cluster.projects === undefined ? [] : [project, user];
+    const kind = JSON.stringify([resources, replicas, minReplicas, rules, imageRequirements, ...whose]);
     const tried = known.get(kind) ?? decide({ ...cluster, pending: [pendingOf(job)], active: [], explain: false }, 0).placements.length > 0;
     known.set(kind, tried);
     return tried;
