@@ -7,7 +7,7 @@ import { loadNative } from "../../src/node/platform/index.ts";
 // Two decoders of gzip, one behaviour: what a layer unpacks to must not depend on what is installed.
 
 const native = loadNative();
-const DECODERS = { zlib: null, "ISA-L": native } as const;
+const DECODERS = { zlib: { createGunzip: () => null }, "ISA-L": native } as const;
 
 const text = Buffer.from("a layer's bytes, ".repeat(20_000));
 const noise = randomBytes(6000);
@@ -86,14 +86,8 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 
 async function decode(bytes: Buffer, decoder: keyof typeof DECODERS, size: number): Promise<string> {
   const hash = createHash("sha256");
-  // zlib keeps what it was given for a while.
-  const source = decoder === "zlib" ? copies(pieces(bytes, size)) : pieces(bytes, size);
-  for await (const chunk of decompressed(source, DECODERS[decoder])) hash.update(chunk);
+  for await (const chunk of decompressed(pieces(bytes, size), DECODERS[decoder])) hash.update(chunk);
   return hash.digest("hex");
-}
-
-async function* copies(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  for await (const chunk of source) yield Buffer.from(chunk);
 }
 
 describe.each(Object.keys(DECODERS) as (keyof typeof DECODERS)[])("gzip by %s", (decoder) => {

@@ -15,7 +15,7 @@ export function createLayerGzip(): zlib.Gzip {
 
 /**
  * Undoes gzip, zstd, xz or bzip2 by what the first bytes are, not by what a manifest says; anything else passes as it is.
- * With `fast` a chunk holds only until the next one is asked for; without, it is its reader's.
+ * With `fast` a chunk, also of the source, holds only until the next one is asked for; without, it is its reader's.
  * @throws BerthError layer_invalid while it is read; missing_requirement where it takes a program that is not installed
  */
 export async function* decompressed(source: AsyncIterable<Uint8Array>, fast: GunzipFactory | null = null): AsyncGenerator<Uint8Array> {
@@ -26,11 +26,17 @@ export async function* decompressed(source: AsyncIterable<Uint8Array>, fast: Gun
   if (format === null) return yield* whole;
   const gunzip = format === "gzip" ? (fast?.createGunzip() ?? null) : null;
   if (gunzip !== null) return yield* judged(gunzipped(gunzip, whole));
+  // These keep what they were given for a while.
+  const kept = fast === null ? whole : copies(whole);
   const decoder = decoderOf(format);
-  if (decoder === null) return yield* throughProgram(format as ProgramFormat, whole);
+  if (decoder === null) return yield* throughProgram(format as ProgramFormat, kept);
   // A failure of either side destroys the decoder, so the loop below sees it.
-  pipeline(whole, decoder, () => undefined);
+  pipeline(kept, decoder, () => undefined);
   yield* judged(decoder as AsyncIterable<Buffer>);
+}
+
+async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
 }
 
 async function* judged(decoded: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -26,8 +26,8 @@ export interface BlobFetch {
   contiguous(): number;
   /** Who sent them, for people; null for the registry alone. */
   sender(): string | null;
-  /** The bytes in order while they arrive; not yet verified: whoever uses them must check what he makes of them. */
-  bytes(from?: number): AsyncIterable<Uint8Array>;
+  /** The bytes in order while they arrive; not yet verified: whoever uses them must check what he makes of them. With `reuse` a chunk holds only until the next one is asked for. */
+  bytes(from?: number, reuse?: boolean): AsyncIterable<Uint8Array>;
   /** Resolves when the blob is in the store, verified and on disk. */
   done: Promise<void>;
 }
@@ -63,7 +63,7 @@ export function startFetch(ports: FetchPorts, source: BlobSource, size: number, 
     received: () => tracker?.received ?? 0,
     contiguous: () => tracker?.contiguous ?? 0,
     sender: () => source.sender?.() ?? null,
-    async *bytes(from = 0) {
+    async *bytes(from = 0, reuse = false) {
       const growing = await ready.catch(() => null);
       if (growing === null) {
         await done;
@@ -72,7 +72,7 @@ export function startFetch(ports: FetchPorts, source: BlobSource, size: number, 
         yield* ports.blobs.stream(source.digest) as AsyncIterable<Uint8Array>;
         return;
       }
-      yield* readGrowing([partialPath(ports.paths, source.digest), ports.paths.blob(source.digest)], growing, false, from);
+      yield* readGrowing([partialPath(ports.paths, source.digest), ports.paths.blob(source.digest)], growing, reuse, from);
     },
     done,
   };

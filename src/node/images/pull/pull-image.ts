@@ -219,7 +219,7 @@ function startLayers(work: PullWork, layers: readonly Descriptor[]): { bytes: La
   );
   const bytes: LayerSource = async function* (digest) {
     const fetch = await fetches.get(digest)?.promise;
-    yield* fetch ? fetch.bytes() : (ports.blobs.stream(digest) as AsyncIterable<Uint8Array>);
+    yield* fetch ? fetch.bytes(0, true) : (ports.blobs.stream(digest) as AsyncIterable<Uint8Array>);
   };
   return { bytes, done };
 }

@@ -23,7 +23,7 @@ interface UnpackPorts {
 /** What unpacking needs to know of an image: one that is being pulled is not in the store yet. */
 export type UnpackableImage = Pick<Image, "digest" | "references" | "layers" | "chainIds" | "config">;
 
-/** The compressed bytes of a layer; they need not be verified, as what they unpack to is. */
+/** The compressed bytes of a layer, each chunk until the next one is asked for; they need not be verified, as what they unpack to is. */
 export type LayerSource = (digest: string) => AsyncIterable<Uint8Array>;
 
 export type Unpack = (image: UnpackableImage, progress: Progress, signal: AbortSignal, source?: LayerSource) => Promise<void>;
