@@ -6,6 +6,7 @@ export function positiveInteger(text: string): number {
   return wholeNumber(text, 1);
 }
 
+/** @throws InvalidArgumentError unless it is a whole number, 0 or more */
 export function naturalNumber(text: string): number {
   return wholeNumber(text, 0);
 }

@@ -30,6 +30,7 @@ export function decideOrphans(records: readonly ChildRecord[], living: ReadonlyM
   });
 }
 
+/** So that the next `berth up` finds it after a kill -9 of this one. */
 export async function recordChild(pidDir: string, name: string, pid: number, commandMark: string): Promise<void> {
   const process = await readProcess(pid);
   if (process === null) return;

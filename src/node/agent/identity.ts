@@ -29,6 +29,7 @@ export async function readIdentity(path: string): Promise<Identity | null> {
   return { nodeId, credential };
 }
 
+/** Durable, and readable by root alone: it holds the credential. */
 export async function writeIdentity(path: string, identity: Identity): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeJsonDurably(path, { version: 1, ...identity });

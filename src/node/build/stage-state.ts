@@ -77,6 +77,7 @@ export function workdirOf(state: StageState): string {
   return state.config.WorkingDir === undefined || state.config.WorkingDir === "" ? "/" : state.config.WorkingDir;
 }
 
+/** As the OCI image spec wants `created`: RFC 3339. */
 export function isoTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }

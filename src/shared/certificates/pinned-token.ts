@@ -6,6 +6,7 @@ export function pinToken(token: string, fingerprint: string): string {
   return `${token}@sha256:${fingerprint}`;
 }
 
+/** A token as it is sent, and the CA fingerprint (sha256, hex) that stood behind it; null when it carried none. */
 export function splitToken(text: string): { token: string; fingerprint: string | null } {
   const [, token, fingerprint] = PINNED.exec(text) ?? [];
   return token === undefined || fingerprint === undefined ? { token: text, fingerprint: null } : { token, fingerprint };

@@ -94,6 +94,7 @@ export class BerthError extends Error {
   }
 }
 
+/** True for an error of ours, with that code when one is named. */
 export function isBerthError(error: unknown, code?: ErrorCode): error is BerthError {
   return error instanceof BerthError && (code === undefined || error.code === code);
 }

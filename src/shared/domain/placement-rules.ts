@@ -61,6 +61,7 @@ export function compareVersions(left: string, right: string): number {
   return 0;
 }
 
+/** Compares dotted versions part by part as numbers; a missing part is 0. */
 export function versionHolds(actual: string, operator: VersionOperator, wanted: string): boolean {
   const order = compareVersions(actual, wanted);
   switch (operator) {

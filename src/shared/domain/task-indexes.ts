@@ -35,6 +35,7 @@ export function parseTaskIndexes(text: string): TaskIndexes {
   return taskIndexesOf(ranges.flatMap(unfold));
 }
 
+/** As a user writes them: "0-99:2,105". */
 export function formatTaskIndexes({ ranges }: TaskIndexes): string {
   return ranges.map(formatRange).join(",");
 }
@@ -51,6 +52,7 @@ export function taskIndexesOf(indexes: Iterable<number>): TaskIndexes {
   return { ranges, count: sorted.length };
 }
 
+/** Every index, in order. */
 export function taskIndexList({ ranges }: TaskIndexes): number[] {
   return ranges.flatMap(unfold);
 }

@@ -31,6 +31,7 @@ export function chooseSubnet(instance: string, taken: readonly string[]): string
   throw new BerthError("conflict", "no free network in 10.88.0.0 to 10.127.255.255 for the container bridge");
 }
 
+/** True when some address is in both. */
 export function overlaps(a: Subnet, b: Subnet): boolean {
   const size = 2 ** (32 - Math.min(a.prefix, b.prefix));
   return Math.floor(a.base / size) === Math.floor(b.base / size);

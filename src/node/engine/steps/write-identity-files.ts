@@ -52,6 +52,7 @@ function hasLoopbackServer(text: string): boolean {
   return /^nameserver\s+(127\.|::1)/m.test(text);
 }
 
+/** A resolver on 127.0.0.x of the host is not reachable from a network of its own. */
 export function withoutLoopbackServers(text: string): string {
   return text
     .split("\n")

@@ -6,6 +6,7 @@ const NAMES = Object.values(CAPABILITY_FILES).flatMap((files) => files.libraries
 /** libnvidia-* whole: a newer driver may have brought a library that libcuda opens and that we do not know yet. */
 const PATTERN = new RegExp(`^(?:libnvidia-[A-Za-z0-9_-]+|${NAMES.join("|")})\\.so(?:\\.|$)`);
 
+/** By its file name alone. */
 export function isDriverLibrary(name: string): boolean {
   return PATTERN.test(name);
 }

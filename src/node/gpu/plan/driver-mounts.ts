@@ -33,6 +33,7 @@ export function driverMounts(files: DriverFiles): FileMount[] {
   ];
 }
 
+/** The links that lie beside the mounted libraries. */
 export function driverLinks(files: DriverFiles): { target: string; path: string }[] {
   const linksIn = (folder: string, links: DriverFiles["libraryLinks"]) =>
     links.map(({ name, target }) => ({ target, path: `${folder}/${name}` }));

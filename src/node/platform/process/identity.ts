@@ -19,6 +19,7 @@ export async function identifyProcess(pid: number): Promise<ProcessIdentity | nu
   }
 }
 
+/** False once the process has ended, whoever has its pid now. */
 export async function isProcessAlive(identity: ProcessIdentity): Promise<boolean> {
   const now = await identifyProcess(identity.pid);
   return now !== null && now.startTimeTicks === identity.startTimeTicks;

@@ -30,6 +30,7 @@ export function emptyRepository(): Repository {
   return { blobs: new Map(), manifests: new Map(), tags: new Map(), referrers: new Map() };
 }
 
+/** Changes `repository` in place; what the manifest is about has it as a referrer. */
 export function addManifest(repository: Repository, digest: string, record: ManifestRecord): void {
   repository.manifests.set(digest, record);
   if (record.subject === null) return;
@@ -37,6 +38,7 @@ export function addManifest(repository: Repository, digest: string, record: Mani
   repository.referrers.set(record.subject, about.add(digest));
 }
 
+/** Changes `repository` in place; what the manifest was about loses it as a referrer. */
 export function dropManifest(repository: Repository, digest: string): void {
   const subject = repository.manifests.get(digest)?.subject ?? null;
   repository.manifests.delete(digest);

@@ -51,6 +51,7 @@ export interface UploadSessions {
 /** Each may hold a file of any size: enough for a rack of builders, too few to fill an inode table. */
 const MAX_SESSIONS = 2_000;
 
+/** Takes up the sessions that were open when the server ended. */
 export async function openUploadSessions(parts: {
   paths: RegistryPaths;
   repositories: Repositories;

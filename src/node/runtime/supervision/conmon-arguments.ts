@@ -8,6 +8,7 @@ export interface ConmonFiles {
   oomMark: string;
 }
 
+/** Where conmon writes what it knows of the container, below the container's state folder. */
 export function conmonFiles(container: MonitoredContainer): ConmonFiles {
   const persistDir = join(container.stateDir, "persist");
   return {
