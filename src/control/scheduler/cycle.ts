@@ -35,7 +35,7 @@ export interface Cycle {
 }
 
 export function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory | undefined): Cycle {
-  const queue = orderQueue(snapshot, now, memory?.buckets);
+  const queue = orderQueue(snapshot, now, memory);
   const pass = startPass(snapshot, memory);
   const active = memory?.active(snapshot.active) ?? activeLists(snapshot.active);
   const leaving = leavingJobs(snapshot, active.stopping);

@@ -1,14 +1,16 @@
 import { emptyNodes, type FreeNode } from "../feasible/free-capacity.ts";
 import { nodeBlocker } from "../feasible/node-blocker.ts";
 import { type Request, requestKey } from "../feasible/request.ts";
-import type { BucketNaming } from "../order/bucket-naming.ts";
 import { createJobBuckets, type JobBuckets } from "../order/job-buckets.ts";
+import type { OrderMemory } from "../order/order-queue.ts";
+import { type Amounts, totalsOf } from "../order/project-tree.ts";
 import { type ClusterShapes, clusterShapes } from "../score/cluster-shapes.ts";
 import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "../snapshot.ts";
 import { type ActiveLists, createActiveLists } from "./active-lists.ts";
 import { difference } from "./difference.ts";
 import { createFollowedRequests } from "./followed-requests.ts";
 import { createHeldNodes } from "./held-nodes.ts";
+import { createProjectHoldings } from "./project-holdings.ts";
 
 /** Part of the queue that may change at once before it is sorted anew. */
 const MOST_MOVED = 1 / 16;
@@ -20,7 +22,7 @@ type Hopeless = Omit<PendingReason, "jobId"> | null;
  * before, so a plan made with it is the plan made without it. Callers keep unchanged nodes and jobs identical between
  * snapshots; what is a new object counts as changed.
  */
-export interface CycleMemory {
+export interface CycleMemory extends OrderMemory {
   keyOf(job: PendingJob): string;
   /** Ready, open nodes less what active jobs hold; to be booked on, and given back with `restore`. */
   free(): FreeNode[];
@@ -43,7 +45,6 @@ export interface CycleMemory {
   knownToFail(key: string): boolean;
   /** From now on the room of these requests is followed, node by node. */
   learn(requests: readonly Request[]): void;
-  buckets(pending: readonly PendingJob[], naming: BucketNaming): JobBuckets;
   active(jobs: readonly ActiveJob[]): ActiveLists;
   /** Starts the next cycle. */
   look(snapshot: ClusterSnapshot): void;
@@ -61,6 +62,7 @@ export function createCycleMemory(): CycleMemory {
   let pending: readonly PendingJob[] = [];
   let everything: FreeNode[] | null = null;
   let shapes: ClusterShapes | null = null;
+  let totals: Amounts | null = null;
 
   const keyOf = (job: PendingJob): string => {
     let key = keys.get(job);
@@ -76,6 +78,7 @@ export function createCycleMemory(): CycleMemory {
     for (const memory of [admissions, servers, empties, hopeless]) memory.clear();
     everything = null;
     shapes = null;
+    totals = null;
   };
 
   return {
@@ -120,6 +123,11 @@ export function createCycleMemory(): CycleMemory {
       return buckets;
     },
     active: createActiveLists(),
+    holdings: createProjectHoldings(),
+    totals: () => {
+      totals ??= totalsOf({ nodes: [...nodes] });
+      return totals;
+    },
     look: (snapshot) => {
       nodes = snapshot.nodes;
       const change = held.look(snapshot);

@@ -1,6 +1,6 @@
 import { decide } from "../decide.ts";
 import type { ClusterSnapshot, Plan } from "../snapshot.ts";
-import { withWindows } from "../time/windows.ts";
+import { createWindowMemory, withWindows } from "../time/windows.ts";
 import { createCycleMemory } from "./cycle-memory.ts";
 
 /**
@@ -9,8 +9,9 @@ import { createCycleMemory } from "./cycle-memory.ts";
  */
 export function createIncrementalDecide(): (snapshot: ClusterSnapshot, now: number) => Plan {
   const memory = createCycleMemory();
+  const windows = createWindowMemory();
   return (asked, now) => {
-    const snapshot = withWindows(asked, now);
+    const snapshot = withWindows(asked, now, windows);
     memory.look(snapshot);
     return decide(snapshot, now, memory);
   };

@@ -1,20 +1,28 @@
-import type { ClusterSnapshot, PendingJob } from "../snapshot.ts";
+import { WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
+import type { Holding } from "../incremental/project-holdings.ts";
+import type { PendingJob } from "../snapshot.ts";
 import { fairLevels, type LaneHead, type Leaf } from "./fair-levels.ts";
 import type { JobBucket, JobBuckets } from "./job-buckets.ts";
 import { leastServed } from "./least-served.ts";
 import type { OrderedQueue } from "./order-queue.ts";
-import { type ProjectNode, projectTree } from "./project-tree.ts";
+import { type Amounts, type ProjectNode, projectTree } from "./project-tree.ts";
 import type { ProjectShare } from "./queueing-policy.ts";
-import { asked, coversGpus, heldBy, overLimit } from "./quota.ts";
+import { asked, coversGpus, overLimit } from "./quota.ts";
 
 /**
  * Highest priority first; in it, jobs that their project's guarantee covers; then the project that used least for its
  * weight, level by level down the tree; in a project by age. Every placement counts at once, so equal projects take turns
  * and an array of a thousand tasks waits behind another project's single job.
  */
-export function fairQueue(snapshot: ClusterSnapshot, projects: readonly ProjectShare[], buckets: JobBuckets): OrderedQueue {
-  const tree = projectTree(projects, snapshot);
-  for (const job of snapshot.active) tree.hold(tree.of(job.project), job.user ?? "", heldBy(job));
+export function fairQueue(
+  projects: readonly ProjectShare[],
+  totals: Amounts,
+  holdings: Iterable<Holding>,
+  buckets: JobBuckets,
+): Omit<OrderedQueue, "promised"> {
+  const tree = projectTree(projects, totals);
+  for (const { project, user, jobs, gpuMillis, cpuMillis, memoryBytes } of holdings)
+    tree.hold(tree.of(project), user, { gpus: gpuMillis / WHOLE_GPU_MILLIS, cpuMillis, memoryBytes }, jobs);
   const levels = fairLevels(buckets, (job) => tree.of(job.project));
   let current: (LaneHead & { bucket: JobBucket }) | undefined;
 

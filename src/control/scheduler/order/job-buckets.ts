@@ -18,6 +18,8 @@ export interface JobBucket {
 /** The pending jobs by what they ask, and by what else their order depends on. */
 export interface JobBuckets {
   all(): Iterable<JobBucket>;
+  /** Jobs that room was promised to. */
+  promised(): Iterable<PendingJob>;
   add(job: PendingJob): void;
   /** Of a job that was added. */
   remove(job: PendingJob): void;
@@ -29,7 +31,12 @@ export function createJobBuckets(
   { prefixOf }: BucketNaming,
 ): JobBuckets {
   const byName = new Map<string, JobBucket>();
+  const promised = new Set<PendingJob>();
   const nameOf = (job: PendingJob, key: string) => `${prefixOf(job)} ${key}`;
+  const enter = (job: PendingJob): JobBucket => {
+    if (job.promise !== undefined) promised.add(job);
+    return bucketOf(job);
+  };
   const bucketOf = (job: PendingJob): JobBucket => {
     const key = keyOf(job);
     const name = nameOf(job, key);
@@ -40,17 +47,19 @@ export function createJobBuckets(
     }
     return bucket;
   };
-  for (const job of pending) bucketOf(job).jobs.push(job);
+  for (const job of pending) enter(job).jobs.push(job);
   for (const { jobs } of byName.values()) if (!inOrder(jobs)) jobs.sort(comparePending);
   return {
     all: () => byName.values(),
+    promised: () => promised,
     add: (job) => {
-      const { jobs, told } = bucketOf(job);
+      const { jobs, told } = enter(job);
       const place = placeAfter(jobs, job);
       jobs.splice(place, 0, job);
       if (told !== null && place < told.each.length) told.each.splice(place, 0, undefined);
     },
     remove: (job) => {
+      promised.delete(job);
       const { jobs, told } = bucketOf(job);
       const place = placeAfter(jobs, job) - 1;
       jobs.splice(place, 1);

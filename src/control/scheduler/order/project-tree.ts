@@ -33,7 +33,8 @@ export interface ProjectTree {
   root: ProjectNode;
   /** Made on the spot for a project nobody configured: weight 1, no quota. */
   of(name: string | undefined): ProjectNode;
-  hold(node: ProjectNode, user: string, amounts: Amounts): void;
+  /** `jobs`: how many hold it together, 1 when not given. */
+  hold(node: ProjectNode, user: string, amounts: Amounts, jobs?: number): void;
   /** Usage over weight: whoever has the least among siblings goes first. */
   ratio(node: ProjectNode): number;
   /** What part of its siblings' use it has, and what part it should have. */
@@ -41,8 +42,7 @@ export interface ProjectTree {
 }
 
 /** The projects below one root. A parent that is missing or part of a cycle counts as the root: shares stay defined whatever is stored. */
-export function projectTree(shares: readonly ProjectShare[], snapshot: Pick<ClusterSnapshot, "nodes">): ProjectTree {
-  const total = totalsOf(snapshot);
+export function projectTree(shares: readonly ProjectShare[], total: Amounts): ProjectTree {
   const root = nodeOf({ name: "", parent: null, weight: 1, guaranteedGpus: 0, limits: NO_LIMITS, usage: 0 }, null);
   const nodes = hierarchy(shares, root);
   const of = (name = DEFAULT_PROJECT) => {
@@ -61,9 +61,9 @@ export function projectTree(shares: readonly ProjectShare[], snapshot: Pick<Clus
   return {
     root,
     of,
-    hold: (node, user, amounts) => {
-      holdAsUser(node, user, amounts);
-      for (const above of node.path) holdMore(above, amounts);
+    hold: (node, user, amounts, jobs = 1) => {
+      holdAsUser(node, user, amounts, jobs);
+      for (const above of node.path) holdMore(above, amounts, jobs);
     },
     ratio: (node) => effective(node) / node.share.weight,
     standing: (node) => {
@@ -90,21 +90,21 @@ function hierarchy(shares: readonly ProjectShare[], root: ProjectNode): Map<stri
   return nodes;
 }
 
-function holdAsUser({ users }: ProjectNode, user: string, { gpus }: Amounts): void {
+function holdAsUser({ users }: ProjectNode, user: string, { gpus }: Amounts, jobs: number): void {
   const mine = users.get(user);
   if (mine === undefined) {
-    users.set(user, { gpus, jobs: 1 });
+    users.set(user, { gpus, jobs });
     return;
   }
   mine.gpus += gpus;
-  mine.jobs += 1;
+  mine.jobs += jobs;
 }
 
-function holdMore(node: ProjectNode, amounts: Amounts): void {
+function holdMore(node: ProjectNode, amounts: Amounts, jobs: number): void {
   node.held.gpus += amounts.gpus;
   node.held.cpuMillis += amounts.cpuMillis;
   node.held.memoryBytes += amounts.memoryBytes;
-  node.jobs += 1;
+  node.jobs += jobs;
   node.effective = null;
 }
 

@@ -1,6 +1,7 @@
 import type { RoomPromise } from "../../../shared/domain/index.ts";
 import { type Cycle, promiseRoom } from "../cycle.ts";
 import { count, listed } from "../explain/words.ts";
+import type { OrderedQueue } from "../order/order-queue.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
 import { placeGang } from "../place/place-gang.ts";
 import type { PendingJob, Placement, Plan, Preemption } from "../snapshot.ts";
@@ -30,7 +31,7 @@ export function keepPromises(cycle: Cycle): Placement[] {
   const { snapshot, now, queue, pass, roomMaker } = cycle;
   const placements: Placement[] = [];
   if (roomMaker === null || snapshot.queueing?.kind === "service") return placements;
-  for (const { job, promise } of promisedJobs(snapshot.pending)) {
+  for (const { job, promise } of promisedJobs(queue)) {
     if (!isLive(promise, now) || !isOwed(cycle, job, promise) || queue.overLimit(job) !== null) continue;
     const request = pass.classOf(job);
     const room = request.admitted.filter(({ node }) => promise.nodeIds.includes(node.id));
@@ -56,10 +57,11 @@ function isOwed({ queue, snapshot }: Cycle, job: PendingJob, { moves }: RoomProm
 }
 
 /** Whoever was promised first. */
-function promisedJobs(pending: readonly PendingJob[]): { job: PendingJob; promise: RoomPromise }[] {
-  const promised: { job: PendingJob; promise: RoomPromise }[] = [];
-  for (const job of pending) if (job.promise !== undefined) promised.push({ job, promise: job.promise });
-  return promised.sort((one, other) => one.promise.madeAt - other.promise.madeAt || (one.job.id < other.job.id ? -1 : 1));
+function promisedJobs(queue: OrderedQueue): { job: PendingJob; promise: RoomPromise }[] {
+  return queue
+    .promised()
+    .flatMap((job) => (job.promise === undefined ? [] : [{ job, promise: job.promise }]))
+    .sort((one, other) => one.promise.madeAt - other.promise.madeAt || (one.job.id < other.job.id ? -1 : 1));
 }
 
 /** The jobs with what the plan promises them, and with nothing else: as the next snapshot must have them. */
