@@ -102,11 +102,12 @@ it("an engine that closes without containers takes its bridge, rules and warm ne
 it("what a crash or a reboot left of networks is swept by the next engine", async () => {
   const test = await openTestEngine();
   const { networks, paths } = test.engine.core();
-  await networks.acquire();
+  const [port] = await networks.publish(await networks.acquire(), [{ containerPort: 80, hostPort: null, protocol: "tcp" }]);
   await writeFile(join(paths.netns, "n0123456789"), "");
   expect((await leftovers(test.dataDir, test.runDir)).length).toBeGreaterThan(2);
   await test.engine.recover();
   expect(await readdir(paths.netns)).toEqual([]);
+  expect((await run("/usr/sbin/iptables", ["-t", "nat", "-S"])).stdout).not.toContain(`--dport ${port?.hostPort} `);
   await test.engine.close();
   expect(await leftovers(test.dataDir, test.runDir)).toEqual([]);
   await test.close();
