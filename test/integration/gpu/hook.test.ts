@@ -21,6 +21,7 @@ let holders: NamespaceHolder[];
 beforeAll(async () => {
   await buildFakeAndHook("all");
   await buildFakeAndHook("asan");
+  await buildFakeAndHook("fuzz");
   machine = await makeGpuMachine(2);
   plan = (await machine.planFor(machine.uuids)).plan;
 }, 180_000);
@@ -270,7 +271,6 @@ it("meets any damage to a plan with success or one clear line, never a memory er
 });
 
 it("lets no damaged plan lead outside: its parser alone, 50 000 times under the sanitizers", async () => {
-  await buildFakeAndHook("fuzz");
   const path = join(bundle, "plan.json");
   const more = { procDriver: { params: "x", shown: ["gpus/0000:10:00.0"] }, applicationProfile: "x" };
   const socket = { kind: "socket", hostPath: "/run/x/socket", containerPath: "/run/x/socket", options: [] };
@@ -278,7 +278,7 @@ it("lets no damaged plan lead outside: its parser alone, 50 000 times under the 
   const runs = process.env.BERTH_FUZZ_RUNS ?? "50000";
   const result = await exec(PLAN_FUZZ, [path, runs, String(Date.now())]);
   expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
-});
+}, 180_000);
 
 it("accepts a node that the runtime made already, and refuses another device under its name", async () => {
   const holder = await hold();
