@@ -27,7 +27,7 @@ const MOST_RESERVATIONS = 16;
  * GPUs never idle for order's sake. Skipping alone would let a stream of small jobs starve a large gang for ever, so:
  * - a job that may push others out (see preempt/) asks them to stop, and what they leave is promised to it;
  * - where time limits tell when it can start, the first waiting jobs reserve their nodes for that moment, and only jobs
- *   that end before it are placed there (conservative backfill: nothing behind delays it);
+ *   that end before it are placed there (conservative backfill: nothing behind delays it); those behind them wait for theirs;
  * - where they do not, a job that has waited HOLD_BACK_AFTER_MS holds every ready node it could ever use: the nodes drain
  *   and the gang starts. Known cost: held GPUs idle while the last jobs on them finish.
  */
@@ -118,7 +118,15 @@ function isSettled(cycle: Cycle, request: RequestClass, job: PendingJob): reques
   if (request.hopeless != null) return true;
   if (mayBackfill(cycle, request, job) || cycle.promises.has(job.id) || cycle.roomMaker?.mayHelp(job, request)) return false;
   if (cycle.queue.plain !== true && mayStillMove(cycle)) return false;
-  return request.holds || keepsNoNodes(snapshot) || now - job.queuedAt < HOLD_BACK_AFTER_MS;
+  return request.holds || keepsNoNodes(snapshot) || reservesLater(cycle, request) || now - job.queuedAt < HOLD_BACK_AFTER_MS;
+}
+
+/**
+ * Those before it have all the reservations of a pass: it gets one when they have started. Until then it holds nothing, or
+ * any backlog older than HOLD_BACK_AFTER_MS would keep every node from the jobs that fit.
+ */
+function reservesLater({ reservations }: Cycle, { unreservable }: RequestClass): boolean {
+  return reservations >= MOST_RESERVATIONS && !unreservable;
 }
 
 /** Under the service policy nobody starves (see firstRunAfterMs), and held nodes would idle. */
@@ -196,7 +204,7 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preempt
     bookMoved(cycle, moved.preemptions);
     return moved.preemptions;
   }
-  if (now - job.queuedAt >= HOLD_BACK_AFTER_MS) pass.holdFor(job, request);
+  if (now - job.queuedAt >= HOLD_BACK_AFTER_MS && !reservesLater(cycle, request)) pass.holdFor(job, request);
   return [];
 }
 

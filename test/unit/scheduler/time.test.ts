@@ -38,6 +38,14 @@ describe("backfill around a reservation", () => {
     expect(placed({ nodes, active: endless, pending: pending(9 * MINUTE) })).toEqual(["9"]);
     expect(placed({ nodes, active: endless, pending: pending(10 * MINUTE) })).toEqual([]);
   });
+
+  test("an old backlog behind the jobs that have reservations keeps no node from jobs that fit", () => {
+    const many = Array.from({ length: 20 }, (_, index) => nodeOf(`n${index}`, 8));
+    const running = many.map(({ id }, index) => activeOf(`${index + 1}`, id, [0, 1, 2, 3, 4, 5, 6], { endsAt: NOW + HOUR }));
+    const backlog = Array.from({ length: 18 }, (_, index) => pendingOf(`${100 + index}`, 8, { queuedAt: NOW - 20 * MINUTE }));
+    const small = pendingOf("200", 1);
+    expect(placed({ nodes: many, active: running, pending: [...backlog, small] })).toEqual(["200"]);
+  });
 });
 
 test("nothing that is placed behind it delays the first waiting job, whatever comes", () => {
