@@ -17,7 +17,7 @@ export function refuseTerminal(io: CliIo, path: string | undefined): void {
 
 /**
  * Writes a stream to a file; undefined or "-" is stdout. The file appears when all of it is there: half an archive is never taken
- * for a backup, and the one that it replaces stays until then.
+ * for a backup, and the one that it replaces stays until then, after a power cut too.
  * @throws BerthError invalid_request, insufficient_storage, and what breaks the source
  */
 export async function writeOutput(io: CliIo, path: string | undefined, source: Readable): Promise<void> {
@@ -45,7 +45,7 @@ async function isSpecial(path: string): Promise<boolean> {
 async function replace(path: string, source: Readable): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString("hex")}.part`;
   try {
-    await pipeline(source, createWriteStream(temporary, { flags: "wx", highWaterMark: 1 << 20 }));
+    await pipeline(source, createWriteStream(temporary, { flags: "wx", highWaterMark: 1 << 20, flush: true }));
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -56,4 +56,10 @@ async function writePrivately(path: string, text: string): Promise<void> {
     await handle.close();
   }
   await rename(temporary, path);
+  const folder = await open(dirname(path), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

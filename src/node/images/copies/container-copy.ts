@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type IdMapping, type Native, type ReadableRoot, writeFileAtomically } from "../../platform/index.ts";
+import { type IdMapping, type Native, type ReadableRoot, writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import { noteHostOwners, readHostOwners } from "../owners/owners-file.ts";
 import { toHostOwners } from "../owners/shift-owners.ts";
@@ -26,7 +26,9 @@ export async function makeContainerCopy(
   await mkdir(rootfs, { mode: 0o755 });
   if (mapping !== null) await noteHostOwners(containerDir, mapping);
   await copyMerged(native, layers, rootfs, (metadata) => (mapping === null ? metadata : toHostOwners(metadata, mapping)));
-  await writeFileAtomically(join(containerDir, NOTE), `${JSON.stringify({ image })}\n`);
+  // The note outlives a power cut, so what it vouches for must.
+  await native.syncFileSystem(containerDir);
+  await writeFileDurably(join(containerDir, NOTE), `${JSON.stringify({ image })}\n`);
   return rootfs;
 }
 
