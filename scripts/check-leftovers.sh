@@ -10,7 +10,12 @@ list() {
   ip -o link 2>/dev/null | awk -F': ' '$2 ~ /^(berth|bth)/ {print "network interface " $2}'
   find /sys/fs/cgroup -type d -path '*/berth/*/*' 2>/dev/null | sed 's/^/cgroup /'
   # A zombie holds nothing; whoever started it has yet to look.
-  ps -eo pid=,stat=,args= | awk '$2 !~ /^Z/ && /lease-guard \/|conmon .*berth|bin\/berth\.mjs|redis-server .*berth/ && !/awk/ {$2=""; print "process " $0}'
+  # By the program it runs: an editor or a shell may name these too.
+  ps -eo pid=,stat=,args= | awk '
+    $2 ~ /^Z/ { next }
+    $3 ~ /(^|\/)lease-guard$/ || ($3 ~ /(^|\/)(conmon|redis-server)$/ && /berth/) || ($3 ~ /(^|\/)node$/ && / [^ ]*bin\/berth\.mjs /) {
+      $2 = ""; print "process " $0
+    }'
 }
 
 case "${1:-}" in

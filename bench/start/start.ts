@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { Berth } from "../../test/support/berth.ts";
 import { loadTinyImage } from "../../test/support/load-tiny-image.ts";
-import { descendants } from "../../test/support/processes.ts";
+import { descendants, runs } from "../../test/support/processes.ts";
 import { createTestHosts } from "../../test/support/test-hosts.ts";
 import { writeTinyRootfsTar } from "../../test/support/tiny-image.ts";
 import { interleaved, type Row, row } from "../measure.ts";
@@ -88,7 +88,7 @@ function memoryAtRest(): Row[] {
     ["memory-agent", berth.childPid("agent")],
     ["memory-redis", berth.childPid("redis-server")],
   ] as const;
-  const docker = descendants(process.pid).filter(({ commandLine }) => /^\/usr\/sbin\/dockerd|^containerd /.test(commandLine));
+  const docker = descendants(process.pid).filter((entry) => runs(entry, "dockerd") || runs(entry, "containerd"));
   const dockerMebibytes = docker.reduce((sum, { pid }) => sum + resident(pid), 0);
   const peer = dockerMebibytes > 0 ? { name: "dockerd + containerd", value: dockerMebibytes } : null;
   return named.map(([name, pid]) => row(name, resident(pid), name === "memory-agent" ? peer : null, "MiB", 1));

@@ -8,7 +8,7 @@ import { Agent, request } from "undici";
 import { isTerminal, type Job } from "../../src/shared/domain/index.ts";
 import { freePort } from "./free-port.ts";
 import { until } from "./poll.ts";
-import { descendants, isAlive } from "./processes.ts";
+import { descendants, isAlive, killIfAlive, runs, runsBerth } from "./processes.ts";
 import type { TestHost } from "./test-hosts.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -84,9 +84,7 @@ export class Berth {
 
   /** The pid of one child: "redis-server", "control-plane" or "agent". */
   childPid(name: "redis-server" | "control-plane" | "agent"): number {
-    const found = descendants(this.pid).find(({ commandLine }) =>
-      name === "redis-server" ? commandLine.includes("redis-server") : new RegExp(`berth\\.mjs ${name}\\b`).test(commandLine),
-    );
+    const found = descendants(this.pid).find((entry) => (name === "redis-server" ? runs(entry, name) : runsBerth(entry, name)));
     if (!found) throw new Error(`no ${name} below ${this.pid}`);
     return found.pid;
   }
@@ -94,7 +92,7 @@ export class Berth {
   /** kill -9 of the supervisor and all below it at once. */
   async killTree(): Promise<void> {
     const pids = [this.pid, ...descendants(this.pid).map(({ pid }) => pid)];
-    for (const pid of pids) process.kill(pid, "SIGKILL");
+    for (const pid of pids) killIfAlive(pid);
     await until("the tree to be gone", 10, () => pids.every((pid) => !isAlive(pid)));
   }
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { enginePaths } from "../../src/node/engine/paths.ts";
 import { readCgroupLayout, readMounts } from "../../src/node/platform/index.ts";
-import { processes } from "./processes.ts";
+import { processes, runs } from "./processes.ts";
 
 /** Everything on this machine that belongs to one engine's containers: empty after they are gone. */
 export async function leftovers(dataDir: string, runDir: string): Promise<string[]> {
@@ -9,7 +9,9 @@ export async function leftovers(dataDir: string, runDir: string): Promise<string
   const layout = await readCgroupLayout();
   const cgroupRoots = [...Object.values(layout.controllers), ...(layout.unified === null ? [] : [layout.unified])];
   const mounts = (await readMounts()).filter(({ mountPoint }) => mountPoint.startsWith(dataDir) || mountPoint.startsWith(runDir));
-  const containerProcesses = processes().filter(({ commandLine }) => /conmon|crun|runc/.test(commandLine) && commandLine.includes(dataDir));
+  const containerProcesses = processes().filter(
+    (entry) => ["conmon", "crun", "runc"].some((program) => runs(entry, program)) && entry.commandLine.includes(dataDir),
+  );
   return [
     ...mounts.map(({ mountPoint }) => `mount ${mountPoint}`),
     ...[...new Set(cgroupRoots)].flatMap((root) => foldersIn(`${root}${paths.cgroup}`)).map((path) => `cgroup ${path}`),

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { mountsBelow, readMounts } from "../../src/node/platform/index.ts";
 import { until } from "./poll.ts";
 import { isOfDeadProcess } from "./process-marker.ts";
-import { descendants, isAlive, processes } from "./processes.ts";
+import { descendants, isAlive, killIfAlive, processes } from "./processes.ts";
 
 const run = promisify(execFile);
 
@@ -36,7 +36,7 @@ export async function sweepLeftovers(base: string): Promise<string[]> {
 /** Ends what still runs for a test run, unmounts what lies in its folder, then removes the folder. */
 export async function removeRunFolder(folder: string): Promise<void> {
   const left = await orphansOf(folder);
-  for (const pid of left) killIfThere(pid);
+  for (const pid of left) killIfAlive(pid);
   await until(`processes of ${folder} to be gone`, 20, () => !left.some(isAlive));
   for (const { mountPoint } of mountsBelow(await readMounts(), folder))
     await run("umount", ["--lazy", mountPoint]).catch(leftToTheCheckBelow);
@@ -71,14 +71,6 @@ function leftToTheCheckBelow(): void {}
 
 function ignoreIfGone(path: string, error: Error): void {
   if (existsSync(path)) throw error;
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
 }
 
 function noneIfMissing(error: NodeJS.ErrnoException): null {

@@ -27,7 +27,7 @@ export function downVerb(io: CliIo): Command {
 
 async function down(io: CliIo, options: Options): Promise<number> {
   const paths = berthPaths(options.dataDir);
-  const { loadNative } = await import("../../node/platform/index.ts");
+  const { isProcessAlive, loadNative } = await import("../../node/platform/index.ts");
   const native = loadNative();
   if (!(await isLocked(native, paths.lockFile))) {
     io.stderr.write(`no Berth runs on ${paths.dataDir}\n`);
@@ -38,7 +38,9 @@ async function down(io: CliIo, options: Options): Promise<number> {
   io.stderr.write(`stopping process ${holder.pid}, which holds ${paths.dataDir}\n`);
   native.signalProcess(holder.pid, holder.startTicks, SIGTERM);
   const deadline = io.clock.monotonic() + parseDurationSeconds(options.timeout) * 1000;
-  while (await isLocked(native, paths.lockFile)) {
+  const identity = { pid: holder.pid, startTimeTicks: holder.startTicks };
+  // It gives the lock up before its last words; who waits for it may want to remove the folder or start anew.
+  while ((await isLocked(native, paths.lockFile)) || (await isProcessAlive(identity))) {
     if (io.clock.monotonic() > deadline)
       throw new BerthError("conflict", `process ${holder.pid} is still stopping after ${options.timeout}`, {
         details: { hint: `its log is ${paths.logDir}/up.log` },

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { freePort } from "../../support/free-port.ts";
 import { until } from "../../support/poll.ts";
-import { descendants, isAlive, processes } from "../../support/processes.ts";
+import { descendants, isAlive, killIfAlive, processes, runs, runsBerth } from "../../support/processes.ts";
 import { type BerthProcess, runBerth } from "./run-berth.ts";
 
 let dataDir: string;
@@ -21,13 +21,13 @@ afterEach(async () => {
   await runBerth(["down", "--data-dir", dataDir]).code;
   for (const { child } of started) child.kill("SIGKILL");
   started = [];
-  for (const { pid } of ours()) process.kill(pid, "SIGKILL");
+  for (const { pid } of ours()) killIfAlive(pid);
   await rm(dataDir, { recursive: true, force: true });
 });
 
 /** Every process that has the data dir on its command line, but for the commands of this test. */
 function ours() {
-  return processes().filter(({ commandLine }) => commandLine.includes(dataDir) && !commandLine.includes("lease-guard"));
+  return processes().filter((entry) => entry.commandLine.includes(dataDir) && !runs(entry, "lease-guard"));
 }
 
 async function up(): Promise<BerthProcess> {
@@ -69,19 +69,19 @@ test("up starts everything, a second one is told who holds the data dir, and SIG
 
 test("after kill -9 of the supervisor alone the next one ends the orphans and starts anew", async () => {
   const first = await up();
-  const redis = descendants(first.child.pid ?? 0).find(({ commandLine }) => commandLine.includes("redis-server"))?.pid ?? 0;
+  const redis = descendants(first.child.pid ?? 0).find((entry) => runs(entry, "redis-server"))?.pid ?? 0;
   first.child.kill("SIGKILL");
   await first.code;
   expect(isAlive(redis)).toBe(true);
   const next = await up();
   expect(next.stderr()).toContain("ended what a killed `berth up` left behind: ");
   expect(isAlive(redis)).toBe(false);
-  expect(ours().filter(({ commandLine }) => commandLine.includes("redis-server"))).toHaveLength(1);
+  expect(ours().filter((entry) => runs(entry, "redis-server"))).toHaveLength(1);
 });
 
 test("a child that dies is started again", async () => {
   const berth = await up();
-  const agent = () => descendants(berth.child.pid ?? 0).find(({ commandLine }) => commandLine.includes("berth.mjs agent"))?.pid ?? 0;
+  const agent = () => descendants(berth.child.pid ?? 0).find((entry) => runsBerth(entry, "agent"))?.pid ?? 0;
   const before = agent();
   process.kill(before, "SIGKILL");
   await until("the agent to be back", 30, () => berth.stderr().includes("agent: ready again"));

@@ -14,7 +14,7 @@ import {
 } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { until } from "../../support/poll.ts";
-import { processes } from "../../support/processes.ts";
+import { processes, runs } from "../../support/processes.ts";
 import { native, temporaryFolder } from "./temporary-folder.ts";
 import { exists, makeCgroup, startIn } from "./test-cgroup.ts";
 
@@ -29,7 +29,7 @@ async function makeLeases() {
   onTestFinished(() => rm(leasesDir, { recursive: true, force: true }));
   return {
     leasesDir,
-    guards: () => processes().filter(({ commandLine }) => commandLine.includes(leasesDir) && commandLine.includes("lease-guard")),
+    guards: () => processes().filter((entry) => runs(entry, "lease-guard") && entry.args.includes(leasesDir)),
     log: () => readFile(logFile, "utf8"),
     start: () => startLeaseGuard({ program, leasesDir, logFile }),
     retire: () => retireLeaseGuard({ leasesDir, native, clock: systemClock() }),
@@ -112,6 +112,8 @@ describe("lease guard", () => {
       stdio: ["ignore", "pipe", "ignore"],
     });
     await once(parent.stdout, "data");
+    // The shell names the program and the folder too: it is not taken for the guard.
+    expect(leases.guards()).toHaveLength(1);
     process.kill(-(parent.pid as number), "SIGKILL");
     await once(parent, "exit");
     expect(leases.guards()).toHaveLength(1);
