@@ -31,6 +31,8 @@ export interface StoreUsageView {
   unreadable: { digest: string; references: string[] }[];
   blobs: Amount;
   layers: Amount;
+  /** Copies for user namespaces. */
+  chownedLayers: Amount;
   savedBytes: number;
   quarantineBytes: number;
   partialBytes: number;
@@ -43,11 +45,19 @@ export interface VerifyView {
   blobs: { kind: string; digest: string; sizeBytes: number | null; problem: string | null }[];
 }
 
+interface LayersScrubView {
+  checked: number;
+  sealed: number;
+  quarantined: string[];
+  damagedInUse: string[];
+}
+
 export interface ScrubView {
   checkedBlobs: number;
   checkedBytes: number;
   quarantinedBlobs: string[];
-  layers: { checked: number; sealed: number; quarantined: string[]; damagedInUse: string[] };
+  layers: LayersScrubView;
+  chownedLayers: LayersScrubView;
   damagedImages: { digest: string; references: string[]; missing: string[] }[];
 }
 

@@ -41,14 +41,26 @@ const LISTING: Listing<ImageUsageView> = {
   empty: "no images (`berth image bootstrap debian:bookworm` makes one)",
 };
 
-function summaryOf({ blobs, layers, savedBytes, quarantineBytes, partialBytes, unreadable }: StoreUsageView): string {
-  const unreached = blobs.unreachedBytes + layers.unreachedBytes;
+export function summaryOf({
+  blobs,
+  layers,
+  chownedLayers: copies,
+  savedBytes,
+  quarantineBytes,
+  partialBytes,
+  unreadable,
+}: StoreUsageView): string {
+  const unreached = blobs.unreachedBytes + layers.unreachedBytes + copies.unreachedBytes;
   return [
-    `\non disk: ${formatBytes(blobs.bytes + layers.bytes)} (${blobs.count} blobs ${formatBytes(blobs.bytes)}, ${layers.count} unpacked layers ${formatBytes(layers.bytes)})\n`,
+    `\non disk: ${formatBytes(blobs.bytes + layers.bytes + copies.bytes)} (${blobs.count} blobs ${formatBytes(blobs.bytes)}, ${layers.count} unpacked layers ${formatBytes(layers.bytes)}${copiesOf(copies)})\n`,
     `sharing saves ${formatBytes(savedBytes)}\n`,
     unreached > 0 ? `no image needs ${formatBytes(unreached)} of it: \`berth images prune\` frees that\n` : "",
     partialBytes > 0 ? `broken-off downloads: ${formatBytes(partialBytes)}\n` : "",
     quarantineBytes > 0 ? `quarantine: ${formatBytes(quarantineBytes)}\n` : "",
     ...unreadable.map(({ digest, references }) => `damaged: ${references.map(familiarName).join(", ") || digest}\n`),
   ].join("");
+}
+
+function copiesOf({ count, bytes }: StoreUsageView["chownedLayers"]): string {
+  return count === 0 ? "" : `, ${count} copies for user namespaces ${formatBytes(bytes)}`;
 }

@@ -31,18 +31,24 @@ async function scrub(io: CliIo, options: ScrubOptions, self: Command): Promise<n
   const report = await interruptibly(io, (signal) => connectImages(io, self).scrub(query, progress.show, signal)).finally(progress.close);
   if (options.output === "json") await printValue(io, "json", report);
   else io.stdout.write(textOf(report));
-  const bad = [report.quarantinedBlobs, report.layers.quarantined, report.layers.damagedInUse, report.damagedImages];
+  const layers = [report.layers, report.chownedLayers].flatMap(({ quarantined, damagedInUse }) => [quarantined, damagedInUse]);
+  const bad = [report.quarantinedBlobs, ...layers, report.damagedImages];
   return bad.every((list) => list.length === 0) ? EXIT.ok : EXIT.error;
 }
 
-function textOf({ checkedBlobs, checkedBytes, quarantinedBlobs, layers, damagedImages }: ScrubView): string {
+export function textOf({ checkedBlobs, checkedBytes, quarantinedBlobs, layers, chownedLayers: copies, damagedImages }: ScrubView): string {
   return [
     `${checkedBlobs} blobs hashed, ${formatBytes(checkedBytes)}\n`,
     layers.checked > 0 ? `${layers.checked} unpacked layers read, ${layers.sealed} of them sealed for the first time\n` : "",
+    copies.checked > 0 ? `${copies.checked} copies for user namespaces read, ${copies.sealed} of them sealed for the first time\n` : "",
     ...quarantinedBlobs.map((digest) => `quarantined ${digest}\n`),
     ...layers.quarantined.map((chainId) => `quarantined the unpacked layer ${chainId}: the next start unpacks it again\n`),
     ...layers.damagedInUse.map(
       (chainId) => `the unpacked layer ${chainId} is damaged, but a container stands on it: stop it and scrub again\n`,
+    ),
+    ...copies.quarantined.map((chainId) => `quarantined a copy of the layer ${chainId}: the next start copies it again\n`),
+    ...copies.damagedInUse.map(
+      (chainId) => `a copy of the layer ${chainId} is damaged, but a container stands on it: stop it and scrub again\n`,
     ),
     ...damagedImages.map(
       ({ digest, references }) => `${references.map(familiarName).join(", ") || digest} cannot be used: pull, load or build it again\n`,

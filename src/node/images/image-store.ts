@@ -11,9 +11,9 @@ import { ingestLayer } from "./content/ingest-layer.ts";
 import { type IngestSession, openIngestSession, pinnedDigests } from "./content/ingest-session.ts";
 import { removeIdlePartials } from "./content/partial-blobs.ts";
 import { pruneStore, type Reachable } from "./content/prune-store.ts";
-import { quarantineDamaged } from "./content/quarantine.ts";
 import { registryLinks } from "./content/registry-links.ts";
 import { createStoreLock } from "./content/store-lock.ts";
+import { removeUnfinishedCopies } from "./owners/chowned-layers.ts";
 import { type StorePaths, storePaths } from "./paths.ts";
 import type { WrapSource } from "./pull/download-blob.ts";
 import { createPuller } from "./pull/pull-image.ts";
@@ -22,6 +22,7 @@ import { type ImageRecords, withImage, withoutImages, withoutReference } from ".
 import { createImageReader, type ImageContent } from "./records/read-image.ts";
 import { createRecordFile, type RecordFile } from "./records/record-file.ts";
 import { resolveReference } from "./records/resolve-reference.ts";
+import { quarantineDamaged } from "./scrub/quarantine-damaged.ts";
 import { refuseQuarantined } from "./scrub/refuse-quarantined.ts";
 import type { TrustGate } from "./trust/trust-gate.ts";
 import type { Image, ImageStore } from "./types.ts";
@@ -90,7 +91,7 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
     ...puller,
     push: createPusher({ ...parts, get: reading.get, list: reading.list }),
     quarantine: ({ digest, configDigest, layers }, signal) =>
-      quarantineDamaged(paths, blobs, [digest, configDigest, ...layers.map((layer) => layer.digest)], signal),
+      quarantineDamaged(paths, [digest, configDigest, ...layers.map((layer) => layer.digest)], signal),
     load: (archive, progress, signal) => loadArchive({ blobs, session, commitManifest }, archive, progress, signal),
     async hold(digests) {
       for (const digest of digests) await session.pin(digest);
@@ -152,6 +153,7 @@ function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "pr
       await records.update(async (known) => {
         freedBytes = await pruneStore(paths, blobs, session, await reachableFrom(parts, known, inUse));
         freedBytes += await removeIdlePartials(parts);
+        await removeUnfinishedCopies(paths, parts.native);
         await parts.trust?.forgetAllBut(new Set(Object.keys(known.images)));
         return known;
       });

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createSnapshots, type Snapshots } from "../../../src/node/images/index.ts";
@@ -8,7 +8,7 @@ import { idMapLines, readMounts } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { addLayered } from "../../support/layered-image.ts";
 import { rawEntry, tarStream } from "../../support/tar-bytes.ts";
-import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { imageToolsOf, neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
 
 /** user::rw- user:9:r-- group::r-- group:8:-w- mask::rw- other::r-- */
 const ACL = "0x0200000001000600ffffffff020004000900000004000400ffffffff080002000800000010000600ffffffff20000400ffffffff";
@@ -102,9 +102,56 @@ it("copies are made once, whatever a kill left of one, and pruned with their lay
   }
   expect((await readdir(copies)).map((hex) => `sha256:${hex}`).sort()).toEqual([...chainIds].sort());
   for (const dir of folders) await snapshots.unmount(dir);
+  await mkdir(join(copies, "unfinished/fs"), { recursive: true });
   await test.store.remove("app:1");
   await test.store.prune(new Set());
   expect(await readdir(copies)).toEqual([]);
+});
+
+/** Mounts the image and takes the mount away: the copies stay. */
+async function mountOnce(snapshots: Snapshots, read: string): Promise<string> {
+  const dir = test.containerDir("once");
+  const { rootfs } = await snapshots.mount(dir, chainIds, { idMapping: MAPPING });
+  const text = await readFile(join(rootfs, read), "utf8");
+  await snapshots.unmount(dir);
+  await rm(dir, { recursive: true });
+  return text;
+}
+
+it("copies are counted beside the layers, and a damaged one, or one of a damaged or lost layer, is made anew", async () => {
+  const tools = imageToolsOf(test);
+  const scrub = async (unpacked: boolean, inUse: readonly string[] = []) =>
+    (await tools.scrub({ bytesPerSecond: null, unpacked, inUse: new Set(inUse) }, () => undefined, signal)).chownedLayers;
+  const before = await tools.usage();
+  expect(before.chownedLayers).toEqual({ count: 0, bytes: 0, unreachedBytes: 0 });
+  const snapshots = snapshotsBy("chowned");
+  expect(await mountOnce(snapshots, "var/new")).toBe("n");
+  const { bytes } = before.layers;
+  expect(await tools.usage()).toEqual({ ...before, chownedLayers: { count: 2, bytes, unreachedBytes: 0 } });
+
+  expect(await scrub(true)).toEqual({ checked: 2, sealed: 2, quarantined: [], damagedInUse: [] });
+  const [bottom = "", top = ""] = chainIds;
+  const copies = join(test.dataDir, "layers-chowned/300000-400000-65536");
+  await writeFile(join(copies, top.slice(7), "fs/var/new"), "?");
+  expect(await scrub(true, chainIds)).toMatchObject({ checked: 2, sealed: 0, quarantined: [], damagedInUse: [top] });
+  expect(await scrub(true)).toMatchObject({ quarantined: [top], damagedInUse: [] });
+  expect(await mountOnce(snapshots, "var/new")).toBe("n");
+
+  // Damaged before it is copied: the copy agrees with nothing but the damage.
+  const layer = join(test.dataDir, "layers", top.slice(7));
+  await rm(join(copies, top.slice(7)), { recursive: true });
+  await writeFile(join(layer, "fs/var/new"), "?");
+  expect(await mountOnce(snapshots, "var/new")).toBe("?");
+  expect(await scrub(true)).toMatchObject({ quarantined: [top] });
+  expect(await readdir(copies)).toEqual([bottom.slice(7)]);
+  await rm(join(test.dataDir, "layers", bottom.slice(7)), { recursive: true });
+  expect(await scrub(false, [bottom])).toMatchObject({ quarantined: [] });
+  expect(await scrub(false)).toMatchObject({ checked: 0, quarantined: [bottom] });
+  await test.store.unpack(await test.store.get("app:1"), () => undefined, signal);
+  expect(await mountOnce(snapshots, "var/new")).toBe("n");
+
+  await test.store.remove("app:1");
+  expect((await tools.usage()).chownedLayers).toEqual({ count: 2, bytes, unreachedBytes: bytes });
 });
 
 it("trying what the kernel can leaves nothing, nor does what a kill left of it", async () => {

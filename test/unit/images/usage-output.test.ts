@@ -3,6 +3,8 @@ import type { ImageUsageView, LayerUsageView } from "../../../src/cli/client/ima
 import type { ImageView } from "../../../src/cli/client/node-client.ts";
 import { historyOf } from "../../../src/cli/output/image-history.ts";
 import { layerTree, renderTree } from "../../../src/cli/output/layer-tree.ts";
+import { summaryOf } from "../../../src/cli/verbs/images-du.ts";
+import { textOf } from "../../../src/cli/verbs/images-scrub.ts";
 
 const layer = (name: string, images: number): LayerUsageView => ({
   chainId: `sha256:chain-${name}`,
@@ -48,4 +50,28 @@ it("gives each step of a history its layer, newest first, and none to steps that
     ["ENV a=b", null],
     ["base", 1],
   ]);
+});
+
+it("adds copies for user namespaces to what is on disk, and names them only where there are some", () => {
+  const none = { count: 0, bytes: 0, unreachedBytes: 0 };
+  const usage = { images: [], unreadable: [], savedBytes: 0, quarantineBytes: 0, partialBytes: 0 };
+  const parts = { blobs: { count: 3, bytes: 1024, unreachedBytes: 0 }, layers: { count: 2, bytes: 4096, unreachedBytes: 0 } };
+  expect(summaryOf({ ...usage, ...parts, chownedLayers: none })).toBe(
+    "\non disk: 5.0 KiB (3 blobs 1.0 KiB, 2 unpacked layers 4.0 KiB)\nsharing saves 0 B\n",
+  );
+  expect(summaryOf({ ...usage, ...parts, chownedLayers: { count: 2, bytes: 5120, unreachedBytes: 1024 } })).toBe(
+    "\non disk: 10.0 KiB (3 blobs 1.0 KiB, 2 unpacked layers 4.0 KiB, 2 copies for user namespaces 5.0 KiB)\nsharing saves 0 B\n" +
+      "no image needs 1.0 KiB of it: `berth images prune` frees that\n",
+  );
+});
+
+it("tells what a scrub did with copies", () => {
+  const layers = { checked: 1, sealed: 0, quarantined: [], damagedInUse: [] };
+  const chownedLayers = { checked: 2, sealed: 1, quarantined: ["sha256:a"], damagedInUse: ["sha256:b"] };
+  expect(textOf({ checkedBlobs: 1, checkedBytes: 1024, quarantinedBlobs: [], layers, chownedLayers, damagedImages: [] })).toBe(
+    "1 blobs hashed, 1.0 KiB\n1 unpacked layers read, 0 of them sealed for the first time\n" +
+      "2 copies for user namespaces read, 1 of them sealed for the first time\n" +
+      "quarantined a copy of the layer sha256:a: the next start copies it again\n" +
+      "a copy of the layer sha256:b is damaged, but a container stands on it: stop it and scrub again\n",
+  );
 });

@@ -2,10 +2,10 @@ import { readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOfHex } from "../../../shared/oci/index.ts";
 import { syncFolder } from "../../platform/index.ts";
+import { chownedCopies } from "../owners/list-copies.ts";
 import type { StorePaths } from "../paths.ts";
 import type { BlobStore } from "./blob-store.ts";
 import type { IngestSession } from "./ingest-session.ts";
-import { namesIn } from "./probe-path.ts";
 
 /** What must stay: digests of blobs, chain IDs of unpacked layers. */
 export interface Reachable {
@@ -22,21 +22,15 @@ export async function pruneStore(paths: StorePaths, blobs: BlobStore, session: I
     freed += (await blobs.size(digest)) ?? 0;
     await blobs.remove(digest);
   }
-  freed += await pruneLayers(paths.layers, session, reachable);
-  for (const mapping of await namesIn(paths.chownedLayers))
-    freed += await pruneLayers(join(paths.chownedLayers, mapping), session, reachable);
+  for (const hex of await readdir(paths.layers)) {
+    const chainId = digestOfHex(hex);
+    if (chainId !== null && !reachable.chainIds.has(chainId)) freed += await removeLayer(join(paths.layers, hex), session.temporaryPath());
+  }
+  for (const { chainId, folder } of await chownedCopies(paths)) {
+    if (!reachable.chainIds.has(chainId)) freed += await removeLayer(folder, session.temporaryPath());
+  }
   for (const folder of paths.blobFolders) await syncFolder(folder);
   await syncFolder(paths.layers);
-  return freed;
-}
-
-/** What is no layer stays: it is being made. */
-async function pruneLayers(folder: string, session: IngestSession, { chainIds }: Reachable): Promise<number> {
-  let freed = 0;
-  for (const hex of await readdir(folder)) {
-    const chainId = digestOfHex(hex);
-    if (chainId !== null && !chainIds.has(chainId)) freed += await removeLayer(join(folder, hex), session.temporaryPath());
-  }
   return freed;
 }
 

@@ -1,9 +1,9 @@
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
 import { type IdMapping, type Native, syncFolder } from "../../platform/index.ts";
 import { makeDirectories } from "../content/durable-files.ts";
-import { exists } from "../content/probe-path.ts";
+import { exists, namesIn } from "../content/probe-path.ts";
 import { createStoreLock } from "../content/store-lock.ts";
 import { copyLayer } from "../copies/copy-layer.ts";
 import type { StorePaths } from "../paths.ts";
@@ -15,7 +15,7 @@ export type ChownedLayer = (chainId: string, mapping: IdMapping) => Promise<stri
 export function createChownedLayers(parts: { paths: StorePaths; native: Native; clock: Clock }): ChownedLayer {
   const { paths, native, clock } = parts;
   // One at a time, over all processes: so what is unfinished when the lock is free belongs to nobody.
-  const lock = createStoreLock({ path: join(paths.dataDir, "layers-chowned.lock"), native, clock });
+  const lock = createStoreLock({ path: lockOf(paths), native, clock });
   return async (chainId, mapping) => {
     const layer = paths.chownedLayer(chainId, mapping);
     if (!(await exists(layer))) await lock.run(() => makeLayer(native, paths.layerFiles(chainId), layer, mapping));
@@ -35,5 +35,20 @@ async function makeLayer(native: Native, from: string, layer: string, mapping: I
   await syncFolder(dirname(layer));
 }
 
-/** No chain ID: prune leaves it to the next who makes one. */
+/** Frees the disk of copies whose maker was killed. While one is being made nothing is touched: it may be that one. */
+export async function removeUnfinishedCopies(paths: StorePaths, native: Pick<Native, "tryLock">): Promise<void> {
+  const mappings = await namesIn(paths.chownedLayers);
+  if (mappings.length === 0) return;
+  const lock = await open(lockOf(paths), "a", 0o600);
+  try {
+    if (!native.tryLock(lock.fd)) return;
+    for (const mapping of mappings) await rm(join(paths.chownedLayers, mapping, UNFINISHED), { recursive: true, force: true });
+  } finally {
+    await lock.close();
+  }
+}
+
+const lockOf = (paths: StorePaths): string => join(paths.dataDir, "layers-chowned.lock");
+
+/** No chain ID: nobody takes it for a copy. */
 const UNFINISHED = "unfinished";

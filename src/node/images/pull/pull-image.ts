@@ -16,8 +16,8 @@ import {
 import type { Native } from "../../platform/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
-import { quarantineDamaged } from "../content/quarantine.ts";
 import type { StorePaths } from "../paths.ts";
+import { quarantineDamaged } from "../scrub/quarantine-damaged.ts";
 import { repositoryOf } from "../trust/policy.ts";
 import type { TrustGate } from "../trust/trust-gate.ts";
 import type { Image, Progress } from "../types.ts";
@@ -123,7 +123,7 @@ async function pullOne(work: PullWork): Promise<Image> {
   }
   const { chainIds } = await takeContent(work, manifest);
   // One that is here but damaged must not be taken for the one that just came.
-  await quarantineDamaged(ports.paths, ports.blobs, [manifest.digest], signal);
+  await quarantineDamaged(ports.paths, [manifest.digest], signal);
   const image = await ports.commitManifest(manifest.bytes, tags, { aliases, digest: manifest.digest });
   // Those of the blobs went with the commit.
   await ports.session.release(chainIds);
@@ -175,7 +175,7 @@ async function takeConfig(work: PullWork, descriptor: Manifest["config"]): Promi
   await pin(work, [descriptor.digest]);
   if ((await ports.blobs.size(descriptor.digest)) !== descriptor.size)
     await fetchBlob(request, reference.repository, descriptor, signal).done;
-  if ((await quarantineDamaged(ports.paths, ports.blobs, [descriptor.digest], signal)).length > 0)
+  if ((await quarantineDamaged(ports.paths, [descriptor.digest], signal)).length > 0)
     await fetchBlob(request, reference.repository, descriptor, signal).done;
   return parseImageConfig(await ports.blobs.read(descriptor.digest, MAX_CONFIG_BYTES));
 }

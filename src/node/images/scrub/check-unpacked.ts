@@ -1,7 +1,6 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { digestOfHex } from "../../../shared/oci/index.ts";
 import { type Native, removeUnfinished, writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import { createStoreLock } from "../content/store-lock.ts";
@@ -12,18 +11,14 @@ import type { Throttle } from "./throttle.ts";
 /** What became of an unpacked layer: the first look seals it, each later one compares. */
 export type UnpackedCheck = "sealed" | "whole" | "damaged";
 
-/** Chain IDs of the layers that are unpacked here. */
-export async function unpackedLayers(paths: StorePaths): Promise<string[]> {
-  return (await readdir(paths.layers)).map(digestOfHex).filter((chainId) => chainId !== null);
-}
-
+/** @param layer the folder of an unpacked layer or of a copy of one */
 export async function checkUnpacked(
   ports: { paths: StorePaths; native: Native; clock: Clock; throttle: Throttle },
-  chainId: string,
+  layer: string,
   signal: AbortSignal,
 ): Promise<UnpackedCheck> {
-  const sealFile = join(ports.paths.layer(chainId), "seal");
-  const found = await sealOfTree(ports.native, ports.paths.layerFiles(chainId), ports.throttle, signal);
+  const sealFile = join(layer, "seal");
+  const found = await sealOfTree(ports.native, join(layer, "fs"), ports.throttle, signal);
   const expected = await readFile(sealFile, "utf8").catch((error: unknown) => {
     if (errnoOf(error) === "ENOENT") return null;
     throw error;

@@ -1,12 +1,11 @@
 import type { Clock } from "../../../shared/domain/index.ts";
 import type { Native } from "../../platform/index.ts";
 import { foldersOfBlobs } from "../content/list-blobs.ts";
-import { quarantineBlob, quarantineLayer } from "../content/quarantine.ts";
 import type { StorePaths } from "../paths.ts";
 import type { ImageStore, Progress } from "../types.ts";
-import { checkBlob } from "./check-blob.ts";
-import { checkUnpacked, unpackedLayers } from "./check-unpacked.ts";
 import { blobsOfImage, type KnownImage, knownImages } from "./known-images.ts";
+import { quarantineIfDamaged } from "./quarantine-damaged.ts";
+import { type LayersReport, quarantineOrphans, scrubUnpacked } from "./scrub-layers.ts";
 import { createThrottle, type Throttle } from "./throttle.ts";
 
 export interface ScrubOptions {
@@ -23,8 +22,9 @@ export interface ScrubReport {
   checkedBytes: number;
   /** Blobs that were moved to quarantine/. */
   quarantinedBlobs: string[];
-  /** Unpacked layers looked at; sealed for the first time; moved to quarantine/; damaged but in use by a container. */
-  layers: { checked: number; sealed: number; quarantined: string[]; damagedInUse: string[] };
+  layers: LayersReport;
+  /** Copies of layers for user namespaces. */
+  chownedLayers: LayersReport;
   /** Images that lack something now, and what. */
   damagedImages: { digest: string; references: string[]; missing: string[] }[];
 }
@@ -43,10 +43,13 @@ export interface ScrubPorts {
 export async function scrubStore(ports: ScrubPorts, options: ScrubOptions, progress: Progress, signal: AbortSignal): Promise<ScrubReport> {
   const throttle = createThrottle(options.bytesPerSecond, ports.clock);
   const blobs = await scrubBlobs(ports, throttle, progress, signal);
-  const layers = options.unpacked
-    ? await scrubLayers(ports, { throttle, inUse: options.inUse }, progress, signal)
-    : { checked: 0, sealed: 0, quarantined: [], damagedInUse: [] };
-  return { ...blobs, layers, damagedImages: await damagedImages(ports) };
+  const orphans = await quarantineOrphans({ ...ports, inUse: options.inUse });
+  const unread = { checked: 0, sealed: 0, quarantined: [], damagedInUse: [] };
+  const { layers, copies } = options.unpacked
+    ? await scrubUnpacked({ ...ports, throttle, inUse: options.inUse }, progress, signal)
+    : { layers: unread, copies: unread };
+  const chownedLayers = { ...copies, quarantined: [...orphans, ...copies.quarantined] };
+  return { ...blobs, layers, chownedLayers, damagedImages: await damagedImages(ports) };
 }
 
 async function scrubBlobs(ports: ScrubPorts, throttle: Throttle, progress: Progress, signal: AbortSignal) {
@@ -55,36 +58,11 @@ async function scrubBlobs(ports: ScrubPorts, throttle: Throttle, progress: Progr
   let checkedBytes = 0;
   for (const [index, digest] of digests.sort().entries()) {
     progress({ step: "scrub", detail: digest, current: index + 1, total: digests.length });
-    const { sizeBytes, problem } = await checkBlob(ports.paths, { digest, size: null }, throttle, signal);
+    const { sizeBytes, quarantined } = await quarantineIfDamaged(ports.paths, digest, throttle, signal);
     checkedBytes += sizeBytes ?? 0;
-    if (problem === null || problem === "missing") continue;
-    await quarantineBlob(ports.paths, digest);
-    quarantinedBlobs.push(digest);
+    if (quarantined) quarantinedBlobs.push(digest);
   }
   return { checkedBlobs: digests.length, checkedBytes, quarantinedBlobs };
-}
-
-async function scrubLayers(
-  ports: ScrubPorts,
-  { throttle, inUse }: { throttle: Throttle; inUse: ReadonlySet<string> },
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<ScrubReport["layers"]> {
-  const chainIds = (await unpackedLayers(ports.paths)).sort();
-  const report: ScrubReport["layers"] = { checked: chainIds.length, sealed: 0, quarantined: [], damagedInUse: [] };
-  for (const [index, chainId] of chainIds.entries()) {
-    progress({ step: "scrub", detail: `unpacked layer ${chainId}`, current: index + 1, total: chainIds.length });
-    const found = await checkUnpacked({ ...ports, throttle }, chainId, signal);
-    if (found === "sealed") report.sealed++;
-    if (found !== "damaged") continue;
-    if (inUse.has(chainId)) {
-      report.damagedInUse.push(chainId);
-      continue;
-    }
-    await quarantineLayer(ports.paths, chainId);
-    report.quarantined.push(chainId);
-  }
-  return report;
 }
 
 async function damagedImages({ paths, store }: ScrubPorts): Promise<ScrubReport["damagedImages"]> {

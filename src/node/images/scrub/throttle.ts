@@ -5,6 +5,8 @@ export interface Throttle {
   take(bytes: number, signal: AbortSignal): Promise<void>;
 }
 
+export const UNTHROTTLED: Throttle = { take: async () => undefined };
+
 /** Shorter waits cost more than they slow down. */
 const SHORTEST_WAIT_MS = 5;
 

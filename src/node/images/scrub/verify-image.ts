@@ -1,10 +1,9 @@
-import type { Clock } from "../../../shared/domain/index.ts";
 import type { StorePaths } from "../paths.ts";
 import { resolveReference } from "../records/resolve-reference.ts";
 import type { ImageStore, Progress } from "../types.ts";
 import { type BlobCheck, checkBlob } from "./check-blob.ts";
 import { blobsOfImage, contentOf, readRecords } from "./known-images.ts";
-import { createThrottle } from "./throttle.ts";
+import { UNTHROTTLED } from "./throttle.ts";
 
 export interface VerifyReport {
   digest: string;
@@ -19,7 +18,7 @@ export interface VerifyReport {
  * @throws BerthError image_not_found, invalid_reference
  */
 export async function verifyImage(
-  ports: { paths: StorePaths; store: Pick<ImageStore, "get">; clock: Clock },
+  ports: { paths: StorePaths; store: Pick<ImageStore, "get"> },
   reference: string,
   progress: Progress,
   signal: AbortSignal,
@@ -27,12 +26,11 @@ export async function verifyImage(
   const records = await readRecords(ports.paths);
   const digest = resolveReference(records, reference);
   const references = records.images[digest]?.references ?? [];
-  const throttle = createThrottle(null, ports.clock);
   const parts = blobsOfImage({ digest, references, content: await contentOf(ports.store, digest) });
   const blobs: VerifyReport["blobs"] = [];
   for (const [index, part] of parts.entries()) {
     progress({ step: "verify", detail: `${part.kind} ${part.digest}`, current: index + 1, total: parts.length });
-    blobs.push({ kind: part.kind, ...(await checkBlob(ports.paths, part, throttle, signal)) });
+    blobs.push({ kind: part.kind, ...(await checkBlob(ports.paths, part, UNTHROTTLED, signal)) });
   }
   // Without a config there are no layers to look at: that is never whole.
   return { digest, references, whole: parts.length > 1 && blobs.every(({ problem }) => problem === null), blobs };

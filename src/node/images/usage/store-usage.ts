@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { digestOfHex } from "../../../shared/oci/index.ts";
 import { foldersOfBlobs } from "../content/list-blobs.ts";
 import { errnoOf } from "../content/storage-error.ts";
+import { chownedCopies } from "../owners/list-copies.ts";
 import type { StorePaths } from "../paths.ts";
 import { knownImages } from "../scrub/known-images.ts";
 import type { Image, ImageStore } from "../types.ts";
@@ -17,6 +18,8 @@ export interface StoreUsage {
   blobs: { count: number; bytes: number; unreachedBytes: number };
   /** Unpacked layers; those that no image reaches. */
   layers: { count: number; bytes: number; unreachedBytes: number };
+  /** Copies of unpacked layers for user namespaces, in none of the images' figures; those of layers that no image reaches. */
+  chownedLayers: { count: number; bytes: number; unreachedBytes: number };
   /** Bytes that the images would take without sharing, less what they take. */
   savedBytes: number;
   quarantineBytes: number;
@@ -31,11 +34,13 @@ export async function storeUsage(ports: { paths: StorePaths; store: Pick<ImageSt
   const unpacked = await unpackedSizes(paths);
   const usages = shareOf(images, unpacked);
   const blobs = await blobSizes(paths);
+  const chainIds = new Set(images.flatMap((image) => image.chainIds));
   return {
     images: usages.sort((a, b) => b.totalBytes - a.totalBytes),
     unreadable: known.filter(({ content }) => content === null).map(({ digest, references }) => ({ digest, references })),
-    blobs: summary(blobs, blobsReached(images)),
-    layers: summary(unpacked, new Set(images.flatMap(({ chainIds }) => chainIds))),
+    blobs: summary([...blobs], blobsReached(images)),
+    layers: summary([...unpacked], chainIds),
+    chownedLayers: summary(await copySizes(paths), chainIds),
     savedBytes: savedBytes(images, unpacked),
     quarantineBytes: await treeBytes(paths.quarantine),
     partialBytes: await treeBytes(paths.partials),
@@ -46,8 +51,18 @@ async function unpackedSizes(paths: StorePaths): Promise<Map<string, number>> {
   const sizes = new Map<string, number>();
   for (const hex of await readdir(paths.layers)) {
     const chainId = digestOfHex(hex);
-    const size = chainId === null ? null : await unpackedSize(paths, chainId);
+    const size = chainId === null ? null : await unpackedSize(paths.layer(chainId));
     if (chainId !== null && size !== null) sizes.set(chainId, size);
+  }
+  return sizes;
+}
+
+/** By chain ID; a layer may have a copy for each mapping. */
+async function copySizes(paths: StorePaths): Promise<[string, number][]> {
+  const sizes: [string, number][] = [];
+  for (const { chainId, folder } of await chownedCopies(paths)) {
+    const size = await unpackedSize(folder);
+    if (size !== null) sizes.push([chainId, size]);
   }
   return sizes;
 }
@@ -61,13 +76,13 @@ function blobsReached(images: readonly Image[]): Set<string> {
   return new Set(images.flatMap(({ digest, configDigest, layers }) => [digest, configDigest, ...layers.map((layer) => layer.digest)]));
 }
 
-function summary(sizes: ReadonlyMap<string, number>, reached: ReadonlySet<string>) {
+function summary(sizes: readonly (readonly [string, number])[], reached: ReadonlySet<string>) {
   let [bytes, unreachedBytes] = [0, 0];
   for (const [name, size] of sizes) {
     bytes += size;
     if (!reached.has(name)) unreachedBytes += size;
   }
-  return { count: sizes.size, bytes, unreachedBytes };
+  return { count: sizes.length, bytes, unreachedBytes };
 }
 
 /** Each image's layers summed up, less every layer once. */

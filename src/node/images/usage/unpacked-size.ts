@@ -2,15 +2,17 @@ import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
-import type { StorePaths } from "../paths.ts";
 
-/** Bytes on disk of an unpacked layer, hard links once; null when it is not unpacked. Measured once: layers never change. */
-export async function unpackedSize(paths: StorePaths, chainId: string): Promise<number | null> {
-  const note = join(paths.layer(chainId), "size");
+/**
+ * Bytes on disk of an unpacked layer or a copy of one, hard links once; null when it is not there. Measured once: layers never change.
+ * @param layer the folder that has its files in fs/
+ */
+export async function unpackedSize(layer: string): Promise<number | null> {
+  const note = join(layer, "size");
   const known = await readFile(note, "utf8").catch(ifMissing(null));
   if (known !== null && /^\d{1,15}$/.test(known)) return Number(known);
   try {
-    const bytes = await sizeOfTree(paths.layerFiles(chainId), new Set());
+    const bytes = await sizeOfTree(join(layer, "fs"), new Set());
     await writeFileDurably(note, String(bytes));
     return bytes;
   } catch (error) {
