@@ -31,6 +31,7 @@ async function commandOf(io: CliIo, verb: VerbEntry, isLoaded: boolean): Promise
   return (await verb.load())(io).summary(verb.summary);
 }
 
+/** The command and everything below it: settings such as exitOverride are not handed down by commander. */
 export function allCommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
 }

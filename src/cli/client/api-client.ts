@@ -88,6 +88,10 @@ export interface ApiClient {
 const PAGE = 200;
 const NDJSON = { accept: "application/x-ndjson" };
 
+/**
+ * Calls of the REST API over one connection; listings are read page by page until their end or `limit`.
+ * @throws BerthError (each call) what the server's problem says, control_plane_unavailable, forbidden, certificate_invalid
+ */
 export function apiClient(http: HttpClient): ApiClient {
   const job = (id: string) => `/v1/jobs/${encodeURIComponent(id)}`;
   return {

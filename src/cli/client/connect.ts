@@ -39,12 +39,21 @@ export function withNode(command: Command): Command {
   return command.option("--node <address>", `the agent's local API (BERTH_NODE; default ${DEFAULT_NODE})`);
 }
 
+/**
+ * The control plane that --host or BERTH_HOST names, else the local socket. Nothing is sent yet.
+ * @throws BerthError invalid_request for an address, token file or CA file that is none, or a token that would travel in
+ * clear
+ */
 export async function connectApi(io: CliIo, command: Command): Promise<ApiClient> {
   const options = command.optsWithGlobals<ConnectionOptions>();
   const endpoint = parseEndpoint(options.host ?? (io.env["BERTH_HOST"] || DEFAULT_HOST));
   return apiClient(httpClient(endpoint, await apiCredentials(endpoint, options, io.env), "control_plane_unavailable"));
 }
 
+/**
+ * The local agent that --node or BERTH_NODE names; its socket takes no token.
+ * @throws BerthError invalid_request for an address that is none
+ */
 export function connectNode(io: CliIo, command: Command): NodeClient {
   return nodeClient(nodeHttp(io, command));
 }
@@ -96,6 +105,10 @@ export async function readToken(options: ConnectionOptions, env: CliIo["env"]): 
   return env["BERTH_TOKEN_FILE"] ? readTokenFile(env["BERTH_TOKEN_FILE"]) : null;
 }
 
+/**
+ * The one token of a file, without the blanks around it.
+ * @throws BerthError invalid_request when it cannot be read, is empty or holds more than one word
+ */
 export async function readTokenFile(path: string): Promise<string> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new BerthError("invalid_request", `cannot read the token file ${path}: ${errorText(cause)}`, { cause });

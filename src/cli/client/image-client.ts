@@ -133,6 +133,10 @@ export interface ImageClient {
   checkTrust(reference: string): Promise<TrustCheckView>;
 }
 
+/**
+ * Calls of node.sock; those with `onProgress` stream until the work is done, and an abort makes the node give it up.
+ * @throws BerthError (each call) what the node's problem says, node_unavailable, forbidden
+ */
 export function imageClient(http: HttpClient): ImageClient {
   const long = <T>(path: string, more: Partial<HttpRequest>, onProgress: OnProgress, signal: AbortSignal) =>
     readResult<T>(http, { method: "POST", path, ...more, signal }, onProgress);

@@ -15,6 +15,10 @@ export interface JobOrTasks {
   tasks: string | null;
 }
 
+/**
+ * Reads "7", "job/7", a name, or "81_[0-4]"; a "%10" within the brackets is dropped: it limits a submission, not a choice.
+ * The indexes are not checked here, the server does that.
+ */
 export function jobOrTasks(text: string): JobOrTasks {
   const match = /^(\d+)_\[([^\]]*)\]$/.exec(jobId(text));
   return match === null ? { id: jobId(text), tasks: null } : { id: match[1] ?? "", tasks: (match[2] ?? "").split("%")[0] ?? "" };

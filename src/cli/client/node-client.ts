@@ -65,6 +65,10 @@ export interface NodeClient {
   releaseGpus(seconds: number): Promise<{ closed: boolean }>;
 }
 
+/**
+ * Calls of node.sock; those with `onProgress` stream until the work is done, and an abort makes the node give it up.
+ * @throws BerthError (each call) what the node's problem says, node_unavailable, forbidden
+ */
 export function nodeClient(http: HttpClient): NodeClient {
   const long = <T>(request: HttpRequest, onProgress: OnProgress, signal?: AbortSignal): Promise<T> =>
     readResult<T>(http, { ...request, method: "POST", ...(signal ? { signal } : {}) }, onProgress);

@@ -24,6 +24,7 @@ export interface LogCursor {
   since(): string | undefined;
 }
 
+/** A cursor that has shown nothing; it keeps one position a rank, whatever the length of the log. */
 export function logCursor(): LogCursor {
   const positions = new Map<number, Position>();
   return {

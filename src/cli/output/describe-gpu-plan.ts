@@ -37,6 +37,7 @@ function beside({ path, target }: { path: string; target: string }): string {
   return `${path.slice(0, path.lastIndexOf("/"))}/${target}`;
 }
 
+/** The table under `planSummary`; -o name prints "mount//usr/bin/nvidia-smi", "env/NAME". */
 export function planListing(): Listing<PlanRow> {
   return {
     columns: [

@@ -40,6 +40,10 @@ export function historyOf(image: ImageView): HistoryRow[] {
   return [...below, ...rows].reverse();
 }
 
+/**
+ * The table of `berth images history`; `now` in milliseconds since the Unix epoch. Builds without a date (epoch 0) show
+ * none.
+ */
 export function historyListing(now: number): Listing<HistoryRow> {
   return {
     columns: [

@@ -15,6 +15,7 @@ const STATE_STYLES: Record<JobState, Style> = {
   cancelled: "dim",
 };
 
+/** Null for a state that this client does not know: a newer server may have more. */
 export function stateStyle(state: JobState): Style | null {
   return STATE_STYLES[state] ?? null;
 }

@@ -38,6 +38,10 @@ function added(siblings: LayerNode[], layer: LayerUsageView): LayerNode {
   return node;
 }
 
+/**
+ * One line a layer, children indented under what they stand on; names and commands come from images, so control characters
+ * are taken out.
+ */
 export function renderTree(nodes: readonly LayerNode[], indent = ""): string {
   return nodes
     .map((node, index) => {

@@ -11,6 +11,7 @@ export function naturalNumber(text: string): number {
   return wholeNumber(text, 0);
 }
 
+/** @throws InvalidArgumentError unless it is a whole number of at most 15 digits, which a double holds exactly */
 export function integer(text: string): number {
   return wholeNumber(text, Number.MIN_SAFE_INTEGER);
 }

@@ -15,6 +15,7 @@ export interface ControlPlaneOptions {
   imageLookupRegistry?: string[];
 }
 
+/** Adds the scheduling options. None has a default here: what is left out stays the control plane's to decide. */
 export function withControlPlaneOptions(command: Command): Command {
   return command
     .addOption(

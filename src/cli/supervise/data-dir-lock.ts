@@ -67,6 +67,7 @@ async function writeHolder(file: FileHandle, holder: LockHolder): Promise<void> 
   await file.sync();
 }
 
+/** data_dir_locked, naming who holds it; `holder` is null when the holder has not written its name yet. */
 export function lockedError(dataDir: string, holder: LockHolder | null): BerthError {
   const who = holder
     ? `process ${holder.pid} since ${new Date(holder.since).toISOString()}, listening on ${holder.listen}`

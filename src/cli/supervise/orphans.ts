@@ -39,6 +39,7 @@ export async function recordChild(pidDir: string, name: string, pid: number, com
   await writeFile(join(pidDir, `${name}.json`), JSON.stringify(record), { mode: 0o600 });
 }
 
+/** For a child that has ended: its pid may soon be somebody else's. */
 export async function forgetChild(pidDir: string, name: string): Promise<void> {
   await rm(join(pidDir, `${name}.json`), { force: true });
 }

@@ -10,6 +10,7 @@ export interface TlsOptions {
   clusterCaKey?: string;
 }
 
+/** Adds --tls, --tls-name, --cluster-ca-cert and --cluster-ca-key; `tlsSettings` reads them. */
 export function withTls(command: Command): Command {
   return command
     .addOption(

@@ -44,6 +44,7 @@ interface GlobalOptions {
   insecureHttp?: boolean;
 }
 
+/** Runs until SIGTERM or SIGINT; containers outlive it and are adopted by the next agent, until their lease ends. */
 export function agentVerb(io: CliIo): Command {
   const command = new Command("agent")
     .description("Join this machine to a control plane and run its jobs.")

@@ -14,6 +14,7 @@ interface Options {
   cache: boolean;
 }
 
+/** Prints "NAME DIGEST". The context is packed here and sent to the node, which never reads this machine's folders. */
 export function buildVerb(io: CliIo): Command {
   const command = withNode(new Command("build"))
     .description("Build an image from a Dockerfile; the folder is its context, less what .dockerignore names.")

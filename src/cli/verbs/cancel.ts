@@ -8,6 +8,7 @@ import { arraySummary } from "../output/array-text.ts";
 import { printError } from "../output/errors.ts";
 import { action, examples } from "../verb.ts";
 
+/** Exits with 1 when a job could not be cancelled, after the others were. */
 export function cancelVerb(io: CliIo): Command {
   const command = withHost(new Command("cancel"))
     .description("End jobs: pending ones at once, running ones with SIGTERM, their grace period, then SIGKILL.")

@@ -8,6 +8,7 @@ import { action, examples } from "../verb.ts";
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
 
+/** Needs the whole program loaded: the scripts name every verb, option and choice. */
 export function completionVerb(io: CliIo): Command {
   const command = new Command("completion")
     .description("Print a completion script for a shell.")

@@ -21,6 +21,10 @@ interface Options extends ControlPlaneOptions, TlsOptions {
   exitWithStdin?: boolean;
 }
 
+/**
+ * Runs until SIGTERM or SIGINT. Its Redis is named by environment alone: a URL may hold a password, and a command line is
+ * public.
+ */
 export function controlPlaneVerb(io: CliIo): Command {
   const command = withTls(new Command("control-plane"))
     .description(

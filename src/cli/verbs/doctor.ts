@@ -13,6 +13,7 @@ interface Options {
   headers: boolean;
 }
 
+/** Exits with 1 when a check failed; warnings alone give 0. */
 export function doctorVerb(io: CliIo): Command {
   const command = new Command("doctor")
     .description("Check what Berth needs of this machine, and say how to put right what is missing. Changes nothing.")

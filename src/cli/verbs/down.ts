@@ -14,6 +14,10 @@ interface Options {
   timeout: string;
 }
 
+/**
+ * Exits with 0 too when nothing runs there: what was asked for is so. The signal goes to pid and start time, never to a pid
+ * that somebody else got since.
+ */
 export function downVerb(io: CliIo): Command {
   const command = new Command("down")
     .description(

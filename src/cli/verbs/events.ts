@@ -15,6 +15,7 @@ interface Options extends FormatOptions {
   follow?: boolean;
 }
 
+/** With --follow it ends with the job, or with 130 at Ctrl-C. */
 export function eventsVerb(io: CliIo): Command {
   const command = withFormats(withHost(new Command("events")))
     .description("Show a job's history: every change, who asked and why.")

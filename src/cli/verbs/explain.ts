@@ -7,6 +7,7 @@ import { printValue } from "../output/formats.ts";
 import { action, examples } from "../verb.ts";
 import { outputOption, type TextOptions } from "./plan.ts";
 
+/** Asks the scheduler's own decision, as GET /v1/jobs/ID/explain gives it. */
 export function explainVerb(io: CliIo): Command {
   const command = withHost(new Command("explain"))
     .description("Tell why a job waits, node by node, and what would start it now.")

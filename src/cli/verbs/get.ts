@@ -9,6 +9,7 @@ import { action, examples } from "../verb.ts";
 
 const SHOWN_EVENTS = 10;
 
+/** One job with its nodes' names and last events; -o json and yaml print the job as the API has it. */
 export function getVerb(io: CliIo): Command {
   const command = withFormats(withHost(new Command("get")))
     .description("Describe a job: what it asks, where it runs, what it used, how it ended, its last events.")

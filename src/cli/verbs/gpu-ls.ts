@@ -6,6 +6,7 @@ import { localGpuListing } from "../output/gpu-listing.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { action, examples } from "../verb.ts";
 
+/** Asks the agent, not NVML: the agent says what it would place jobs on, and what is wrong with the driver. */
 export function gpuLsCommand(io: CliIo): Command {
   const command = withFormats(withNode(new Command("ls")))
     .description("List the GPUs of this machine as its agent sees them now.")

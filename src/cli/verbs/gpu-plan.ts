@@ -13,6 +13,7 @@ interface PlanOptions extends FormatOptions {
   env: string[];
 }
 
+/** Exits with 1 when a container of the image could not start on this machine; the plan is printed all the same. */
 export function gpuPlanCommand(io: CliIo): Command {
   const command = withFormats(withNode(new Command("plan")))
     .description("Show what a job of an image would get of this machine's GPUs, and why. Runs nothing.")

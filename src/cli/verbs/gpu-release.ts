@@ -5,6 +5,7 @@ import { connectNode, withNode } from "../client/connect.ts";
 import { duration } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
 
+/** Exits with 1 when the driver hangs and the agent could not close it: a reset would fail then. */
 export function gpuReleaseCommand(io: CliIo): Command {
   const command = withNode(new Command("release"))
     .description(

@@ -11,6 +11,7 @@ interface Options {
   headers: boolean;
 }
 
+/** The matrix that `nvidia-smi topo -m` users know, also as `topo`; -o json gives the pairs. */
 export function gpuTopologyCommand(io: CliIo): Command {
   const command = withNode(new Command("topology").alias("topo"))
     .description("Show how this machine's GPUs reach each other: NVLink, PCIe, NUMA.")

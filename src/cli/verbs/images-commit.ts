@@ -15,6 +15,7 @@ interface CommitOptions extends TextOptions, RankOptions {
   message?: string;
 }
 
+/** Prints "NAME DIGEST". The replica is not paused: a file that it writes meanwhile may be there half. */
 export function commitVerb(io: CliIo): Command {
   const command = withRank(withTextOrJson(withNode(new Command("commit"))))
     .description("Make an image of a running replica: its image, and one layer with what it changed; never the GPU driver.")

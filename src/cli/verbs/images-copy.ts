@@ -10,6 +10,7 @@ interface CopyOptions extends TransferOptions {
   referrers: boolean;
 }
 
+/** Works without an agent: this process talks to both registries, with the user's own credentials for each. */
 export function imagesCopyCommand(io: CliIo): Command {
   const command = withTransfer(new Command("copy"))
     .description("Copy an image from registry to registry: all platforms, signatures and SBOMs, byte for byte; nothing is kept here.")

@@ -7,6 +7,7 @@ import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
 import { CONTAINER_ARGUMENT, type RankOptions, withRank } from "./images-container.ts";
 
+/** As `docker diff`; a path is shown without control characters, -o json gives it as it is. */
 export function diffVerb(io: CliIo): Command {
   const command = withRank(withTextOrJson(withNode(new Command("diff"))))
     .description("List the files that a running replica added (A), changed (C) or deleted (D).")

@@ -7,6 +7,10 @@ import { type FormatOptions, type Listing, printListing, printValue, withFormats
 import { familiarName } from "../output/image-listing.ts";
 import { action, examples } from "../verb.ts";
 
+/**
+ * Per image: what it takes, what it shares with others and what would be freed with it; then what the store takes as a
+ * whole.
+ */
 export function imagesDuCommand(io: CliIo): Command {
   const command = withFormats(withNode(new Command("du")))
     .description("Show what images take on disk, compressed and unpacked, and what sharing layers saves.")

@@ -10,6 +10,7 @@ interface ExportOptions extends RankOptions {
   output?: string;
 }
 
+/** As `docker export`: a tar on stdout, never to a terminal, or a file that appears only when it is whole. */
 export function exportVerb(io: CliIo): Command {
   const command = withRank(withNode(new Command("export")))
     .description("Write all files of a running replica as a tar, without the GPU driver's.")

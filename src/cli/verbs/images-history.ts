@@ -5,6 +5,7 @@ import { type FormatOptions, printListing, withFormats } from "../output/formats
 import { historyListing, historyOf } from "../output/image-history.ts";
 import { action, examples } from "../verb.ts";
 
+/** From the image's config alone, so what a builder wrote there is not proven. */
 export function imagesHistoryCommand(io: CliIo): Command {
   const command = withFormats(withNode(new Command("history")))
     .description("Show how an image was made, newest step first.")

@@ -14,6 +14,7 @@ interface ImportOptions extends TextOptions {
   message?: string;
 }
 
+/** The same command as `berth import`; only the examples in its help differ. */
 export function imagesImportCommand(io: CliIo): Command {
   return define(io, "berth images import");
 }

@@ -4,6 +4,7 @@ import { connectNode, withNode } from "../client/connect.ts";
 import { printValue } from "../output/formats.ts";
 import { action, examples } from "../verb.ts";
 
+/** What node.sock says of one image: digest, names, config as the OCI image spec has it, layers with sizes in bytes. */
 export function imagesInspectCommand(io: CliIo): Command {
   const command = withNode(new Command("inspect"))
     .description("Print an image's configuration and layers as JSON.")

@@ -5,6 +5,7 @@ import { type FormatOptions, printListing, withFormats } from "../output/formats
 import { imageListing } from "../output/image-listing.ts";
 import { action, examples } from "../verb.ts";
 
+/** This node's images, untagged ones too. */
 export function imagesLsCommand(io: CliIo): Command {
   const command = withFormats(withNode(new Command("ls")))
     .description("List images.")

@@ -6,9 +6,10 @@ import { printValue } from "../output/formats.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
 
+/** Prints what was freed. Images without a name go too, unless a container stands on them. */
 export function imagesPruneCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("prune")))
-    .description("Free what no image and no container needs.")
+    .description("Free what no named image and no container needs.")
     .action(
       action(io, async (options: TextOptions, self: Command) => {
         const result = await connectNode(io, self).prune();

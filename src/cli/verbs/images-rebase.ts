@@ -13,6 +13,7 @@ interface RebaseOptions extends TextOptions {
   tag?: string;
 }
 
+/** Prints the new image, and between which bases it moved; nothing is pulled for it. */
 export function imagesRebaseCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("rebase")))
     .description("Swap the base under an image without building it again: the layers above the old base go onto the new one.")

@@ -6,6 +6,7 @@ import { printValue } from "../output/formats.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
 
+/** Exits with 1 when an image could not be removed, after the others were. */
 export function imagesRmCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("rm")))
     .description("Remove names of images; an image goes with its last name, and its disk space with it.")

@@ -16,6 +16,7 @@ interface ScrubOptions extends TextOptions {
   unpacked?: boolean;
 }
 
+/** Exits with 1 when something was damaged, so that a timer's failure is seen; Ctrl-C ends it at the blob it is at. */
 export function imagesScrubCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("scrub")))
     .description("Read the whole store and move what is damaged into quarantine; exits with 1 when there was something.")

@@ -12,6 +12,7 @@ interface SignOptions extends TextOptions {
   key: string;
 }
 
+/** Works without an agent: the private key is read here and never leaves this process. */
 export function imagesSignCommand(io: CliIo): Command {
   const command = withTextOrJson(new Command("sign"))
     .description("Sign an image in its registry as `cosign sign --key` does. The key stays with this command.")

@@ -5,6 +5,7 @@ import { printValue } from "../output/formats.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
 
+/** Quiet as `docker tag`; -o json prints the image. */
 export function imagesTagCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("tag")))
     .description("Give an image another name.")

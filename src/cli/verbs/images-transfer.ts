@@ -17,6 +17,7 @@ interface SaveOptions {
   format: string;
 }
 
+/** A tar on stdout, never to a terminal, or a file that appears only when it is whole. */
 export function saveCommand(io: CliIo): Command {
   const command = withNode(new Command("save"))
     .description(
@@ -41,6 +42,7 @@ async function saveImages(io: CliIo, images: readonly string[], options: SaveOpt
   });
 }
 
+/** Prints a line an image; the archive streams to the node, whatever its size. */
 export function loadCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("load")))
     .description("Read images from an OCI or Docker archive (tar).")
@@ -61,6 +63,7 @@ async function loadImages(io: CliIo, options: LoadOptions, self: Command): Promi
   io.stdout.write(images.map((image) => `loaded ${nameOf(image)}\n`).join(""));
 }
 
+/** Prints "NAME DIGEST". The node needs mmdebstrap and a mirror it can reach, no registry. */
 export function bootstrapCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("bootstrap")))
     .description(
@@ -93,6 +96,7 @@ async function bootstrap(io: CliIo, reference: string, options: BootstrapOptions
   io.stdout.write(`${nameOf(image)} ${image.digest}\n`);
 }
 
+/** The first name as people write it, "debian:bookworm"; the digest for an image without one. */
 export function nameOf(image: ImageView): string {
   return image.references[0] === undefined ? image.digest : familiarName(image.references[0]);
 }

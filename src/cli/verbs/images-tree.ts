@@ -6,6 +6,7 @@ import { layerTree, renderTree } from "../output/layer-tree.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
 
+/** Layers are told apart by chain ID: the same diff upon another base is another layer on disk. */
 export function imagesTreeCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("tree")))
     .description("Show which images stand on which layers.")

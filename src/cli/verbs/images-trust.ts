@@ -13,6 +13,10 @@ import { action, examples } from "../verb.ts";
 /** The name of the rule for everything that no prefix names. */
 const DEFAULT = "default";
 
+/**
+ * Changes the policy file of the local agent by its socket, which nobody but its owner reaches; it counts from the next
+ * pull or start.
+ */
 export function imagesTrustCommand(io: CliIo): Command {
   const trust = new Command("trust")
     .description("Which images this machine may pull and run, by registry and repository.")

@@ -9,6 +9,7 @@ import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
 import { interruptibly } from "./images-transfer.ts";
 
+/** Exits with 1 when an image is damaged, after all were read. It moves nothing away: that is `berth images scrub`. */
 export function imagesVerifyCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("verify")))
     .description("Hash an image's manifest, config and layers again; exits with 1 when something is not what it was.")

@@ -39,6 +39,7 @@ const PARTS = [
   bootstrapCommand,
 ];
 
+/** One file a subcommand: images-ls.ts, images-rm.ts, ...; without one it lists. */
 export function imagesVerb(io: CliIo): Command {
   return imageCommands(io, "images");
 }

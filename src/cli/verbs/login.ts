@@ -13,6 +13,7 @@ interface Options {
 
 const LOGIN_MS = 30_000;
 
+/** Stores nothing that the registry refused. The password is never an argument: `ps` shows those to every user. */
 export function loginVerb(io: CliIo): Command {
   const command = new Command("login")
     .description("Store credentials of a registry where docker, podman and skopeo find them too, after trying them.")

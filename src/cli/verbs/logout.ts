@@ -4,6 +4,7 @@ import type { CliIo } from "../cli-io.ts";
 import { action, examples } from "../verb.ts";
 import { registryHost } from "./login.ts";
 
+/** Exits with 0 too when there was nothing to forget. */
 export function logoutVerb(io: CliIo): Command {
   const command = new Command("logout")
     .description("Forget the credentials of a registry.")

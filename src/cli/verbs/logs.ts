@@ -22,6 +22,7 @@ interface Options {
   epoch?: number;
 }
 
+/** Exits with 0 whatever became of the job, 130 at Ctrl-C. With --follow a broken connection is taken up again. */
 export function logsVerb(io: CliIo): Command {
   const command = withHost(new Command("logs"))
     .description("Show a job's output: its stdout on stdout, its stderr on stderr.")

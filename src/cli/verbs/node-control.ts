@@ -76,10 +76,12 @@ function withoutKind(name: string): string {
   return name.startsWith("node/") ? name.slice("node/".length) : name;
 }
 
+/** ["rack=r12", "zone-"] -> {labels: {rack: "r12", zone: null}}; null removes. @throws BerthError invalid_request */
 export function labelPatch(changes: readonly string[]): NodePatch {
   return { labels: Object.fromEntries(changes.map(readChange)) };
 }
 
+/** As labels, and a key alone is a taint without a value. @throws BerthError invalid_request */
 export function taintPatch(changes: readonly string[]): NodePatch {
   const read = changes.map((change) => (change.includes("=") || change.endsWith("-") ? readChange(change) : ([change, ""] as const)));
   return {

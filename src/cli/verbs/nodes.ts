@@ -7,6 +7,7 @@ import { gpuListing, nodeListing } from "../output/node-listing.ts";
 import { warnSimulatedGpus } from "../output/simulated-gpus.ts";
 import { action, examples } from "../verb.ts";
 
+/** A name goes before an id: a node may be named as another's id. */
 export function nodesVerb(io: CliIo): Command {
   const command = withFormats(withHost(new Command("nodes")))
     .description("List machines, or one machine's GPUs.")

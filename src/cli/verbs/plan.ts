@@ -12,10 +12,12 @@ export interface TextOptions {
   output: "text" | "json" | "yaml";
 }
 
+/** Adds -o text|json|yaml, for explanations. */
 export function outputOption(): Option {
   return new Option("-o, --output <format>", "how to print").choices(["text", "json", "yaml"]).default("text");
 }
 
+/** Submits nothing; the answer is the scheduler's own for the queue as it is now, priorities and quotas included. */
 export function planVerb(io: CliIo): Command {
   const command = withHost(new Command("plan"))
     .description("Tell where the jobs of a file would start if they were submitted now; changes nothing.")

@@ -27,6 +27,7 @@ interface Options extends FormatOptions {
   tasks?: boolean;
 }
 
+/** With --watch the screen is drawn anew only on a terminal; Ctrl-C ends it with 130. */
 export function psVerb(io: CliIo): Command {
   const command = withFormats(withHost(new Command("ps")))
     .description("List jobs, newest first: by default those that have not ended.")

@@ -13,6 +13,7 @@ export interface TransferOptions {
   platform?: string;
 }
 
+/** Prints "NAME DIGEST" an image. Stops at the first that fails: what came before is kept. */
 export function pullVerb(io: CliIo): Command {
   const command = withTransfer(withNode(new Command("pull")))
     .description("Pull images from their registries.")

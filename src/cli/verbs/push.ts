@@ -5,6 +5,7 @@ import { action, examples } from "../verb.ts";
 import { credentialOf } from "./login.ts";
 import { type TransferOptions, transfer, withTransfer } from "./pull.ts";
 
+/** Prints "NAME DIGEST" an image. Stops at the first that fails: those before it are pushed. */
 export function pushVerb(io: CliIo): Command {
   const command = withTransfer(withNode(new Command("push")))
     .description("Push images to the registries of their names.")

@@ -8,6 +8,7 @@ import { arraySummary } from "../output/array-text.ts";
 import { printError } from "../output/errors.ts";
 import { action, examples } from "../verb.ts";
 
+/** Exits with 1 when a job could not be run again, after the others were. */
 export function retryVerb(io: CliIo): Command {
   const command = withHost(new Command("retry"))
     .description("Run failed or cancelled jobs again: as new jobs; an array's failed tasks under their own index.")

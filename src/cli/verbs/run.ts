@@ -20,6 +20,10 @@ import { type RunOptions, specOfRun } from "../submit/spec-of-run.ts";
 import { submitReliably } from "../submit/submit-reliably.ts";
 import { action, examples } from "../verb.ts";
 
+/**
+ * Options end at the image (passThroughOptions), so `run IMAGE python -c ...` needs no dashes. Exits as the job did; 125
+ * when Berth itself failed.
+ */
 export function runVerb(io: CliIo): Command {
   const command = withHost(new Command("run"))
     .description("Run one job and follow it: its output here, its exit code returned. Ctrl-C detaches, twice cancels.")

@@ -37,6 +37,7 @@ interface SimulateOptions {
   output: "table" | "json";
 }
 
+/** The same `decide` that production runs, here in this process; --from-cluster only reads. */
 export function simulateVerb(io: CliIo): Command {
   const command = withHost(new Command("simulate"))
     .description("Run a trace of jobs through the scheduler and say how it went. Nothing is changed and no server is needed.")

@@ -21,6 +21,10 @@ interface Options {
   output: "text" | "name" | "json" | "yaml";
 }
 
+/**
+ * All files are read and checked before the first job is sent; a field that the server refuses is told by file and line.
+ * Jobs sent before the refused one stay.
+ */
 export function submitVerb(io: CliIo): Command {
   const command = withHost(new Command("submit"))
     .description("Queue the jobs of YAML or JSON files, one a document; - reads standard input.")

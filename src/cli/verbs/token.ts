@@ -12,6 +12,7 @@ interface Options {
   output: "text" | "json" | "yaml";
 }
 
+/** The token alone on stdout, for $(...); until when it is valid on stderr. */
 export function tokenVerb(io: CliIo): Command {
   const create = withHost(new Command("create"))
     .description("Make a token and print it once: it is stored nowhere in clear.")

@@ -44,6 +44,10 @@ interface Options extends ControlPlaneOptions, TlsOptions, UsernsOptions {
   reportToParent?: boolean;
 }
 
+/**
+ * Stops at SIGTERM, SIGINT or SIGHUP, at once at the second. With --detach it ends when everything is ready, or with what
+ * kept it from starting.
+ */
 export function upVerb(io: CliIo): Command {
   const command = withTls(new Command("up"))
     .description("Start Berth on this machine: a private Redis, the control plane and an agent. Ctrl-C stops them in order.")

@@ -12,6 +12,7 @@ interface Options {
   output: "text" | "json" | "yaml";
 }
 
+/** Exits with 1 when no server answers; the client's version is printed all the same. */
 export function versionVerb(io: CliIo): Command {
   const command = withHost(new Command("version"))
     .description("Show the versions of client and server.")

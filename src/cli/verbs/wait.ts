@@ -15,6 +15,10 @@ const LONGEST_PAUSE_MS = 2_000;
 /** setTimeout takes 31 bits. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/**
+ * Exits as the first job that did not succeed, in the order of the arguments, with 124 at --timeout. A server that is away
+ * is waited for, ten minutes at most.
+ */
 export function waitVerb(io: CliIo): Command {
   const command = withHost(new Command("wait"))
     .description("Wait for jobs to end. Returns the first exit code that is not 0, or 124 when the time is over.")
