@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import { type Clock, systemClock } from "../shared/domain/index.ts";
+import { BerthError, type Clock, systemClock } from "../shared/domain/index.ts";
 
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
@@ -46,6 +46,13 @@ export function wantsColour(env: CliIo["env"], isTerminal: boolean | undefined):
   if (env["NO_COLOR"]) return false;
   if (env["FORCE_COLOR"] && env["FORCE_COLOR"] !== "0") return true;
   return isTerminal === true && env["TERM"] !== "dumb";
+}
+
+/** The user left with Ctrl-C or SIGTERM: `berth` says so in a word and exits with 130. */
+export class Interrupted extends BerthError {
+  constructor(cause: unknown) {
+    super("invalid_request", "interrupted", { cause, details: { hint: "run it again: it was given up midway" } });
+  }
 }
 
 /** An AbortSignal that fires at Ctrl-C or SIGTERM, with `close` to give the signals back. */

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { CommanderError } from "commander";
-import { type CliIo, processIo } from "./cli-io.ts";
+import { type CliIo, Interrupted, processIo } from "./cli-io.ts";
 import { EXIT } from "./exit-codes.ts";
 import { fileError } from "./files/file-error.ts";
 import { printError } from "./output/errors.ts";
@@ -17,6 +17,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   } catch (error) {
     if (error instanceof CommanderError) return usageExit(io, error, argv);
     printError(io, error);
+    if (error instanceof Interrupted) return EXIT.interrupted;
     // `run` returns the job's code, which may well be 1: Berth's own failures need one that no job is likely to use.
     return verbOf(argv)?.name === "run" ? EXIT.infrastructure : EXIT.error;
   }

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { fetchAuthority, splitToken } from "../../shared/certificates/index.ts";
-import { BerthError, errorText } from "../../shared/domain/index.ts";
+import { BerthError } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
+import { readText } from "../files/read-text.ts";
 import { type ApiClient, apiClient } from "./api-client.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 import { type Credentials, type HttpClient, httpClient, NO_CREDENTIALS } from "./http.ts";
@@ -81,7 +81,7 @@ async function apiCredentials(endpoint: Endpoint, options: ConnectionOptions, en
     });
   const path = options.caFile ?? env["BERTH_CA_FILE"];
   if (protocol === "http:") return { ...NO_CREDENTIALS, token };
-  if (path) return { token, ca: () => readCaFile(path) };
+  if (path) return { token, ca: () => readText(path, `the CA file ${path}`) };
   let pinned: Promise<string> | null = null;
   const fetchOnce = (wanted: string) => (pinned ??= fetchAuthority(origin, wanted));
   return { token, ca: async () => (fingerprint === null ? null : fetchOnce(fingerprint)) };
@@ -89,12 +89,6 @@ async function apiCredentials(endpoint: Endpoint, options: ConnectionOptions, en
 
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
-}
-
-async function readCaFile(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause: unknown) => {
-    throw new BerthError("invalid_request", `cannot read the CA file ${path}: ${errorText(cause)}`, { cause });
-  });
 }
 
 /** --token, then --token-file, then BERTH_TOKEN, then BERTH_TOKEN_FILE; null when none is given. */
@@ -110,10 +104,7 @@ export async function readToken(options: ConnectionOptions, env: CliIo["env"]): 
  * @throws BerthError invalid_request when it cannot be read, is empty or holds more than one word
  */
 export async function readTokenFile(path: string): Promise<string> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new BerthError("invalid_request", `cannot read the token file ${path}: ${errorText(cause)}`, { cause });
-  });
-  const token = text.trim();
+  const token = (await readText(path, `the token file ${path}`)).trim();
   if (token === "" || /\s/.test(token)) throw new BerthError("invalid_request", `${path} does not hold one token`);
   return token;
 }

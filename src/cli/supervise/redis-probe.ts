@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import type { Clock } from "../../shared/domain/index.ts";
+import { BerthError, type Clock } from "../../shared/domain/index.ts";
 
 const ANSWER_TIMEOUT_MS = 2_000;
 
@@ -28,11 +28,18 @@ export async function redisIsReady(socketPath: string): Promise<boolean> {
 /**
  * Ends whatever Redis still serves our own socket: two servers appending to one file would destroy the queue.
  * Returns whether there was one.
+ * @throws BerthError conflict when it still answers after ten seconds
  */
 export async function shutDownRedis(socketPath: string, clock: Clock): Promise<boolean> {
   if ((await askRedis(socketPath, "PING")) === null) return false;
   await askRedis(socketPath, "SHUTDOWN NOSAVE");
   const deadline = clock.monotonic() + 10_000;
-  while (clock.monotonic() < deadline && (await askRedis(socketPath, "PING")) !== null) await clock.sleep(20);
+  while ((await askRedis(socketPath, "PING")) !== null) {
+    if (clock.monotonic() > deadline)
+      throw new BerthError("conflict", `the redis-server behind ${socketPath} does not end`, {
+        details: { hint: "stop it by hand: a second one would write into the same file" },
+      });
+    await clock.sleep(20);
+  }
   return true;
 }

@@ -4,6 +4,7 @@ import type { GenerateOptions } from "../cdi/generate-cdi.ts";
 import type { CliIo } from "../cli-io.ts";
 import { cdiListing } from "../output/cdi-listing.ts";
 import { type FormatOptions, printListing, withFormats } from "../output/formats.ts";
+import { duration } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
 
 /** Works without a running Berth: a machine may use Berth for nothing but its CDI file. */
@@ -35,7 +36,7 @@ function generateCommand(io: CliIo): Command {
 
 /** At least a second: a look asks NVML, which takes a lock in the driver. */
 function milliseconds(text: string): number {
-  return Math.max(1, parseDurationSeconds(text)) * 1000;
+  return Math.max(1, parseDurationSeconds(duration(text))) * 1000;
 }
 
 function listCommand(io: CliIo): Command {

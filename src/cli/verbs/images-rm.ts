@@ -2,9 +2,14 @@ import { Command } from "commander";
 import { formatBytes } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
+import type { NodeClient } from "../client/node-client.ts";
+import { EXIT } from "../exit-codes.ts";
+import { printError } from "../output/errors.ts";
 import { printValue } from "../output/formats.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
+
+type Removed = Awaited<ReturnType<NodeClient["remove"]>>;
 
 /** Exits with 1 when an image could not be removed, after the others were. */
 export function imagesRmCommand(io: CliIo): Command {
@@ -15,18 +20,26 @@ export function imagesRmCommand(io: CliIo): Command {
   return examples(command, ["berth images rm trainer:v1 trainer:v2"]);
 }
 
-async function removeImages(io: CliIo, images: readonly string[], options: TextOptions, self: Command): Promise<void> {
+/** One that cannot be removed does not keep the others, nor what was removed from being told. */
+async function removeImages(io: CliIo, images: readonly string[], options: TextOptions, self: Command): Promise<number> {
   const node = connectNode(io, self);
-  const removed = [];
+  const removed: Removed[] = [];
+  let exitCode: number = EXIT.ok;
   for (const image of images) {
-    const one = await node.remove(image);
-    removed.push(one);
-    if (options.output === "json") continue;
-    const { untagged, deleted, freedBytes } = one;
-    const freed = freedBytes > 0 ? [`freed ${formatBytes(freedBytes)}\n`] : [];
-    io.stdout.write(
-      [...untagged.map((name) => `untagged ${name}\n`), ...deleted.map((digest) => `deleted ${digest}\n`), ...freed].join(""),
-    );
+    try {
+      const one = await node.remove(image);
+      removed.push(one);
+      if (options.output === "text") io.stdout.write(textOf(one));
+    } catch (error) {
+      printError(io, error);
+      exitCode = EXIT.error;
+    }
   }
   if (options.output === "json") await printValue(io, "json", removed);
+  return exitCode;
+}
+
+function textOf({ untagged, deleted, freedBytes }: Removed): string {
+  const freed = freedBytes > 0 ? [`freed ${formatBytes(freedBytes)}\n`] : [];
+  return [...untagged.map((name) => `untagged ${name}\n`), ...deleted.map((digest) => `deleted ${digest}\n`), ...freed].join("");
 }

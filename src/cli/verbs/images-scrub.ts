@@ -8,6 +8,7 @@ import { printValue } from "../output/formats.ts";
 import { familiarName } from "../output/image-listing.ts";
 import { progressPrinter } from "../output/progress.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
+import { size } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
 import { interruptibly } from "./images-transfer.ts";
 
@@ -20,7 +21,7 @@ interface ScrubOptions extends TextOptions {
 export function imagesScrubCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("scrub")))
     .description("Read the whole store and move what is damaged into quarantine; exits with 1 when there was something.")
-    .option("--rate <bytes>", "read at most so much a second, as 50MiB")
+    .option("--rate <bytes>", "read at most so much a second, as 50MiB", size)
     .option("--unpacked", "read the unpacked layers too; the first time only takes their seals")
     .action(action(io, (options: ScrubOptions, self: Command) => scrub(io, options, self)));
   return examples(command, ["berth images scrub", "berth images scrub --rate 50MiB --unpacked"]);

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { BerthError, errorText, systemClock } from "../../shared/domain/index.ts";
+import { systemClock } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
+import { readText } from "../files/read-text.ts";
 import { printValue } from "../output/formats.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
@@ -29,7 +29,7 @@ export function imagesSignCommand(io: CliIo): Command {
 async function sign(io: CliIo, image: string, { key, output }: SignOptions): Promise<void> {
   const { createRegistryAccess, parseReference, readPrivateKey, signImage } = await import("../../shared/oci/index.ts");
   const reference = parseReference(image);
-  const privateKey = readPrivateKey(await readText(key), io.env["COSIGN_PASSWORD"] ?? "", key);
+  const privateKey = readPrivateKey(await readText(key, `the key ${key}`), io.env["COSIGN_PASSWORD"] ?? "", key);
   const { credential = null } = await credentialOf(io, image);
   const access = createRegistryAccess({ env: io.env, clock: systemClock() });
   try {
@@ -40,10 +40,4 @@ async function sign(io: CliIo, image: string, { key, output }: SignOptions): Pro
   } finally {
     await access.close();
   }
-}
-
-async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause: unknown) => {
-    throw new BerthError("invalid_request", `cannot read the key ${path}: ${errorText(cause)}`, { cause });
-  });
 }

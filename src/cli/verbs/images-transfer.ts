@@ -1,6 +1,5 @@
 import { Command, Option } from "commander";
-import { BerthError } from "../../shared/domain/index.ts";
-import { type CliIo, stopSignal } from "../cli-io.ts";
+import { type CliIo, Interrupted, stopSignal } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
 import type { ImageView } from "../client/node-client.ts";
 import { openInput } from "../files/open-input.ts";
@@ -101,15 +100,13 @@ export function nameOf(image: ImageView): string {
   return image.references[0] === undefined ? image.digest : familiarName(image.references[0]);
 }
 
-/** Runs long work; Ctrl-C ends the request, and the node then gives the work up. */
+/** Runs long work; Ctrl-C ends the request, and the node then gives the work up. @throws Interrupted */
 export async function interruptibly<T>(io: CliIo, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = stopSignal(io);
   try {
     return await work(stop.signal);
   } catch (error) {
-    if (stop.signal.aborted)
-      throw new BerthError("invalid_request", "interrupted", { cause: error, details: { hint: "nothing was kept; run it again" } });
-    throw error;
+    throw stop.signal.aborted ? new Interrupted(error) : error;
   } finally {
     stop.close();
   }

@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { Command } from "commander";
-import { BerthError, errorText } from "../../shared/domain/index.ts";
+import { BerthError } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectImages, withNode } from "../client/connect.ts";
 import type { TrustRuleView, TrustView } from "../client/image-client.ts";
+import { readText } from "../files/read-text.ts";
 import { printValue } from "../output/formats.ts";
 import { type Column, renderTable } from "../output/table.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
@@ -100,9 +100,7 @@ async function ruleOf(rule: string | undefined, { key = [], identity }: SetOptio
 }
 
 async function readKey(path: string): Promise<string> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new BerthError("invalid_request", `cannot read the key ${path}: ${errorText(cause)}`, { cause });
-  });
+  const text = await readText(path, `the key ${path}`);
   if (/PRIVATE KEY/.test(text)) throw new BerthError("invalid_request", `${path} is a private key: the policy wants the public one`);
   return text.trim();
 }

@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { BerthError, errorText } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
 import { explanationText } from "../output/explanation.ts";
 import { printValue } from "../output/formats.ts";
 import { collect } from "../submit/option-values.ts";
+import { readDocuments } from "../submit/read-documents.ts";
 import { action, examples } from "../verb.ts";
 
 export interface TextOptions {
@@ -29,24 +28,13 @@ export function planVerb(io: CliIo): Command {
 }
 
 async function plan(io: CliIo, file: string, options: TextOptions & { set?: string[] }, self: Command): Promise<void> {
-  const text = await readInput(io, file);
-  const { readJobFile } = await import("../submit/job-file.ts");
-  const documents = await readJobFile(text, file === "-" ? "stdin" : file, options.set ?? []);
+  const documents = await readDocuments(io, file, options.set ?? []);
   const api = await connectApi(io, self);
-  for (const { spec } of documents) {
+  for (const [index, { spec }] of documents.entries()) {
     const view = await api.plan(spec);
+    // One answer a document, as the file has them: without the line the keys of two would be one mapping.
+    if (options.output === "yaml" && index > 0) io.stdout.write("---\n");
     if (options.output === "text") io.stdout.write(explanationText(view));
     else await printValue(io, options.output, view);
   }
-}
-
-async function readInput(io: CliIo, file: string): Promise<string> {
-  if (file === "-") {
-    const chunks: Buffer[] = [];
-    for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk));
-    return Buffer.concat(chunks).toString("utf8");
-  }
-  return readFile(file, "utf8").catch((cause: unknown) => {
-    throw new BerthError("invalid_request", `cannot read ${file}: ${errorText(cause)}`, { cause });
-  });
 }

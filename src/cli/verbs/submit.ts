@@ -1,7 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { text as readAll } from "node:stream/consumers";
 import { Command, Option } from "commander";
-import { BerthError, errorText, type Job } from "../../shared/domain/index.ts";
+import { BerthError, type Job } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import type { ApiClient } from "../client/api-client.ts";
 import { connectApi, withHost } from "../client/connect.ts";
@@ -10,6 +8,7 @@ import { followJob } from "../follow/follow-job.ts";
 import { printValue } from "../output/formats.ts";
 import type { JobDocument } from "../submit/job-file.ts";
 import { collect, taskIndexes } from "../submit/option-values.ts";
+import { readDocuments } from "../submit/read-documents.ts";
 import { submitReliably } from "../submit/submit-reliably.ts";
 import { action, examples } from "../verb.ts";
 
@@ -60,18 +59,6 @@ async function submitFiles(io: CliIo, given: readonly string[], options: Options
 /** Written as YAML text: 1,5 must not become a list, nor 3 a number. */
 function setsOf({ set = [], array }: Options): string[] {
   return array === undefined ? set : [...set, `array="${array}"`];
-}
-
-async function readDocuments(io: CliIo, file: string, sets: readonly string[]): Promise<JobDocument[]> {
-  const text =
-    file === "-"
-      ? await readAll(io.stdin)
-      : await readFile(file, "utf8").catch((cause: unknown) => {
-          throw new BerthError("invalid_request", `cannot read ${file}: ${errorText(cause)}`, { cause });
-        });
-  // The YAML library costs ~20 ms to load, and --help does not need it.
-  const { readJobFile } = await import("../submit/job-file.ts");
-  return readJobFile(text, file === "-" ? "stdin" : file, sets);
 }
 
 async function submitDocument(io: CliIo, api: ApiClient, document: JobDocument, options: Options): Promise<Job> {

@@ -37,6 +37,8 @@ describe("wrong usage is exit code 2 with an error and a hint, before anything i
     [["submit"]],
     [["token", "create", "--kind", "root"]],
     [["completion", "tcsh"]],
+    [["images", "scrub", "--rate", "fast"]],
+    [["gpu", "cdi", "generate", "--interval", "soon"]],
   ])("berth %j", async (args) => {
     const { code, stderr, stdout } = await berth(args);
     expect(code).toBe(2);
@@ -131,6 +133,13 @@ test("a job file's mistake is told with file and line", async () => {
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test("the plans of several jobs are documents of their own in YAML", async () => {
+  const captured = capturedIo({ BERTH_HOST: server.host });
+  captured.stdin.end("name: a\nimage: x\n---\nname: b\nimage: x\n");
+  expect(await runCli(["plan", "-", "-o", "yaml"], captured.io)).toBe(0);
+  expect(captured.stdout()).toBe("job: a\n---\njob: b\n");
 });
 
 test("a token comes from its file, and a file that holds none is refused", async () => {

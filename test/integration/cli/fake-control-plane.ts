@@ -71,6 +71,7 @@ export async function startFakeControlPlane(): Promise<FakeControlPlane> {
   });
   app.get<{ Params: { id: string } }>("/v1/jobs/:id/events", async () => ({ items: [] }));
   app.get("/v1/nodes", async () => ({ items: [] }));
+  app.post<{ Body: JobSpecInput }>("/v1/plan", async ({ body }) => ({ job: body.name }));
   app.get("/v1/version", async () => ({ version: "9.9.9" }));
   app.get<{ Params: { id: string }; Querystring: { follow?: string; since?: string; epoch?: string } }>(
     "/v1/jobs/:id/logs",

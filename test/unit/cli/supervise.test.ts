@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,8 +7,10 @@ import { berthPaths } from "../../../src/cli/supervise/berth-paths.ts";
 import { isLocked, lockDataDir, lockedError } from "../../../src/cli/supervise/data-dir-lock.ts";
 import { type ChildRecord, decideOrphans } from "../../../src/cli/supervise/orphans.ts";
 import { redisConfig } from "../../../src/cli/supervise/redis-config.ts";
+import { shutDownRedis } from "../../../src/cli/supervise/redis-probe.ts";
 import { restartPause } from "../../../src/cli/supervise/service.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
+import { systemClock } from "../../../src/shared/domain/index.ts";
 
 const record: ChildRecord = { name: "agent", pid: 42, startTicks: "1000", bootId: "boot-a", commandMark: "berth.mjs agent" };
 const alive = { pid: 42, startTicks: "1000", commandLine: "node /opt/berth/bin/berth.mjs agent --join unix:///x" };
@@ -68,6 +71,24 @@ test("the private Redis has no port and loses nothing", () => {
     expect(text.split("\n")).toContain(line);
   }
   expect(text).toContain('dir "/tmp/a \\"b\\" \\\\c/redis"');
+});
+
+test("no second Redis is started beside one that does not end", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "berth-redis-"));
+  const socket = join(folder, "redis.sock");
+  const deaf = createServer((connection) => connection.resume().end("+PONG\r\n"));
+  await new Promise<void>((resolve) => deaf.listen(socket, resolve));
+  let now = 0;
+  const sleep = async () => {
+    now += 6_000;
+  };
+  const clock = { ...systemClock(), monotonic: () => now, sleep };
+  try {
+    await expect(shutDownRedis(socket, clock)).rejects.toMatchObject({ code: "conflict" });
+  } finally {
+    await new Promise((resolve) => deaf.close(resolve));
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a child that keeps dying is started ever more slowly", () => {
