@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
@@ -6,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { BerthError } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { fileError } from "./file-error.ts";
+import { openPartFile } from "./part-file.ts";
 
 /** @throws BerthError invalid_request: a tar is not for a terminal */
 export function refuseTerminal(io: CliIo, path: string | undefined): void {
@@ -17,7 +17,8 @@ export function refuseTerminal(io: CliIo, path: string | undefined): void {
 
 /**
  * Writes a stream to a file; undefined or "-" is stdout. The file appears when all of it is there: half an archive is never taken
- * for a backup, and the one that it replaces stays until then, after a power cut too.
+ * for a backup, and the one that it replaces stays until then, after a power cut too. What a killed writer left beside it is removed by
+ * the next one.
  * @throws BerthError invalid_request, insufficient_storage, and what breaks the source
  */
 export async function writeOutput(io: CliIo, path: string | undefined, source: Readable): Promise<void> {
@@ -43,12 +44,15 @@ async function isSpecial(path: string): Promise<boolean> {
 }
 
 async function replace(path: string, source: Readable): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString("hex")}.part`;
+  const { loadNative } = await import("../../node/platform/index.ts");
+  const part = await openPartFile(loadNative(), path);
   try {
-    await pipeline(source, createWriteStream(temporary, { flags: "wx", highWaterMark: 1 << 20, flush: true }));
-    await rename(temporary, path);
+    await pipeline(source, createWriteStream(part.path, { flags: "r+", highWaterMark: 1 << 20, flush: true }));
+    await rename(part.path, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(part.path, { force: true });
     throw error;
+  } finally {
+    await part.lock.close();
   }
 }

@@ -1,9 +1,12 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runCli } from "../../../src/cli/index.ts";
+import { until } from "../../support/poll.ts";
 import { capturedIo } from "../../unit/cli/samples.ts";
 
 let folder: string;
@@ -59,6 +62,26 @@ describe.each([
     expect(await left()).toEqual(["a.tar"]);
   });
 
+  test("takes away what a killed one left of the same file, and nothing of one that still writes", async () => {
+    const [stalled, whole] = [new Readable({ read: () => undefined }), archive];
+    stalled.push("half");
+    archive = () => stalled;
+    const env = { ...process.env, BERTH_NODE: `unix://${folder}/node.sock` };
+    const child = spawn(process.execPath, ["bin/berth.mjs", ...verb, "-o", at("a.tar")], { stdio: "ignore", env });
+    const exit = once(child, "exit");
+    await until("a part file", 30, async () => (await left()).length === 1);
+    const [part = ""] = await left();
+    expect(part).toMatch(/^a\.tar\.[a-f0-9]{8}\.part$/);
+    await writeFile(at("b.tar.01234567.part"), "another's");
+    archive = whole;
+    expect(await berth(...verb, "-o", at("a.tar"))).toMatchObject({ code: 0 });
+    expect(await left()).toEqual(["a.tar", part, "b.tar.01234567.part"]);
+    child.kill("SIGKILL");
+    await exit;
+    expect(await berth(...verb, "-o", at("a.tar"))).toMatchObject({ code: 0 });
+    expect(await left()).toEqual(["a.tar", "b.tar.01234567.part"]);
+  });
+
   test("goes to stdout for -, and into a device as it is", async () => {
     expect(await berth(...verb, "-o", "-")).toMatchObject({ code: 0, stdout: "all of it" });
     expect(await berth(...verb, "-o", "/dev/null")).toMatchObject({ code: 0, stdout: "" });
@@ -86,7 +109,6 @@ test.each([
 });
 
 test("a full disk behind stdout is told in a line", async () => {
-  const { spawn } = await import("node:child_process");
   const full: FileHandle = await open("/dev/full", "w");
   const child = spawn(process.execPath, ["bin/berth.mjs", "--help"], { stdio: ["ignore", full.fd, "pipe"] });
   let said = "";
