@@ -40,5 +40,8 @@ describe.each(storeAdapters())("projects over $name", ({ open, close }) => {
         ["b", { value: 2, at: 6 }],
       ]),
     );
+    await stores.projects.forgetUsages(["a", "nobody"]);
+    await stores.projects.forgetUsages([]);
+    expect([...(await stores.projects.usages()).keys()]).toEqual(["b"]);
   });
 });

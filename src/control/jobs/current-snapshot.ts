@@ -30,7 +30,7 @@ export async function currentSnapshot(
 ): Promise<ClusterSnapshot> {
   const [records, view, windows] = await Promise.all([nodes.list(), jobs.queue(mostPending), reservations.list()]);
   const saving = new Proxy(projects, {
-    get: (target, name) => (name === "saveUsages" ? async () => {} : Reflect.get(target, name)),
+    get: (target, name) => (name === "saveUsages" || name === "forgetUsages" ? async () => {} : Reflect.get(target, name)),
   });
   const read = snapshotOf(records, view, await createQueueStanding(saving).look(records, view.active, now), windows);
   const missing = [...read.pending, ...read.active].every(({ id }) => id !== asked.id);

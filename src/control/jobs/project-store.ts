@@ -25,4 +25,5 @@ export interface ProjectStore {
   remove(name: string): Promise<boolean>;
   usages(): Promise<Map<string, StoredUsage>>;
   saveUsages(usages: ReadonlyMap<string, StoredUsage>): Promise<void>;
+  forgetUsages(names: readonly string[]): Promise<void>;
 }

@@ -5,6 +5,9 @@ import type { ProjectStore } from "./project-store.ts";
 /** Usage is written this often: what a crash loses is a minute's. */
 const SAVE_EVERY_MS = 60_000;
 
+/** What nobody configured and used this little since is forgotten: its part of the entitlement would go to nobody for ever. */
+const FORGOTTEN_USAGE = 0.005;
+
 /** What the order needs beside the rows: the projects and what they have used. */
 export interface QueueStanding {
   /** Counts what is held since the last call, and returns the projects as the scheduler sees them. None configured: none. */
@@ -24,6 +27,10 @@ export function createQueueStanding(store: ProjectStore): QueueStanding {
       for (const name of new Set([...held.keys(), ...usages.keys(), ...settings.map((project) => project.name)])) {
         usages.set(name, accrue(usages.get(name) ?? { value: 0, at: lookedAt ?? now }, held.get(name) ?? 0, now));
       }
+      const known = new Set([...held.keys(), ...settings.map((project) => project.name)]);
+      const forgotten = [...usages].filter(([name, { value }]) => !known.has(name) && value < FORGOTTEN_USAGE).map(([name]) => name);
+      for (const name of forgotten) usages.delete(name);
+      if (forgotten.length > 0) await store.forgetUsages(forgotten);
       lookedAt = now;
       if (now - savedAt >= SAVE_EVERY_MS || now < savedAt) {
         await store.saveUsages(usages);

@@ -11,5 +11,8 @@ export function createMemoryProjectStore(): ProjectStore {
     saveUsages: async (next) => {
       usages = new Map([...usages, ...next]);
     },
+    forgetUsages: async (names) => {
+      usages = new Map([...usages].filter(([name]) => !names.includes(name)));
+    },
   };
 }

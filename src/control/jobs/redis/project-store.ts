@@ -22,5 +22,8 @@ export function createRedisProjectStore(redis: Redis): ProjectStore {
       const rows = Object.fromEntries([...usages].map(([name, usage]) => [name, JSON.stringify(usage)]));
       await redisCall(() => redis.hset(KEYS.projectUsage, rows));
     },
+    forgetUsages: async (names) => {
+      if (names.length > 0) await redisCall(() => redis.hdel(KEYS.projectUsage, ...names));
+    },
   };
 }
