@@ -224,7 +224,28 @@ export const GANG_CASES: ClusterCase[] = [
     nodes: { a: { gpus: 4, labels: { rack: "r1" } }, b: { gpus: 4, labels: { rack: "r2" } } },
     queue: { 1: { gpus: 4, replicas: 2, rules: { sameLabel: "rack" } } },
     waits: {
-      1: "can never fit: 2 replicas of 4 GPUs, 1 CPU and 1.0 GiB on nodes of one 'rack' asked, all nodes together have room for 2",
+      1: "can never fit: 2 replicas of 4 GPUs, 1 CPU and 1.0 GiB on nodes of one 'rack' asked, the 'rack' with the most room, r1, has room for 1",
+    },
+  },
+  {
+    name: "a gang that must stay together is told the rack's room, not the cluster's",
+    nodes: {
+      a: { gpus: 4, labels: { rack: "r1" } },
+      b: { gpus: 4, labels: { rack: "r1" } },
+      c: { gpus: 4, labels: { rack: "r2" } },
+    },
+    running: { 9: { gpus: 4, on: ["a:0,1,2,3"] } },
+    queue: { 1: { gpus: 4, replicas: 2, rules: { sameLabel: "rack" } } },
+    waits: {
+      1: "needs room for 2 replicas of 4 GPUs on nodes of one 'rack', the 'rack' with the most room, r1, has room for 1; b has room for 1, c has room for 1, a has 0 free of 4 (job 9 uses 4)",
+    },
+  },
+  {
+    name: "a gang that is spread is told where room lacks",
+    nodes: { a: { gpus: 4, labels: { rack: "r1" } }, b: { gpus: 1, labels: { rack: "r2" } } },
+    queue: { 1: { gpus: 1, replicas: 4, rules: { spreadLabel: "rack" } } },
+    waits: {
+      1: "can never fit: 4 replicas of 1 GPU, 1 CPU and 1.0 GiB spread evenly over 'rack' asked, 'rack' r2 has room for 1",
     },
   },
   {

@@ -9,8 +9,8 @@ export const WINDOW_CASES: ClusterCase[] = [
     queue: { 1: { gpus: 1, limitMinutes: 60 }, 2: { gpus: 1, limitMinutes: 61 }, 3: { gpus: 1 } },
     placed: { 1: ["a:0"] },
     waits: {
-      2: "waiting for a to be opened (reserved from 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC (disks))",
-      3: "waiting for a to be opened (reserved from 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC (disks))",
+      2: "waiting for a to be opened (maintenance from 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC (disks))",
+      3: "waiting for a to be opened (maintenance from 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC (disks))",
     },
   },
   {
@@ -25,7 +25,7 @@ export const WINDOW_CASES: ClusterCase[] = [
     nodes: { a: { gpus: 1 } },
     reservations: { disks: { nodes: ["a"], fromMinutes: -5, toMinutes: 5 } },
     queue: { 1: { gpus: 1, limitMinutes: 1 } },
-    waits: { 1: "waiting for a to be opened (reserved from 2023-11-14 22:08 UTC to 2023-11-14 22:18 UTC (disks))" },
+    waits: { 1: "waiting for a to be opened (maintenance from 2023-11-14 22:08 UTC to 2023-11-14 22:18 UTC (disks))" },
   },
   {
     name: "a reservation lets its project in, before and during it, and nobody else",
@@ -62,6 +62,6 @@ export const WINDOW_CASES: ClusterCase[] = [
     reservations: { disks: { nodes: ["b"], fromMinutes: 60, toMinutes: 120 } },
     queue: { 1: { gpus: 2, replicas: 2, limitMinutes: 90 }, 2: { gpus: 2, replicas: 2, limitMinutes: 30 } },
     placed: { 2: ["a:0,1", "b:0,1"] },
-    waits: { 1: "waiting for b to be opened (reserved from 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC (disks))" },
+    waits: { 1: "waiting for b to be opened (maintenance from 2023-11-14 23:13 UTC to 2023-11-15 00:13 UTC (disks))" },
   },
 ];

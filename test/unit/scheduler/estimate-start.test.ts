@@ -59,6 +59,31 @@ describe("the start estimate", () => {
     expect(outlook(snapshot, "3")?.why).toMatch(/^nothing tells when job 2 will end/);
   });
 
+  it("is when a borrower has run long enough to be stopped for the project's guarantee, and its grace is over", () => {
+    const limits = { gpus: null, jobs: null, gpusPerUser: null, jobsPerUser: null };
+    const project = { parent: null, weight: 1, limits, usage: 0 };
+    const projects = [
+      { ...project, name: "p", guaranteedGpus: 1 },
+      { ...project, name: "q", guaranteedGpus: 0 },
+    ];
+    const active = [running("1", "n0", { project: "q", stopGraceMs: 30_000 })];
+    const snapshot = { nodes: nodes(1), projects, active, pending: [waiting("2", { project: "p" })] };
+    const start = NOW + 9 * MINUTE + 30_000;
+    expect(outlook(snapshot, "2")).toEqual({ start: { p50: start, p90: start }, why: null });
+  });
+
+  it("is null, with the reason, when nothing tells when closed nodes are opened", () => {
+    const [first, second] = nodes(2) as [ClusterSnapshot["nodes"][0], ClusterSnapshot["nodes"][0]];
+    const reservations = [{ name: "disks", nodes: ["n0"], from: NOW, to: NOW + 90 * MINUTE, projects: [] }];
+    const snapshot = {
+      nodes: [first, { ...second, closed: "draining" }],
+      active: [],
+      pending: [waiting("1", { replicas: 2 })],
+      reservations,
+    };
+    expect(outlook(snapshot, "1")).toEqual({ start: null, why: "nothing tells when the nodes it needs come back" });
+  });
+
   it("is null, with the reason, when nothing tells when the running job ends", () => {
     const snapshot = { nodes: nodes(1), active: [running("1", "n0")], pending: [waiting("2")] };
     const why = "nothing tells when job 1 will end: no time limit, and too few ended jobs of the user";
@@ -75,7 +100,7 @@ describe("the start estimate", () => {
     const snapshot = { nodes: nodes(1), active: [], pending: [waiting("1")], reservations };
     expect(outlook(snapshot, "1")?.start?.p90).toBe(NOW + 90 * MINUTE);
     expect(explainJob(decide, snapshot, NOW, "1")?.proof).toBe(
-      "1 node: 1 reserved from 2023-11-14 23:13 UTC to 2023-11-14 23:43 UTC (disks)",
+      "1 node: 1 maintenance from 2023-11-14 23:13 UTC to 2023-11-14 23:43 UTC (disks)",
     );
   });
 

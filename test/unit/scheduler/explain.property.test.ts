@@ -162,7 +162,9 @@ test("a node is named with what it lacks, alike ones are counted together", () =
   const job: PendingJob = { id: "90", priority: 0, queuedAt: NOW, replicas: 1, resources };
   const active = [holding("81", "n0", [0, 1, 2, 3]), holding("82", "n1", [0])];
   const explanation = explainJob(decide, { nodes, pending: [job], active }, NOW, "90");
-  expect(explanation?.proof).toBe("5 nodes: 2 driver 535.104 < 550, 1 busy until 14:20 UTC (job 81), 1 draining, 1 have 3 of 4 GPUs free");
+  expect(explanation?.proof).toBe(
+    "5 nodes: 2 driver 535.104 < 550, 1 busy until 2023-11-15 14:20 UTC (job 81), 1 draining, 1 have 3 of 4 GPUs free",
+  );
   expect(explanation?.changes.map(({ words }) => words)).toEqual(["--gpus 3", "without conditions on driver, CUDA or compute capability"]);
 });
 
@@ -246,4 +248,19 @@ describe("the cheapest changes", () => {
     const model = job("1", { resources: resourcesOf({ gpus: 4, gpuModel: "h100" }) });
     expect(changes({ nodes, active, pending: [model] }, "1")?.slice(0, 2)).toEqual(['--gpu-model "Tesla T4"', "without gpuModel h100"]);
   });
+});
+
+test("the end of today is told as a time, that of another day with its date", () => {
+  const gpus = [gpuOf("n0", 0)];
+  const node: NodeCapacity = {
+    ...{ id: "n0", name: "n0", address: "10.0.0.1", state: "ready", lastSeenAt: NOW, cpuMillis: 64_000, memoryBytes: 256 * GIB, gpus },
+  };
+  const job: PendingJob = { id: "2", priority: 0, queuedAt: NOW, replicas: 1, resources: resourcesOf({ gpus: 1 }) };
+  const proof = (endsAt: number) => {
+    const assignments = [{ rank: 0, nodeId: "n0", nodeAddress: "10.0.0.1", gpuUuids: ["GPU-n0-0"] }];
+    const active = [{ id: "1", resources: resourcesOf({ gpus: 1 }), endsAt, assignments }];
+    return explainJob(decide, { nodes: [node], pending: [job], active }, NOW, "2")?.proof;
+  };
+  expect(proof(NOW + 60 * 60_000)).toBe("1 node: 1 busy until 23:13 UTC (job 1)");
+  expect(proof(NOW + 72 * 3_600_000)).toBe("1 node: 1 busy until 2023-11-17 22:13 UTC (job 1)");
 });

@@ -7,6 +7,7 @@ import { ruleBlocker } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { NodeCapacity } from "../snapshot.ts";
+import { gangRoom } from "./gang-room.ts";
 import { byDetail, count, cpus, cpusAsked, gpusAsked, listed, memory, memoryAsked, portsAsked, topologyAsked, unitsText } from "./words.ts";
 
 /** Why no state of the known nodes could run the job: what to change in it, or which machine to add or repair. */
@@ -16,11 +17,12 @@ export function explainCannotEver(everything: readonly FreeNode[], admitted: rea
   const nodes = admitted.map(({ node }) => node);
   const single = oneReplica(nodes, request);
   if (single !== null) return single + others(everything, admitted, request);
-  const room = admitted.reduce((sum, entry) => sum + replicasThatFit(entry, request, request.replicas), 0);
-  if (room === 0) return `can never fit: ${shape(request)} asked together; no node has all of it`;
+  if (!admitted.some((entry) => replicasThatFit(entry, request, 1) > 0))
+    return `can never fit: ${shape(request)} asked together; no node has all of it`;
   const least = request.minReplicas < request.replicas ? `at least ${request.minReplicas}` : String(request.replicas);
   const asked = `${least} replica${request.minReplicas === 1 ? "" : "s"} of ${shape(request)}${topologyAsked(request.job.rules)} asked`;
-  return `can never fit: ${asked}, all nodes together have room for ${room}${others(everything, admitted, request)}`;
+  const room = gangRoom(admitted, request, "all nodes together have");
+  return `can never fit: ${asked}, ${room}${others(everything, admitted, request)}`;
 }
 
 /** "; 3 more nodes: 2 without label zone=a, 1 tainted gpu". */

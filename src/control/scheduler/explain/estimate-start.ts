@@ -1,5 +1,7 @@
+import { DEFAULT_PROJECT } from "../order/project-tree.ts";
+import { FAIR_POLICY } from "../order/queueing-policy.ts";
 import { givePromises } from "../preempt/promises.ts";
-import type { ActiveJob, ClusterSnapshot, PendingJob, Plan } from "../snapshot.ts";
+import type { ActiveJob, ClusterSnapshot, PendingJob, PendingKind, Plan } from "../snapshot.ts";
 import { listed } from "./words.ts";
 
 type Decide = (snapshot: ClusterSnapshot, now: number) => Plan;
@@ -25,6 +27,7 @@ const ROWS_LOOKED_AT = 100_000;
 /** A job that is told to stop holds its place so long, in the forecast, where its grace is unknown. */
 const STOPPING_MS = 30_000;
 const JOBS_NAMED = 3;
+const NODES_AWAY = "nothing tells when the nodes it needs come back";
 
 /**
  * Plays the coming passes with the scheduler's own decision: running jobs end when like ones of their user did (`remaining`),
@@ -33,10 +36,10 @@ const JOBS_NAMED = 3;
  * submitted are not foreseen.
  */
 export function estimateStart(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: string, first: Plan): StartOutlook {
-  const kind = first.reasons.find((one) => one.jobId === jobId)?.kind;
+  const kind = kindOf(first, jobId);
   if (kind === "never-fits") return unknown("no state of the nodes could run it");
   const windows = (snapshot.reservations ?? []).some(({ to }) => to > now);
-  if (kind === "nodes-absent" && !windows) return unknown("nothing tells when the nodes it needs come back");
+  if (kind === "nodes-absent" && !windows) return unknown(NODES_AWAY);
   const p90 = play(decide, snapshot, now, jobId, first, "p90");
   if (typeof p90 === "string") return unknown(p90);
   const limitsOnly = ![...snapshot.active, ...snapshot.pending].some(({ remainingMs }) => remainingMs !== undefined);
@@ -55,6 +58,7 @@ function play(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: str
   const passes = passesFor(snapshot);
   const ends = new Map(snapshot.active.flatMap((job) => entryOf(job.id, endOf(job, now, quantile))));
   for (const { name, to } of snapshot.reservations ?? []) if (to > now) ends.set(`window ${name}`, to);
+  for (const [id, moment] of takenBackFrom(snapshot, jobId, now)) ends.set(`young ${id}`, moment);
   let { pending, active } = snapshot;
   let [time, plan] = [now, first];
   for (let pass = 0; pass < passes; pass += 1) {
@@ -65,6 +69,7 @@ function play(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: str
     for (const job of active)
       if (asked.has(job.id)) ends.set(job.id, Math.min(ends.get(job.id) ?? Number.POSITIVE_INFINITY, stopped(job, time)));
     const next = nextPass(ends, passes - pass);
+    if (next === null && kindOf(plan, jobId) === "nodes-absent") return NODES_AWAY;
     if (next === null) return noEnds(concerned({ ...snapshot, pending, active: [...active, ...started.active] }, plan, jobId));
     active = [...active, ...started.active]
       .filter(({ id }) => (ends.get(id) ?? Number.POSITIVE_INFINITY) > next)
@@ -81,6 +86,10 @@ function play(decide: Decide, snapshot: ClusterSnapshot, now: number, jobId: str
   return "too many jobs end or start before it";
 }
 
+function kindOf({ reasons }: Plan, jobId: string): PendingKind | undefined {
+  return reasons.find((one) => one.jobId === jobId)?.kind;
+}
+
 function passesFor({ nodes, pending, active }: ClusterSnapshot): number {
   const rows = Math.max(1, nodes.length + pending.length + active.length);
   return Math.min(MOST_PASSES, Math.max(FEWEST_PASSES, Math.floor(ROWS_LOOKED_AT / rows)));
@@ -88,6 +97,16 @@ function passesFor({ nodes, pending, active }: ClusterSnapshot): number {
 
 function entryOf(id: string, end: number | null): [string, number][] {
   return end === null ? [] : [[id, end]];
+}
+
+/** When each running job of others has run long enough to be stopped for a project's guarantee: a pass then may do it. */
+function takenBackFrom({ active, pending, projects = [], queueing = FAIR_POLICY }: ClusterSnapshot, jobId: string, now: number) {
+  const project = pending.find(({ id }) => id === jobId)?.project ?? DEFAULT_PROJECT;
+  if (!projects.some(({ name, guaranteedGpus }) => name === project && guaranteedGpus > 0)) return [];
+  return active.flatMap((job): [string, number][] => {
+    const ripe = job.startedAt === undefined ? now : job.startedAt + queueing.minRunMs;
+    return ripe > now && (job.project ?? DEFAULT_PROJECT) !== project ? [[job.id, ripe]] : [];
+  });
 }
 
 function stopped({ stopGraceMs = STOPPING_MS }: ActiveJob, time: number): number {
@@ -138,7 +157,7 @@ function nextPass(ends: ReadonlyMap<string, number>, passesLeft: number): number
 function concerned({ projects = [], pending, active }: ClusterSnapshot, plan: Plan, jobId: string): ActiveJob[] {
   const project = pending.find(({ id }) => id === jobId)?.project;
   const above = projects.find(({ name }) => name === project)?.parent ?? null;
-  if (above !== null || plan.reasons.find((reason) => reason.jobId === jobId)?.kind !== "over-limit") return active;
+  if (above !== null || kindOf(plan, jobId) !== "over-limit") return active;
   const own = active.filter((job) => job.project === project);
   return own.length === 0 ? active : own;
 }

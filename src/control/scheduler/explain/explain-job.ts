@@ -54,7 +54,7 @@ export function explainJob(decide: Decide, asked: ClusterSnapshot, now: number, 
   const plan = decide(snapshot, now);
   const placement = plan.placements.find((one) => one.jobId === jobId) ?? null;
   const entries = freeAfter(snapshot, plan, jobId);
-  const { blocked, room } = judgeNodes(entries, snapshot, job);
+  const { blocked, room } = judgeNodes(entries, snapshot, job, now);
   return {
     jobId,
     assignments: placement?.assignments ?? null,
@@ -91,13 +91,13 @@ function freeAfter(snapshot: ClusterSnapshot, plan: Plan, jobId: string): FreeNo
   return entries;
 }
 
-function judgeNodes(entries: readonly FreeNode[], snapshot: ClusterSnapshot, job: PendingJob) {
+function judgeNodes(entries: readonly FreeNode[], snapshot: ClusterSnapshot, job: PendingJob, now: number) {
   const request = requestOf(job);
-  const ends = new Map(snapshot.active.flatMap(({ id, endsAt }) => (endsAt === undefined ? [] : [[id, endsAt] as const])));
+  const byJob = new Map(snapshot.active.flatMap(({ id, endsAt }) => (endsAt === undefined ? [] : [[id, endsAt] as const])));
   const groups = new Map<string, BlockedNodes>();
   const room = { nodes: 0, replicas: 0 };
   for (const entry of entries) {
-    const verdict = nodeVerdict(entry, request, ends);
+    const verdict = nodeVerdict(entry, request, { now, byJob });
     if (verdict === null) {
       room.nodes += 1;
       room.replicas += replicasThatFit(entry, request, job.replicas);

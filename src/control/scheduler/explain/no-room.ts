@@ -6,6 +6,7 @@ import { nodeBlocker } from "../feasible/node-blocker.ts";
 import { countFittingGpus, fittingGpus, replicasThatFit } from "../feasible/replica-fit.ts";
 import type { Request } from "../feasible/request.ts";
 import type { PendingJob } from "../snapshot.ts";
+import { gangRoom } from "./gang-room.ts";
 import { unitHolders, unitShortage } from "./unit-words.ts";
 import { clockTime, count, cpus, cpusAsked, gpusAsked, listed, memory, portsAsked, topologyAsked } from "./words.ts";
 
@@ -38,12 +39,11 @@ export function explainHeldBack(holders: readonly PendingJob[]): string {
 /** It fits on the nodes when they are empty: who has what now. The same for all jobs that ask this. */
 export function explainNoRoom(free: readonly FreeNode[], request: Request, servers: readonly FreeNode[]): string {
   const { resources, replicas, minReplicas } = request;
-  const room = replicas === 1 ? 0 : free.reduce((sum, entry) => sum + replicasThatFit(entry, request, replicas), 0);
   const least = minReplicas < replicas ? `at least ${minReplicas}` : String(replicas);
   const need =
     replicas === 1
       ? `needs ${want(resources)} on one node`
-      : `needs room for ${least} replicas of ${want(resources)}${topologyAsked(request.job.rules)}, there is room for ${room}`;
+      : `needs room for ${least} replicas of ${want(resources)}${topologyAsked(request.job.rules)}, ${gangRoom(free, request, "there is")}`;
   // Only the named ones are put into words: there may be a thousand nodes.
   const named = roomiest(servers, request)
     .map((entry) => lacking(entry, request))

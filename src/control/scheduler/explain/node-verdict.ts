@@ -6,12 +6,18 @@ import { takenPort } from "../feasible/held-ports.ts";
 import { type Blocker, nodeBlocker } from "../feasible/node-blocker.ts";
 import type { Request } from "../feasible/request.ts";
 import { unitHolders, unitShortage } from "./unit-words.ts";
-import { clockMinute, cpus, listed, memory, memoryAsked } from "./words.ts";
+import { clockSoon, cpus, listed, memory, memoryAsked } from "./words.ts";
 
 const JOBS_NAMED = 3;
 
-/** Why this node has no room for one replica now; null when it has. `ends`: job -> latest end by its time limit. */
-export function nodeVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string, number>): Blocker | null {
+/** Job -> latest end by its time limit, milliseconds since the Unix epoch like `now`. */
+export interface KnownEnds {
+  now: number;
+  byJob: ReadonlyMap<string, number>;
+}
+
+/** Why this node has no room for one replica now; null when it has. */
+export function nodeVerdict(entry: FreeNode, request: Request, ends: KnownEnds): Blocker | null {
   const { node } = entry;
   if (node.state !== "ready") return { kind: "away", detail: `${node.state}` };
   return nodeBlocker(node, request.job) ?? gpuVerdict(entry, request) ?? sizeVerdict(entry, request) ?? roomVerdict(entry, request, ends);
@@ -60,7 +66,7 @@ function sizeVerdict({ node }: FreeNode, { resources }: Request): Blocker | null
   return null;
 }
 
-function roomVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string, number>): Blocker | null {
+function roomVerdict(entry: FreeNode, request: Request, ends: KnownEnds): Blocker | null {
   const { node } = entry;
   const { resources } = request;
   const shortage = unitShortage(entry, request);
@@ -75,11 +81,11 @@ function roomVerdict(entry: FreeNode, request: Request, ends: ReadonlyMap<string
 }
 
 /** " until 14:20 UTC (job 81)": until the last holder's limit, when all have one. */
-function holders(byJob: ReadonlyMap<string, number>, ends: ReadonlyMap<string, number>): string {
+function holders(byJob: ReadonlyMap<string, number>, ends: KnownEnds): string {
   const ids = [...byJob.keys()].sort((left, right) => left.length - right.length || (left < right ? -1 : 1));
   if (ids.length === 0) return "";
-  const last = ids.map((id) => ends.get(id));
-  const until = last.every((end) => end !== undefined) ? ` until ${clockMinute(Math.max(...last.map((end) => end ?? 0)))}` : "";
+  const last = ids.map((id) => ends.byJob.get(id));
+  const until = last.every((end) => end !== undefined) ? ` until ${clockSoon(Math.max(...last.map((end) => end ?? 0)), ends.now)}` : "";
   const jobs = listed(ids, JOBS_NAMED);
   return `${until} (${ids.length === 1 ? "job" : "jobs"} ${jobs})`;
 }

@@ -88,8 +88,18 @@ export function listed(items: readonly string[], most: number): string {
 }
 
 /** "14:20 UTC". */
-export function clockMinute(milliseconds: number): string {
+function clockMinute(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(11, 16)} UTC`;
+}
+
+/** "2026-11-22 14:20 UTC". */
+export function clockDay(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 10)} ${clockMinute(milliseconds)}`;
+}
+
+/** "14:20 UTC" of today, "2026-11-25 14:20 UTC" of another day. */
+export function clockSoon(milliseconds: number, now: number): string {
+  return clockDay(milliseconds).slice(0, 10) === clockDay(now).slice(0, 10) ? clockMinute(milliseconds) : clockDay(milliseconds);
 }
 
 /** "12:03:05 UTC": a reason names a moment, not an age, so that it does not change from pass to pass. */

@@ -1,4 +1,4 @@
-import { clockMinute } from "../explain/words.ts";
+import { clockDay } from "../explain/words.ts";
 import type { ClusterSnapshot, NodeCapacity, PendingJob } from "../snapshot.ts";
 
 /** Nodes that the operator keeps for a time; without projects it is a maintenance window. Times in milliseconds since the Unix epoch. */
@@ -83,10 +83,6 @@ function runsInto(
 
 /** Of moments, not of ages: the words must not change from pass to pass. */
 function wordsOf({ name, from, to, projects }: ReservedWindow): { name: string; words: string } {
-  const whose = projects.length === 0 ? "" : ` for ${projects.join(", ")}`;
-  return { name, words: `reserved${whose} from ${day(from)} to ${day(to)} (${name})` };
-}
-
-function day(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 10)} ${clockMinute(milliseconds)}`;
+  const what = projects.length === 0 ? "maintenance" : `reserved for ${projects.join(", ")}`;
+  return { name, words: `${what} from ${clockDay(from)} to ${clockDay(to)} (${name})` };
 }
