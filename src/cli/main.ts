@@ -35,14 +35,14 @@ function usageExit(io: CliIo, error: CommanderError, argv: readonly string[]): n
 
 /** The process's entry, called by bin/berth.mjs. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // `berth ps | head`: a reader that has seen enough is no error.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") process.exit(EXIT.ok);
-      if (stream === process.stdout) printError(processIo(), fileError("write", "the output", error));
-      process.exit(EXIT.error);
-    });
-  }
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // `berth ps | head`: a reader that has seen enough is no error.
+    if (error.code === "EPIPE") process.exit(EXIT.ok);
+    printError(processIo(), fileError("write", "the output", error));
+    process.exit(EXIT.error);
+  });
+  // What only people read may get lost: a log on a full disk must not end `berth up`, nor change an exit code.
+  process.stderr.on("error", () => undefined);
   const code = await runCli(argv, processIo());
   // The last write may have failed: that is told after it.
   await setImmediate();

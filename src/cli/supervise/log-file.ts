@@ -11,7 +11,7 @@ export async function openLog(path: string): Promise<{ fd: number; startedAt: nu
 
 /**
  * Keeps a log small: x.log becomes x.log.1 by copying and emptying, because the child goes on writing to the same file.
- * What it writes between the two is lost; these are logs of processes, not of jobs.
+ * What it writes between the two is lost, on a full disk all of it; these are logs of processes, not of jobs.
  */
 export async function rotateLog(path: string): Promise<void> {
   const size = await sizeOf(path);
@@ -20,7 +20,8 @@ export async function rotateLog(path: string): Promise<void> {
   for (let index = KEPT_LOGS - 1; index >= 1; index -= 1) {
     await rename(`${path}.${index}`, `${path}.${index + 1}`).catch(ignoreMissing);
   }
-  await copyFile(path, `${path}.1`);
+  // Where the disk takes no copy, emptying the log is what helps it.
+  await copyFile(path, `${path}.1`).catch(() => rm(`${path}.1`, { force: true }));
   await truncate(path, 0);
 }
 

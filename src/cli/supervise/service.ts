@@ -89,7 +89,9 @@ async function launch(spec: ServiceSpec, deps: ServiceDeps): Promise<Running> {
       child.once("exit", (code, name) => resolve(name === null ? `exit code ${code}` : `signal ${name}`));
     });
     child.stdin?.on("error", () => undefined);
-    if (child.pid !== undefined) await recordChild(deps.pidDir, spec.name, child.pid, spec.commandMark);
+    // One that is not recorded must not be given up: it runs, and a second one would be started beside it.
+    const unrecorded = (error: unknown) => deps.say(`${spec.name}: not recorded for the next \`berth up\`: ${errorText(error)}`);
+    if (child.pid !== undefined) await recordChild(deps.pidDir, spec.name, child.pid, spec.commandMark).catch(unrecorded);
     return { child, ended, startedAt: deps.clock.monotonic(), logStart: log.startedAt };
   } finally {
     await log.close();

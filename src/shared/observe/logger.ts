@@ -36,7 +36,7 @@ const REDACTED = [
  */
 export function createLogger(options: LoggerOptions): Logger {
   const human = options.human ?? (options.file === undefined && options.sink === undefined && process.stderr.isTTY === true);
-  const raw = options.sink ?? destination({ dest: options.file ?? 2, sync: true, mkdir: true });
+  const raw = options.sink ?? openDestination(options.file ?? 2);
   const sink = human ? { write: (line: string) => raw.write(humanLine(line)) } : raw;
   return pino(
     {
@@ -50,6 +50,16 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     sink,
   );
+}
+
+/** Lines that wait for a full disk; further ones are dropped. */
+const MAX_WAITING_CHARACTERS = 64 * 1024;
+
+/** A full disk must not end who logs: without a listener pino throws out of whatever line was just being logged. */
+function openDestination(dest: string | number) {
+  const stream = destination({ dest, sync: true, mkdir: true, maxLength: MAX_WAITING_CHARACTERS });
+  stream.on("error", () => undefined);
+  return stream;
 }
 
 /** For tests and tools that want no log. */

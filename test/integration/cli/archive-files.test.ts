@@ -108,14 +108,18 @@ test.each([
   expect((await berth(...verb(folder))).stderr).toContain(`cannot read ${folder}: it is a folder`);
 });
 
-test("a full disk behind stdout is told in a line", async () => {
+test.each([
+  ["stdout", ["--help"], 1, /^error: cannot write the output: no space left on device\nhint: .*\n$/],
+  ["stderr, where it takes nothing from what is to be done", ["imags"], 2, /^$/],
+] as const)("a full disk behind %s", async (name, args, expected, text) => {
   const full: FileHandle = await open("/dev/full", "w");
-  const child = spawn(process.execPath, ["bin/berth.mjs", "--help"], { stdio: ["ignore", full.fd, "pipe"] });
+  const stdio = name === "stdout" ? (["ignore", full.fd, "pipe"] as const) : (["ignore", "pipe", full.fd] as const);
+  const child = spawn(process.execPath, ["bin/berth.mjs", ...args], { stdio: [...stdio] });
   let said = "";
-  child.stderr?.on("data", (text: Buffer) => {
-    said += text.toString();
+  (child.stderr ?? child.stdout)?.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
   });
   const code = await new Promise((resolve) => child.once("close", resolve));
   await full.close();
-  expect([code, said]).toEqual([1, expect.stringMatching(/^error: cannot write the output: no space left on device\nhint: .*\n$/)]);
+  expect([code, said]).toEqual([expected, expect.stringMatching(text)]);
 });

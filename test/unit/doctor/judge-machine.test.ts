@@ -91,6 +91,8 @@ describe("storage", () => {
     [{ directoryTypes: false }, "fail"],
     [{ trustedXattrs: false }, "fail"],
     [{ freeBytes: 5 * 2 ** 20 }, "fail"],
+    // Only a node that runs can be told to free its images.
+    [{ freeBytes: 5 * 2 ** 20, inUse: true }, "warn"],
     [{ freeBytes: 5 * 2 ** 30 }, "warn"],
     [{ freeInodes: 10 }, "warn"],
     [{ fsType: "tmpfs" }, "warn"],

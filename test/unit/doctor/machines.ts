@@ -37,6 +37,7 @@ export const DEBIAN_12: MachineFacts = {
   disk: {
     path: "/var/lib",
     fsType: "ext4",
+    inUse: false,
     freeBytes: 80 * 2 ** 30,
     totalBytes: 250 * 2 ** 30,
     freeInodes: 15_000_000,

@@ -56,3 +56,10 @@ it("a URL is logged without its user and password", () => {
   expect(redactUrl("redis://admin:hunter2@host:6379/0")).toBe("redis://***@host:6379/0");
   expect(redactUrl("redis://host:6379")).toBe("redis://host:6379");
 });
+
+describe("a log on a full disk", () => {
+  it("loses lines, but never ends who writes it", () => {
+    const logger = createLogger({ name: "test", file: "/dev/full" });
+    for (let line = 0; line < 2000; line++) logger.warn({ line }, "the disk is full");
+  });
+});

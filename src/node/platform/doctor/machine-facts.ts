@@ -72,6 +72,8 @@ export interface DiskFacts {
   /** The data dir, or its nearest parent that exists. */
   path: string;
   fsType: string;
+  /** It holds Berth's images already. */
+  inUse: boolean;
   freeBytes: number;
   totalBytes: number;
   freeInodes: number | null;

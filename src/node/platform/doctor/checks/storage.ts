@@ -32,7 +32,7 @@ export function checkOverlay(facts: MachineFacts): Check {
 }
 
 export function checkDisk(facts: MachineFacts): Check {
-  const { path, fsType, freeBytes, totalBytes } = facts.disk;
+  const { path, fsType, inUse, freeBytes, totalBytes } = facts.disk;
   const found = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} free on ${fsType} at ${path}`;
   const choose = "choose a --data-dir on a local ext4 or xfs file system";
   if (UNFIT.has(fsType)) return fail("disk", "disk", found, `${fsType} cannot hold the writable layers of containers`, choose);
@@ -46,14 +46,11 @@ export function checkDisk(facts: MachineFacts): Check {
     );
   if (facts.disk.trustedXattrs === false)
     return fail("disk", "disk", found, "it has no trusted extended attributes, which overlayfs needs", choose);
-  if (freeBytes < LEAST_FREE)
-    return fail(
-      "disk",
-      "disk",
-      found,
-      `less than ${formatBytes(LEAST_FREE)}: images do not fit`,
-      "free space, or choose another --data-dir",
-    );
+  if (freeBytes < LEAST_FREE) {
+    const meaning = `less than ${formatBytes(LEAST_FREE)}: images do not fit`;
+    if (inUse) return warn("disk", "disk", found, meaning, "`berth images rm` and `berth images prune`, or a larger disk");
+    return fail("disk", "disk", found, meaning, "free space, or choose another --data-dir");
+  }
   if (freeBytes < COMFORTABLE_FREE)
     return warn("disk", "disk", found, "training images are often larger", "free space, or choose another --data-dir");
   if (facts.disk.freeInodes !== null && facts.disk.freeInodes < LEAST_INODES) {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errorText } from "../../../../shared/domain/index.ts";
@@ -26,6 +27,7 @@ export async function readDisk(folder: string, native: Pick<Native, "openRoot"> 
   return {
     path: folder,
     fsType: fsTypeOf(folder, mounts),
+    inUse: existsSync(join(folder, "blobs")),
     freeBytes: space.bavail * space.bsize,
     totalBytes: space.blocks * space.bsize,
     freeInodes: space.files > 0 ? space.ffree : null,
@@ -50,17 +52,17 @@ export async function probeOverlay(folder: string, isRoot: boolean): Promise<Ove
   return result ?? null;
 }
 
-/** Null when the folder cannot be written: without root that is no finding. */
+/** Null when the folder cannot be written: without root or with a full disk that is no finding. */
 async function withProbeFolder<T>(folder: string, probe: (path: string) => Promise<T>): Promise<T | null> {
-  const path = await mkdtemp(join(folder, ".berth-doctor-")).catch((error: NodeJS.ErrnoException) => {
-    if (["EACCES", "EPERM", "EROFS", "ENOSPC"].includes(error.code ?? "")) return null;
-    throw error;
-  });
-  if (path === null) return null;
+  let path: string | null = null;
   try {
+    path = await mkdtemp(join(folder, ".berth-doctor-"));
     return await probe(path);
+  } catch (error) {
+    if (["EACCES", "EPERM", "EROFS", "ENOSPC"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
+    throw error;
   } finally {
-    await rm(path, { recursive: true, force: true });
+    if (path !== null) await rm(path, { recursive: true, force: true });
   }
 }
 
