@@ -1,7 +1,15 @@
 import { defineConfig } from "vitest/config";
 import { LongFilesFirst } from "./test/support/long-files-first.ts";
 
-const common = { environment: "node" as const, pool: "forks" as const, setupFiles: ["test/support/fixed-seed.ts"] };
+const common = {
+  environment: "node" as const,
+  pool: "forks" as const,
+  setupFiles: ["test/support/fixed-seed.ts"],
+  expect: { poll: { timeout: 30_000 } },
+};
+
+/** Bounds that end a broken run, of tests that take seconds on a quiet machine and minutes on one that is in use. */
+const PATIENT = { testTimeout: 120_000, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {
@@ -13,15 +21,14 @@ export default defineConfig({
     projects: [
       // The bound ends a broken run; property tests and simulations take seconds on a busy machine.
       { test: { ...common, name: "unit", include: ["test/unit/**/*.test.ts", "test/cluster/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { ...common, name: "contract", include: ["test/contract/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 } },
+      { test: { ...common, name: "contract", include: ["test/contract/**/*.test.ts"], ...PATIENT } },
       {
         test: {
           ...common,
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
           exclude: ["**/*.slow.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          ...PATIENT,
         },
       },
       // Downloads 100 MB of other distributions' engines: only where it is asked for.
@@ -34,12 +41,11 @@ export default defineConfig({
                 name: "engines",
                 include: ["test/engines/**/*.test.ts"],
                 fileParallelism: false,
-                hookTimeout: 120_000,
-                testTimeout: 60_000,
+                ...PATIENT,
               },
             },
           ]),
-      { test: { ...common, name: "gpu", include: ["test/gpu/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { ...common, name: "gpu", include: ["test/gpu/**/*.test.ts"], ...PATIENT } },
       {
         test: {
           ...common,

@@ -29,7 +29,7 @@ describe("Berth's registry keeps the OCI distribution spec", () => {
 
 // For comparison, not a promise about docker-registry: BERTH_TEST_DOCKER_REGISTRY=1 npx vitest run test/contract/registry.test.ts
 describe.runIf(process.env["BERTH_TEST_DOCKER_REGISTRY"] === "1")("docker-registry in the same suite", () => {
-  test("passes most of it", { timeout: 120_000 }, async () => {
+  test("passes most of it", async () => {
     const registry = await startDockerRegistry();
     const pool = openPool(`http://${registry.host}`);
     const failed: string[] = [];

@@ -113,7 +113,7 @@ describe.each(["crun", "runc"] as const)("a container run by %s", (runtime) => {
 
   it("is stopped by a signal it heeds", async () => {
     const id = await test.run("trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.05; done");
-    await expect.poll(() => test.logText(id), { timeout: 10_000 }).toContain("ready");
+    await expect.poll(() => test.logText(id)).toContain("ready");
     await test.engine.stop(id, 20);
     expect(await test.ended(id)).toMatchObject({ exitCode: 9, cause: "exited" });
     expect(await test.logText(id)).toContain("bye");
@@ -121,7 +121,7 @@ describe.each(["crun", "runc"] as const)("a container run by %s", (runtime) => {
 
   it("is killed, with all it started, when it does not heed the signal", async () => {
     const id = await test.run("trap '' TERM; (trap '' TERM; sleep 1000) & setsid sleep 1001 & echo ready; sleep 1002");
-    await expect.poll(() => test.logText(id), { timeout: 10_000 }).toContain("ready");
+    await expect.poll(() => test.logText(id)).toContain("ready");
     await test.engine.stop(id, 0.2);
     expect(await test.ended(id)).toMatchObject({ exitCode: 137, cause: "signal" });
   });

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Berth } from "../support/berth.ts";
 import { loadTinyImage } from "../support/load-tiny-image.ts";
 import { until } from "../support/poll.ts";
+import { readLine } from "../support/read-line.ts";
 import { createTestHosts, type TestHost, type TestNetwork } from "../support/test-hosts.ts";
 
 const BERTH = fileURLToPath(new URL("../../bin/berth.mjs", import.meta.url));
@@ -106,8 +107,8 @@ test("a gang of two runs one replica on each host, and the ranks reach each othe
   const script = [
     "echo rank $RANK of $WORLD_SIZE, master $MASTER_ADDR",
     'if [ "$RANK" = 0 ]; then echo "hello from rank 0" | nc -l -p $MASTER_PORT; else',
-    // nc ends when its peer has nothing more to say: an open standard input keeps this side listening until the words are here.
-    "for i in $(seq 1 50); do sleep 1 | nc $MASTER_ADDR $MASTER_PORT | grep hello && exit 0; sleep 0.2; done; exit 1; fi",
+    readLine("$MASTER_ADDR", "$MASTER_PORT"),
+    "fi",
   ].join("\n");
   const id = await berth.submit({ name: "gang", replicas: 2, resources: { gpus: 1 }, command: ["sh", "-c", script] });
   const job = await berth.waitFor(id, "succeeded", 90);

@@ -28,7 +28,8 @@ export async function ensureBaseImage(): Promise<string> {
   const store = await createImageStore({ dataDir, native, clock: systemClock() });
   const signal = new AbortController().signal;
   try {
-    await bootstrapImage({ reference: BASE_IMAGE, include: INCLUDE, store, dataDir, native, progress: () => undefined, signal });
+    const places = { store, dataDir, native, clock: systemClock() };
+    await bootstrapImage({ reference: BASE_IMAGE, include: INCLUDE, ...places, progress: () => undefined, signal });
     await pipeline(await store.save([BASE_IMAGE], signal), createWriteStream(`${archive}.${process.pid}.tmp`));
     await rename(`${archive}.${process.pid}.tmp`, archive);
     return archive;

@@ -93,7 +93,7 @@ export class Berth {
   async killTree(): Promise<void> {
     const pids = [this.pid, ...descendants(this.pid).map(({ pid }) => pid)];
     for (const pid of pids) killIfAlive(pid);
-    await until("the tree to be gone", 10, () => pids.every((pid) => !isAlive(pid)));
+    await until("the tree to be gone", 30, () => pids.every((pid) => !isAlive(pid)));
   }
 
   /** SIGTERM, as an operator stops it. Resolves with its exit code. */

@@ -16,6 +16,8 @@ export interface PeerCluster {
   registry: HostileRegistry;
   /** Bytes of blobs that the registry sent. */
   uplink: number;
+  /** The registry sends no more than so many until this is raised. */
+  uplinkLimit: number;
   /** Called after the test, last first. */
   readonly cleanups: (() => Promise<unknown>)[];
   /** A registry that sends each blob at so many bytes in 5 ms. */
@@ -38,15 +40,15 @@ export function peerCluster(): PeerCluster {
   const cluster: PeerCluster = {
     ...({} as Pick<PeerCluster, "plane" | "registry">),
     uplink: 0,
+    uplinkLimit: Number.POSITIVE_INFINITY,
     cleanups: [],
     async openRegistry(bytesPerTick = 128 * 1024) {
       const registry = await startHostileRegistry();
       cluster.registry = registry;
       cluster.cleanups.push(() => registry.stop());
       cluster.uplink = 0;
-      sendSlowly(registry, bytesPerTick, (bytes) => {
-        cluster.uplink += bytes;
-      });
+      cluster.uplinkLimit = Number.POSITIVE_INFINITY;
+      sendSlowly(cluster, bytesPerTick);
     },
     async node(options) {
       names += 1;
@@ -75,7 +77,8 @@ export function peerCluster(): PeerCluster {
   return cluster;
 }
 
-function sendSlowly(registry: HostileRegistry, bytesPerTick: number, sent: (bytes: number) => void): void {
+function sendSlowly(cluster: PeerCluster, bytesPerTick: number): void {
+  const { registry } = cluster;
   registry.misbehave = (incoming, response, path) => {
     const blob = registry.blobs.get(path.split("/blobs/")[1] ?? "");
     if (blob === undefined) return false;
@@ -86,9 +89,10 @@ function sendSlowly(registry: HostileRegistry, bytesPerTick: number, sent: (byte
     response.writeHead(whole ? 200 : 206, headers);
     let position = from;
     const timer = setInterval(() => {
+      if (cluster.uplink >= cluster.uplinkLimit) return;
       const next = blob.subarray(position, Math.min(to, position + bytesPerTick));
       position += next.byteLength;
-      sent(next.byteLength);
+      cluster.uplink += next.byteLength;
       response.write(next);
       if (position < to) return;
       clearInterval(timer);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 export interface ProcessEntry {
   pid: number;
   parent: number;
+  group: number;
   /** argv as the process shows it; [] of one that is being executed or is about to end. */
   args: string[];
   /** The arguments with a blank between them, for people. */
@@ -21,7 +22,7 @@ export function processes(): ProcessEntry[] {
         const args = readFileSync(`/proc/${name}/cmdline`, "utf8")
           .split("\0")
           .filter((arg) => arg !== "");
-        return [{ pid: Number(name), parent: Number(fields[1]), args, commandLine: args.join(" ") }];
+        return [{ pid: Number(name), parent: Number(fields[1]), group: Number(fields[2]), args, commandLine: args.join(" ") }];
       } catch {
         return []; // ended while we looked
       }

@@ -1,4 +1,5 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type LockPorts, type ProcessIdentity, tryLockOf } from "../../node/platform/index.ts";
 import { BerthError } from "../../shared/domain/index.ts";
 
 /** Who holds a data dir; written for people and for `berth down`, the lock itself is flock's. */
@@ -24,10 +25,10 @@ interface Flock {
  * Takes the data dir for this process, for as long as it lives: the kernel frees it even after kill -9.
  * @throws BerthError data_dir_locked, naming the holder
  */
-export async function lockDataDir(native: Flock, path: string, dataDir: string, holder: LockHolder): Promise<DataDirLock> {
+export async function lockDataDir(ports: LockPorts, path: string, dataDir: string, holder: LockHolder): Promise<DataDirLock> {
   const file = await open(path, "a+", 0o600);
   try {
-    if (!native.tryLock(file.fd)) throw lockedError(dataDir, await readLockHolder(path));
+    if (!(await tryLockOf(ports, file.fd, () => identityOfHolder(path)))) throw lockedError(dataDir, await readLockHolder(path));
     await writeHolder(file, holder);
   } catch (error) {
     await file.close();
@@ -58,6 +59,11 @@ export async function readLockHolder(path: string): Promise<LockHolder | null> {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
+}
+
+async function identityOfHolder(path: string): Promise<ProcessIdentity | null> {
+  const holder = await readLockHolder(path);
+  return holder === null ? null : { pid: holder.pid, startTimeTicks: holder.startTicks };
 }
 
 /** In place, not by renaming: the lock is on this very file. */

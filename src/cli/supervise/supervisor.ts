@@ -35,7 +35,7 @@ const ROTATE_INTERVAL_MS = 60_000;
 export async function superviseChildren(run: Supervision, deps: SupervisorDeps): Promise<void> {
   const { paths } = run;
   await mkdir(paths.dataDir, { recursive: true, mode: 0o711 });
-  const lock = await lockDataDir(deps.native, paths.lockFile, paths.dataDir, await holderOf(run, deps.clock));
+  const lock = await lockDataDir(deps, paths.lockFile, paths.dataDir, await holderOf(run, deps.clock));
   const services: Service[] = [];
   try {
     await makePrivateFolder(paths.runDir);

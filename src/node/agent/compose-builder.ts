@@ -14,7 +14,7 @@ export function composeBuilder({ options, native, clock }: Ground, parts: Engine
   const ports: Pick<LocalApiPort, "build" | "bootstrap"> = {
     build: ({ context, ...call }, progress, signal) =>
       buildImage({ ...call, contextTar: context }, { dataDir, store, trust, snapshots, native, runStep, clock, progress, signal }),
-    bootstrap: (call, progress, signal) => bootstrapImage({ ...call, store, dataDir, native, progress, signal }),
+    bootstrap: (call, progress, signal) => bootstrapImage({ ...call, store, dataDir, native, clock, progress, signal }),
   };
   return { ...ports, bootstrap: (call, progress, signal) => bootstrapRecipe({ ...ports, store }, call, progress, signal) };
 }

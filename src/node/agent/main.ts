@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { type Clock, isBerthError, pause, systemClock } from "../../shared/domain/index.ts";
 import { createLogger, type Logger } from "../../shared/observe/index.ts";
 import { createImageTools } from "../images/index.ts";
-import { builtFiles, type FileLock, loadNative, lockFile, type Native, packageRoot } from "../platform/index.ts";
+import { builtFiles, type FileLock, type LockPorts, loadNative, lockFile, packageRoot } from "../platform/index.ts";
 import { startRegistry } from "../registry/index.ts";
 import { runNode } from "./agent.ts";
 import { type AgentOptions, parseListen } from "./agent-options.ts";
@@ -32,8 +32,9 @@ interface Closeable {
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
   const log = createLogger({ name: "agent", level: options.logLevel });
   const native = loadNative();
-  const locks = await takeLocks(native, options);
-  const ground: Ground = { options, native, clock: systemClock(), log };
+  const clock = systemClock();
+  const locks = await takeLocks({ native, clock }, options);
+  const ground: Ground = { options, native, clock, log };
   try {
     await hardenProcess(native, log);
     const parts = await composeEngine(ground);
@@ -51,12 +52,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   }
 }
 
-async function takeLocks(native: Native, options: AgentOptions): Promise<FileLock[]> {
+async function takeLocks(ports: LockPorts, options: AgentOptions): Promise<FileLock[]> {
   const paths = agentPaths(options.dataDir, options.runDir);
   for (const folder of [options.dataDir, paths.folder, options.runDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const first = await lockFile(native, paths.lock);
+  const first = await lockFile(ports, paths.lock);
   try {
-    return [first, await lockFile(native, paths.runLock)];
+    return [first, await lockFile(ports, paths.runLock)];
   } catch (error) {
     await first.release();
     throw error;

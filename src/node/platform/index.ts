@@ -36,3 +36,4 @@ export { identifyProcess, isProcessAlive, type ProcessIdentity } from "./process
 export { type OwnPrivileges, parseCapabilities, readOwnPrivileges } from "./process/own-privileges.ts";
 export { type ProgramResult, type RunOptions, runProgram, SYSTEM_PATH } from "./process/run-program.ts";
 export { retireLeaseGuard, startLeaseGuard } from "./process/start-lease-guard.ts";
+export { type LockPorts, tryLockOf } from "./process/try-lock-of.ts";

@@ -42,10 +42,10 @@ const UPLOAD_AGE_MS = 24 * 3600 * 1000;
  * @throws BerthError data_dir_locked (another server has this data dir), invalid_request (config.json)
  */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
-  const { dataDir, listen, native, log } = options;
+  const { dataDir, listen, log } = options;
   const paths = registryPaths(dataDir);
   await mkdir(paths.repositories, { recursive: true, mode: 0o700 });
-  const lock = await lockFile(native, paths.lock);
+  const lock = await lockFile(options, paths.lock);
   const ended = new AbortController();
   try {
     const config = await readRegistryConfig(paths.config);

@@ -15,15 +15,19 @@ let done: Promise<void>;
 beforeEach(async () => {
   plane = await createFakeControlPlane();
   plane.credentials.set("node-1", "secret");
-  client = createControlPlaneClient({ url: plane.url, credential: () => "secret", watchdogMs: 1_000 });
   abort = new AbortController();
   wakes = 0;
+});
+
+/** A stream whose silence is borne for so long. */
+async function openStream(watchdogMs: number): Promise<void> {
+  client = createControlPlaneClient({ url: plane.url, credential: () => "secret", watchdogMs });
   const onWake = () => {
     wakes += 1;
   };
   done = readWakes({ client, onWake, clock: systemClock(), random: () => 0, log: silentLogger() }, abort.signal);
-  await until("the stream", 10, () => plane.wakeStreams() === 1);
-});
+  await until("the stream", 30, () => plane.wakeStreams() === 1);
+}
 
 afterEach(async () => {
   abort.abort();
@@ -33,14 +37,16 @@ afterEach(async () => {
 });
 
 test("every line wakes", async () => {
-  await until("the first line", 10, () => wakes >= 2);
+  await openStream(600_000);
+  await until("the first line", 30, () => wakes >= 2);
   const before = wakes;
   plane.wake();
-  await until("a wake", 10, () => wakes === before + 1);
+  await until("a wake", 30, () => wakes === before + 1);
 });
 
 test("a stream that falls silent is opened anew, and the new connection wakes", async () => {
-  await until("the first line", 10, () => wakes >= 2);
+  await openStream(1_000);
+  await until("the first line", 30, () => wakes >= 2);
   const before = wakes;
   // No line is sent from here on: a half-open connection looks like this.
   await until("another connection", 20, () => wakes > before);
@@ -48,6 +54,7 @@ test("a stream that falls silent is opened anew, and the new connection wakes", 
 });
 
 test("a refused stream is asked for again", async () => {
+  await openStream(600_000);
   plane.credentials.clear();
   await plane.stop();
   await plane.start();

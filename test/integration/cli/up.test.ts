@@ -64,7 +64,7 @@ test("up starts everything, a second one is told who holds the data dir, and SIG
   berth.child.kill("SIGTERM");
   expect(await berth.code).toBe(0);
   expect(berth.stderr()).toContain("stopped");
-  await until("the children to be gone", 10, () => children.every((pid) => !isAlive(pid)));
+  await until("the children to be gone", 30, () => children.every((pid) => !isAlive(pid)));
 });
 
 test("after kill -9 of the supervisor alone the next one ends the orphans and starts anew", async () => {

@@ -38,7 +38,7 @@ async function pull(tag: string): Promise<string> {
 const numbered = (n: number) =>
   Buffer.concat([rawEntry({ name: `n/${n}`, body: `${n}` }), rawEntry({ name: "last", body: `${n}` }), END_OF_TAR]);
 
-it(`pulls, unpacks, mounts and runs an image of ${LAYERS} layers`, { timeout: 120_000 }, async () => {
+it(`pulls, unpacks, mounts and runs an image of ${LAYERS} layers`, async () => {
   const layers = [rootfs, ...Array.from({ length: LAYERS - 1 }, (_, index) => numbered(index + 1))];
   registry.addManifest(imageManifest(registry, layers), MEDIA_TYPES.manifest, "many");
   const image = await pull("many");

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../support/free-port.ts";
 import { leftovers } from "../../support/leftovers.ts";
+import { readLine } from "../../support/read-line.ts";
 import { openTestEngine, type TestEngine } from "../../support/test-engine.ts";
 
 const run = promisify(execFile);
@@ -37,9 +38,7 @@ describe("network modes", () => {
     const server = await test.run("echo hello | nc -l -p 7000", { network: "bridge", hostname: "server" });
     const address = test.engine.get(server)?.ipAddress;
     expect(address).toMatch(/^10\.\d+\.\d+\.\d+$/);
-    const { log } = await test.runToEnd(`for i in 1 2 3 4 5 6 7 8 9 10; do nc ${address} 7000 && break; sleep 0.1; done`, {
-      network: "bridge",
-    });
+    const { log } = await test.runToEnd(readLine(address ?? "", "7000"), { network: "bridge" });
     expect(log).toBe("hello\n");
     await test.ended(server);
   });
@@ -66,8 +65,8 @@ describe("network modes", () => {
     const id = await test.run("(echo given | nc -l -p 80) & echo chosen | nc -l -p 81; wait", { network: "bridge", ports });
     const chosen = test.engine.get(id)?.ports[1]?.hostPort ?? 0;
     expect(test.engine.get(id)?.ports[0]).toEqual(ports[0]);
-    await expect.poll(() => answerOf(hostPort), { timeout: 10_000 }).toBe("given\n");
-    await expect.poll(() => answerOf(chosen), { timeout: 10_000 }).toBe("chosen\n");
+    await expect.poll(() => answerOf(hostPort)).toBe("given\n");
+    await expect.poll(() => answerOf(chosen)).toBe("chosen\n");
     await test.ended(id);
     await test.engine.remove(id);
     expect(await readdir(`${test.runDir}/network/published`)).toEqual([]);
@@ -85,7 +84,7 @@ describe("network modes", () => {
       expect.objectContaining({ code: "port_unavailable", message: `port ${hostPort}/tcp of this node is in use by another program` }),
     );
     server.close();
-    await expect.poll(async () => (await readdir(test.engine.core().paths.netns)).length, { timeout: 10_000 }).toBe(before.length);
+    await expect.poll(async () => (await readdir(test.engine.core().paths.netns)).length).toBe(before.length);
   });
 });
 

@@ -30,7 +30,7 @@ async function takeOver(): Promise<TestEngine> {
 const gone = () => leftovers(join(base, "data"), join(base, "run"));
 
 /** Polled: the kernel lets go of a dead process's cgroup and mounts a moment after its end. */
-const expectNothingLeft = () => expect.poll(gone, { timeout: 10_000 }).toEqual([]);
+const expectNothingLeft = () => expect.poll(gone).toEqual([]);
 
 describe("after kill -9 of the engine's process", () => {
   it("adopts the running container with its log and its exit code", async () => {
@@ -55,7 +55,7 @@ describe("after kill -9 of the engine's process", () => {
     await first.said("running");
     await first.kill();
     await writeFile(join(base, "data/volumes/shared/data/go"), "");
-    await expect.poll(() => readFile(join(base, "run/exits/c1"), "utf8").catch(() => ""), { timeout: 10_000 }).toBe("5");
+    await expect.poll(() => readFile(join(base, "run/exits/c1"), "utf8").catch(() => "")).toBe("5");
     const test = await takeOver();
     expect(await test.ended("c1")).toMatchObject({ exitCode: 5, cause: "exited" });
   });

@@ -30,7 +30,7 @@ describe.each([
     const status = await readFile(`/proc/${test.engine.get(id)?.pid}/status`, "utf8");
     expect(status).toMatch(/^Uid:\t300000\t300000\t300000\t300000$/m);
     expect(status).toMatch(/^Gid:\t400000\t400000\t400000\t400000$/m);
-    await expect.poll(() => test.logText(id), { timeout: 10_000 }).toContain("/sys/class/net\n");
+    await expect.poll(() => test.logText(id)).toContain("/sys/class/net\n");
     expect(await test.logText(id)).toBe(
       [
         " 0 300000 65536\n 0 400000 65536",
@@ -69,6 +69,6 @@ it("a restarted engine ends and removes what it finds in a user namespace, whate
   expect(second.engine.get(id)).toMatchObject({ state: "running" });
   await second.engine.stop(id, 0);
   await second.engine.remove(id);
-  await expect.poll(() => leftovers(second.dataDir, second.runDir), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => leftovers(second.dataDir, second.runDir)).toEqual([]);
   await second.close();
 });

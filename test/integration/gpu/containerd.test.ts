@@ -54,7 +54,7 @@ beforeAll(async () => {
   machine.start(join(folder, "containerd.log"), "containerd", "--config", config, "--address", address);
   await until("containerd to answer", 30, async () => (await ctr("version")).code === 0);
   expect(await ctr("images", "import", join(folder, "image.tar"))).toMatchObject({ code: 0 });
-}, 120_000);
+});
 afterAll(async () => {
   await machine?.close();
   await removeTestCgroups();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await makeTinyRootfs(join(folder, "image"));
   const options = { native: loadNative(), clock: systemClock(), stateDir: folder, driverRoot, simulated: true };
   host = await createGpuHost({ ...options, allowedExtras: ["gds"] });
-}, 120_000);
+});
 
 afterAll(async () => {
   await removeTestCgroups();

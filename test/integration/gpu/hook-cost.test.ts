@@ -16,7 +16,7 @@ beforeAll(async () => {
   await buildFakeAndHook("all");
   machine = await makeGpuMachine(8);
   await makeTinyRootfs(join(machine.folder, "image"));
-}, 120_000);
+});
 
 afterAll(async () => {
   await removeTestCgroups();
@@ -39,14 +39,14 @@ it("takes at most 4 MiB of memory (ru_maxrss) for 8 GPUs", async () => {
   } finally {
     await holder.release();
   }
-}, 60_000);
+});
 
 it("is the one program that GPUs add to a container's start, run once", async () => {
   const added = await programsOf("with", HOOK);
   const plain = await programsOf("without", null);
   expect(added.filter((program) => program === HOOK)).toEqual([HOOK]);
   expect(added.filter((program) => program !== HOOK).sort()).toEqual(plain.sort());
-}, 60_000);
+});
 
 /** Every program that strace sees started while runc creates, runs and deletes a container. */
 async function programsOf(name: string, hook: string | null): Promise<string[]> {

@@ -12,7 +12,7 @@ let machine: GpuMachine;
 beforeAll(async () => {
   await buildFakeAndHook("all");
   machine = await makeGpuMachine(2);
-}, 120_000);
+});
 afterAll(() => machine.remove());
 
 // As under rootless podman: the spec names no user namespace, but runtime and hook are in one already, where mknod is forbidden.

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await makeTinyRootfs(join(machine.folder, "image"));
   await chmod(machine.folder, 0o755); // a remapped root must reach the rootfs
   driverLayer = await machine.layerFor([join(machine.folder, "image")]);
-}, 120_000);
+});
 
 afterAll(async () => {
   await removeTestCgroups();

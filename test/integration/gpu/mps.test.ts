@@ -58,7 +58,7 @@ test("those of GPUs that are not in use are ended with their servers, whoever st
   expect(await readdir(join(home, "mps"))).toEqual(["GPU-2"]);
   await open().keepOnly(() => new Set());
   expect([await processes(), await readdir(join(home, "mps"))]).toEqual([0, []]);
-}, 30_000);
+});
 
 test("one that ends at once is an error that leaves nothing behind", async () => {
   await install("exit 1");

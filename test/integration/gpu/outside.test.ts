@@ -33,7 +33,7 @@ describe.each([
   let engine: Engine;
   beforeAll(async () => {
     engine = await start(outside.machine.folder, outside.prefix, imageTar);
-  }, 60_000);
+  });
   afterAll(() => engine.stop());
 
   const shown = (devices: string, ...more: string[]): Promise<Finished> =>
@@ -109,7 +109,7 @@ it("podman's refusals, whose reason podman itself drops, are told in a file of r
   } finally {
     await engine.stop();
   }
-}, 60_000);
+});
 
 const LIST = ["sh", "-c", "ls /dev /usr/local/nvidia/*"];
 

@@ -12,7 +12,7 @@ let driverRoot: string;
 let library: string;
 let host: GpuHost;
 
-beforeAll(() => buildFakeAndHook("all"), 120_000);
+beforeAll(() => buildFakeAndHook("all"));
 beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), "berth-inventory-"));
   const simulated = await prepareSimulatedGpus({ stateDir, count: 2, fakeBuildDir: FAKE_BUILD });

@@ -36,7 +36,7 @@ beforeAll(async () => {
   filterTool = join(machine.folder, "device-filter");
   await makeTinyRootfs(image);
   await must("gcc", ["-O1", "-o", filterTool, fileURLToPath(new URL("./support/device-filter.c", import.meta.url))]);
-}, 120_000);
+});
 
 afterAll(async () => {
   await removeTestCgroups();

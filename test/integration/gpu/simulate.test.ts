@@ -10,7 +10,7 @@ import { tree } from "./support/rootfs.ts";
 
 let stateDir: string;
 
-beforeAll(() => buildFakeAndHook("all"), 120_000);
+beforeAll(() => buildFakeAndHook("all"));
 beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), "berth-simulated-"));
 });
@@ -19,7 +19,11 @@ afterEach(() => rm(stateDir, { recursive: true, force: true }));
 const prepare = (count: number, folder = stateDir): ReturnType<typeof prepareSimulatedGpus> =>
   prepareSimulatedGpus({ stateDir: folder, count, fakeBuildDir: FAKE_BUILD });
 
-async function hostOf(count: number, folder = stateDir): Promise<{ host: GpuHost; driverRoot: string; nvmlLibrary: string }> {
+async function hostOf(
+  count: number,
+  folder = stateDir,
+  nvmlTimeoutMs = 30_000,
+): Promise<{ host: GpuHost; driverRoot: string; nvmlLibrary: string }> {
   const simulated = await prepare(count, folder);
   const host = await createGpuHost({
     native: loadNative(),
@@ -27,7 +31,7 @@ async function hostOf(count: number, folder = stateDir): Promise<{ host: GpuHost
     stateDir: folder,
     driverRoot: simulated.driverRoot,
     simulated: true,
-    nvmlTimeoutMs: 500,
+    nvmlTimeoutMs,
   });
   return { host, ...simulated };
 }
@@ -89,7 +93,7 @@ describe("a GPU host", () => {
   });
 
   it("answers in time while NVML hangs", async () => {
-    const { host, nvmlLibrary } = await hostOf(1);
+    const { host, nvmlLibrary } = await hostOf(1, stateDir, 500);
     await host.inventory();
     await configure(nvmlLibrary, "hang-seconds=3");
     expect(await host.inventory()).toMatchObject({ problem: "NVML did not answer within 0.5 s", gpus: [{ healthy: false }] });

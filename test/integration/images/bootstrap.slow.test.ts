@@ -31,6 +31,7 @@ const bootstrap = (signal: AbortSignal, more: { refresh?: boolean; progress?: (d
     store,
     dataDir,
     native,
+    clock: systemClock(),
     progress: ({ detail = "" }) => more.progress?.(detail),
     signal,
   });

@@ -127,9 +127,7 @@ test("content that sha512 names is copied and checked by it", async () => {
 });
 
 // docker-registry 2.8 has no referrers API: the list is at a tag.
-test("between registries the bytes are those that skopeo sees, and referrers are kept where the target has no API for them", {
-  timeout: 60_000,
-}, async () => {
+test("between registries the bytes are those that skopeo sees, and referrers are kept where the target has no API for them", async () => {
   const other: DockerRegistry = await startDockerRegistry();
   try {
     const { index, images, sbom } = await makeIndex("a/app");

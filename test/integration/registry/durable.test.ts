@@ -126,7 +126,7 @@ test("a client that comes back takes over from its broken connection", async () 
     await once(hanging.signal, "abort");
   })();
   const first = request(`${registry.url}${path}`, { method: "PATCH", body: Readable.from(stalled) }).catch(() => "broken");
-  await until("the first bytes to be there", 10, async () => (await bench.send("GET", path)).headers["range"] === "0-399");
+  await until("the first bytes to be there", 30, async () => (await bench.send("GET", path)).headers["range"] === "0-399");
   const second = await bench.send("PATCH", path, { headers: { "content-range": "400-999" }, body: bytes.subarray(400) });
   expect(second.status).toBe(202);
   hanging.abort();
@@ -177,7 +177,7 @@ test("pushes and prunes at once lose no blob", async () => {
     const manifest = JSON.parse((await bench.get(`manifests/${tag}`)).body.toString()) as { layers: { digest: string }[] };
     for (const { digest } of manifest.layers) expect((await bench.get(`blobs/${digest}`)).status).toBe(200);
   }
-}, 60_000);
+});
 
 test("a blob whose file is gone is 404, not 500, and can be pushed again", async () => {
   const { bench, registry } = await openBench();
@@ -196,7 +196,7 @@ test("uploads that nobody touched for a day are swept at the start", async () =>
   const yesterday = Date.now() / 1000 - 25 * 3600;
   for (const name of await readdir(folder)) await utimes(join(folder, name), yesterday, yesterday);
   const after = await reopen();
-  await until("the upload to be gone", 10, async () => (await readdir(folder)).length === 0);
+  await until("the upload to be gone", 30, async () => (await readdir(folder)).length === 0);
   expect((await after.send("GET", path)).status).toBe(404);
 });
 

@@ -109,13 +109,16 @@ test("when the node that fetches is lost in the middle, the others end whole, an
   await cluster.openRegistry(24 * 1024);
   const { reference, bytes } = await cluster.image("lost", 12 * MIB);
   const leader = await cluster.node();
+  const others = [await cluster.node(), await cluster.node()];
+  // It must not be done with it before the others have begun.
+  cluster.uplinkLimit = 8 * MIB;
   const ended = leader.pull(reference).catch((error: Error) => error.message);
   await until("the first bytes", 20, () => cluster.uplink > MIB);
-  const others = [await cluster.node(), await cluster.node()];
   const pulls = others.map((one) => one.pull(reference));
   await until("bytes from the peer", 20, () => others.every((one) => one.bytes.peer > MIB));
   await leader.kill();
   expect(await ended).toContain("the node is lost");
+  cluster.uplinkLimit = Number.POSITIVE_INFINITY;
   for (const [index, one] of others.entries()) await expectWhole(one, (await pulls[index]) as Image);
   expect(others.filter((one) => one.bytes.registry > MIB)).toHaveLength(1);
   expect(cluster.uplink).toBeLessThanOrEqual(2 * bytes);

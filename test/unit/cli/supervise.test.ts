@@ -9,7 +9,7 @@ import { type ChildRecord, decideOrphans } from "../../../src/cli/supervise/orph
 import { redisConfig } from "../../../src/cli/supervise/redis-config.ts";
 import { shutDownRedis } from "../../../src/cli/supervise/redis-probe.ts";
 import { restartPause } from "../../../src/cli/supervise/service.ts";
-import { loadNative } from "../../../src/node/platform/index.ts";
+import { identifyProcess, loadNative } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 
 const record: ChildRecord = { name: "agent", pid: 42, startTicks: "1000", bootId: "boot-a", commandMark: "berth.mjs agent" };
@@ -36,15 +36,24 @@ test("a second holder is refused and told who the first one is; the lock goes wi
   const folder = await mkdtemp(join(tmpdir(), "berth-lock-"));
   const path = join(folder, "berth.lock");
   const native = loadNative();
-  const holder = { pid: 4711, startTicks: "1", since: Date.parse("2026-03-01T12:00:00Z"), listen: "127.0.0.1:8470", runDir: "/run/berth" };
+  const startTicks = (await identifyProcess(process.pid))?.startTimeTicks ?? "";
+  const holder = {
+    pid: process.pid,
+    startTicks,
+    since: Date.parse("2026-03-01T12:00:00Z"),
+    listen: "127.0.0.1:8470",
+    runDir: "/run/berth",
+  };
   try {
     expect(await isLocked(native, path)).toBe(false);
-    const lock = await lockDataDir(native, path, folder, holder);
+    const lock = await lockDataDir({ native, clock: systemClock() }, path, folder, holder);
     expect(await isLocked(native, path)).toBe(true);
-    const second = lockDataDir(native, path, folder, { ...holder, pid: 1 });
-    await expect(second).rejects.toThrow(`${folder} is held by process 4711 since 2026-03-01T12:00:00.000Z, listening on 127.0.0.1:8470`);
+    const second = lockDataDir({ native, clock: systemClock() }, path, folder, { ...holder, pid: 1 });
+    await expect(second).rejects.toThrow(
+      `${folder} is held by process ${process.pid} since 2026-03-01T12:00:00.000Z, listening on 127.0.0.1:8470`,
+    );
     await lock.release();
-    await (await lockDataDir(native, path, folder, { ...holder, pid: 2 })).release();
+    await (await lockDataDir({ native, clock: systemClock() }, path, folder, { ...holder, pid: 2 })).release();
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -7,6 +7,7 @@ import { assertMpsInstalled, mpsFolders, startMps } from "./start-mps.ts";
 
 const STOP_MS = 2_000;
 const LOOK_MS = 20;
+const LOOKS_MISSED = 3;
 
 /** What a container needs to be a client of its GPU's daemon. */
 export interface MpsEndpoint {
@@ -64,9 +65,12 @@ export function createMpsDaemons({ folder, driverRoot, clock }: MpsOptions): Mps
   const stop = async (gpuUuid: string) => {
     const { pipe } = mpsFolders(homeOf(gpuUuid));
     const deadline = clock.monotonic() + STOP_MS;
-    for (let pids = await mpsProcesses(pipe); pids.length > 0; pids = await mpsProcesses(pipe)) {
+    // A program that is being executed has no environment for a moment: gone is what is not seen again and again.
+    for (let missed = 0; missed < LOOKS_MISSED; ) {
+      const pids = await mpsProcesses(pipe);
+      missed = pids.length > 0 ? 0 : missed + 1;
       for (const pid of pids) signal(pid, clock.monotonic() < deadline ? "SIGTERM" : "SIGKILL");
-      await clock.sleep(LOOK_MS);
+      if (missed < LOOKS_MISSED) await clock.sleep(LOOK_MS);
     }
     await rm(homeOf(gpuUuid), { recursive: true, force: true });
   };

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { BerthError, isBerthError } from "../../../shared/domain/index.ts";
+import { BerthError, type Clock, isBerthError } from "../../../shared/domain/index.ts";
 import { digestOf, familiarReference, normaliseReference, parseReference, platformArchitecture } from "../../../shared/oci/index.ts";
 import { lockFile, type Native } from "../../platform/index.ts";
 import { storePaths } from "../paths.ts";
@@ -27,6 +27,7 @@ interface BootstrapOptions {
   /** The store's data dir: the chroot is built below it and the packages are kept there. */
   dataDir: string;
   native: Pick<Native, "tryLock" | "syncFileSystem">;
+  clock: Clock;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -85,7 +86,7 @@ async function keyringFor({ release }: Recipe): Promise<string | null> {
 async function inRunFolder<T>(options: BootstrapOptions, work: (runDir: string) => Promise<T>): Promise<T> {
   const base = join(options.dataDir, "bootstrap");
   await mkdir(join(base, "runs"), { recursive: true, mode: 0o700 });
-  const lock = await lockFile(options.native, join(base, "lock")).catch((error: unknown) => {
+  const lock = await lockFile(options, join(base, "lock")).catch((error: unknown) => {
     throw isBerthError(error, "data_dir_locked")
       ? new BerthError("conflict", "another image is being bootstrapped on this node", { cause: error })
       : error;

@@ -1,7 +1,7 @@
-import { open } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { BerthError } from "../../../shared/domain/index.ts";
-import type { Native } from "../native.ts";
 import { identifyProcess, type ProcessIdentity } from "../process/identity.ts";
+import { type LockPorts, tryLockOf } from "../process/try-lock-of.ts";
 
 export interface FileLock {
   /** Lets go; the file stays, as removing it would let two holders each lock a file of their own. */
@@ -13,10 +13,11 @@ export interface FileLock {
  * Processes this one starts do not inherit it.
  * @throws BerthError data_dir_locked naming the holder
  */
-export async function lockFile(native: Pick<Native, "tryLock">, path: string): Promise<FileLock> {
+export async function lockFile(ports: LockPorts, path: string): Promise<FileLock> {
   const file = await open(path, "a+", 0o600);
+  const holder = async () => parseHolder(await readFile(path, "utf8"));
   try {
-    if (!native.tryLock(file.fd)) throw await lockedBy(path, await file.readFile("utf8"));
+    if (!(await tryLockOf(ports, file.fd, holder))) throw lockedBy(path, await holder());
     await file.truncate(0);
     await file.write(`${JSON.stringify(await identifyProcess(process.pid))}\n`);
   } catch (error) {
@@ -26,8 +27,7 @@ export async function lockFile(native: Pick<Native, "tryLock">, path: string): P
   return { release: () => file.close() };
 }
 
-async function lockedBy(path: string, content: string): Promise<BerthError> {
-  const holder = parseHolder(content);
+function lockedBy(path: string, holder: ProcessIdentity | null): BerthError {
   const who = holder === null ? "another process" : `process ${holder.pid}`;
   return new BerthError("data_dir_locked", `${path} is held by ${who}`, { details: { path, holderPid: holder?.pid ?? null } });
 }

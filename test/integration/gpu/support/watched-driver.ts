@@ -34,7 +34,7 @@ export function watchedDriver(): WatchedDriver {
   let end: (() => Promise<void>) | null = null;
   const driver: WatchedDriver = {
     ...({} as Pick<WatchedDriver, "stateDir" | "driverRoot" | "library" | "host">),
-    async simulate(count, nvmlTimeoutMs = 5_000) {
+    async simulate(count, nvmlTimeoutMs = 30_000) {
       const { stateDir } = driver;
       const { driverRoot, nvmlLibrary } = await prepareSimulatedGpus({ stateDir, count, fakeBuildDir: FAKE_BUILD });
       const host = await createGpuHost({
@@ -59,7 +59,7 @@ export function watchedDriver(): WatchedDriver {
         abort.abort();
         await done;
       };
-      await until("the driver's events", 10, () => driver.host.status().listening);
+      await until("the driver's events", 30, () => driver.host.status().listening);
     },
     async stopWatching() {
       await end?.();
@@ -74,7 +74,7 @@ export function watchedDriver(): WatchedDriver {
       await rename(`${driver.library}.new`, driver.library);
     },
   };
-  beforeAll(() => buildFakeAndHook("all"), 120_000);
+  beforeAll(() => buildFakeAndHook("all"));
   beforeEach(async () => {
     driver.stateDir = await mkdtemp(join(tmpdir(), "berth-inventory-"));
   });
