@@ -1,3 +1,11 @@
+export {
+  createSecretFile,
+  removeUnfinished,
+  syncFolder,
+  type WriteOptions,
+  writeFileAtomically,
+  writeFileDurably,
+} from "../../shared/files/index.ts";
 export { type BuiltFiles, builtFiles, packageRoot } from "./built-files.ts";
 export { createCgroup } from "./cgroup/create.ts";
 export { type CgroupLayout, cgroupFolders, detectCgroupLayout, readCgroupLayout } from "./cgroup/layout.ts";
@@ -6,7 +14,6 @@ export { type CgroupUsage, readCgroupUsage } from "./cgroup/usage.ts";
 export { type Check, type CheckLevel, judgeMachine, type MachineFacts, type RedisFacts, readMachine } from "./doctor/index.ts";
 export { type FileLock, lockFile } from "./files/lock-file.ts";
 export { openIfThere, readTextIfThere } from "./files/read-file.ts";
-export { removeUnfinished, syncFolder, type WriteOptions, writeFileAtomically, writeFileDurably } from "./files/write-file.ts";
 export { readBootId } from "./host/boot-id.ts";
 export { type HostAddress, type HostFacts, readDiskSpace, readHostFacts } from "./host/facts.ts";
 export { type Mount, mountsBelow, parseMountInfo, readMounts } from "./host/mounts.ts";

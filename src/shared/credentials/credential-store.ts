@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { writeFileDurably } from "../files/index.ts";
 import type { Credential } from "./credential.ts";
 import { askHelper, tellHelper } from "./credential-helper.ts";
 import { configKeyOf, helperFor, parseDockerConfig, storedCredential, withStoredCredential } from "./docker-config.ts";
@@ -32,7 +33,8 @@ export function createCredentialStore(env: Environment): CredentialStore {
       const helper = helperFor(parseDockerConfig(text, path), host);
       if (helper !== null) await tellHelper(helper, configKeyOf(host), credential, env);
       const content = withStoredCredential(JSON.parse(text) as Record<string, unknown>, host, helper === null ? credential : null);
-      await writePrivately(path, `${JSON.stringify(content, null, "\t")}\n`);
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await writeFileDurably(path, `${JSON.stringify(content, null, "\t")}\n`);
       return helper;
     },
   };
@@ -41,25 +43,4 @@ export function createCredentialStore(env: Environment): CredentialStore {
 function emptyWhenAbsent(error: NodeJS.ErrnoException): string {
   if (error.code === "ENOENT" || error.code === "ENOTDIR") return "{}";
   throw error;
-}
-
-/** Never readable by others, not for a moment; whole or not at all. */
-async function writePrivately(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${process.pid}.tmp`;
-  await rm(temporary, { force: true });
-  const handle = await open(temporary, "wx", 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, path);
-  const folder = await open(dirname(path), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

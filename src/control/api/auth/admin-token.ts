@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { open, readFile, rm } from "node:fs/promises";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { createSecretFile } from "../durable-file.ts";
+import { createSecretFile } from "../../../shared/files/index.ts";
 
 /** Answers whether a token is the admin token, in a time that tells nothing about it. */
 export interface AdminToken {

@@ -11,7 +11,7 @@ import {
   readAuthority,
 } from "../../../shared/certificates/index.ts";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { createSecretFile } from "../durable-file.ts";
+import { createSecretFile } from "../../../shared/files/index.ts";
 
 /** Certificate and key of a CA that the operator brings; for several control planes, and for Kubernetes Secrets. */
 export interface CaFiles {

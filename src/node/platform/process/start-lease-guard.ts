@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, type Clock } from "../../../shared/domain/index.ts";
-import { writeFileAtomically } from "../files/write-file.ts";
+import { writeFileAtomically } from "../../../shared/files/index.ts";
 import type { Native } from "../native.ts";
 
 /**

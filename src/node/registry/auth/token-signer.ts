@@ -1,9 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { chmod, link, readFile, rm } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { writeFileDurably } from "../../platform/index.ts";
+import { createSecretFile } from "../../platform/index.ts";
 
 const ClaimsSchema = Type.Object({
   /** What the token is for: one made for one service is none for another that has the same key. */
@@ -57,15 +57,7 @@ export function createTokenSigner(key: Buffer, clock: Clock): TokenSigner {
 export async function readOrMakeKey(path: string): Promise<Buffer> {
   const known = await readKey(path);
   if (known !== null) return known;
-  const draft = `${path}.${randomBytes(6).toString("hex")}`;
-  await writeFileDurably(draft, `${randomBytes(32).toString("hex")}\n`);
-  try {
-    await link(draft, path);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  } finally {
-    await rm(draft, { force: true });
-  }
+  await createSecretFile(path, `${randomBytes(32).toString("hex")}\n`);
   const made = await readKey(path);
   if (made === null) throw new Error(`${path} vanished`);
   return made;

@@ -38,8 +38,20 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The leading dot and the suffix tell a leftover of a crash from what belongs in the folder. */
 async function replaceFile(path: string, data: string | Uint8Array, mode: number, sync: boolean): Promise<void> {
+  await withTemporary(path, data, { mode, sync }, (temporary) => rename(temporary, path));
+}
+
+/**
+ * Writes a file beside `path` that nobody else has, open to others at no moment that `mode` does not allow, and gives it to `name`, which
+ * gives it its name. The leading dot and the suffix tell a leftover of a crash from what belongs in the folder.
+ */
+export async function withTemporary(
+  path: string,
+  data: string | Uint8Array,
+  { mode, sync }: { mode: number; sync: boolean },
+  name: (temporary: string) => Promise<void>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     const file = await open(temporary, "wx", mode);
@@ -50,7 +62,7 @@ async function replaceFile(path: string, data: string | Uint8Array, mode: number
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await name(temporary);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
