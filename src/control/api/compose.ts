@@ -77,6 +77,10 @@ export interface Wing {
   ca: ClusterCa;
 }
 
+/**
+ * Makes the parts and the admin token's file; stores answer redis_unavailable until `deferred.set`.
+ * @throws BerthError forbidden when others may read the admin token
+ */
 export async function composeWing(options: WingOptions): Promise<Wing> {
   const { dataDir, leaseSeconds, joinTokenFile, policy, logger, stopping } = options;
   const { diagnoseAfterSeconds, maxArrayTasks, movesPerHour, neverFits, placement, queueing } = policy;

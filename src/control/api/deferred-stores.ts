@@ -7,6 +7,7 @@ export interface DeferredStores {
   set(real: Stores): void;
 }
 
+/** Lets the API listen, and answer 503 with a reason, while Redis starts or is away. */
 export function deferStores(): DeferredStores {
   const held: { real: Stores | null } = { real: null };
   return {

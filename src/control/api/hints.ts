@@ -9,6 +9,7 @@ export interface SwitchedHints extends Hints {
   lookUpImage(jobId: string): Promise<void>;
 }
 
+/** `here` is this process alone: before Redis was reached there is no other to tell. */
 export function createHints(here: { wakeScheduler(): void; nudgeNode(nodeId: string): void }): SwitchedHints {
   let queues: Hints | null = null;
   let images: Pick<ImageQueue, "add"> | null = null;

@@ -11,6 +11,7 @@ export interface LocalConnections {
   add(socket: Socket): void;
 }
 
+/** Held weakly: a connection that is gone leaves nothing behind. */
 export function createLocalConnections(): LocalConnections {
   const sockets = new WeakSet<object>();
   return {

@@ -28,6 +28,7 @@ export interface ImageLookupPorts {
   wakeScheduler(reason: string): void;
 }
 
+/** Keep one for each process: it remembers for 30 s what registries said. */
 export function createImageLookup({ jobs, arrays, registries, rule, clock, wakeScheduler }: ImageLookupPorts): ImageLookup {
   /** A burst of jobs of one image asks its registry once: each is told what was true at some moment after its submission. */
   const asked = new Map<string, { at: number; facts: Promise<ImageFacts> }>();

@@ -23,6 +23,7 @@ export interface LookupRule {
   awaits(job: Job, now: number): boolean;
 }
 
+/** What the policy means for one job; no I/O, so a scheduling pass may ask it for every job. */
 export function createLookupRule({ mode, registries }: LookupPolicy): LookupRule {
   const asks: LookupRule["asks"] = ({ image, pull }) => {
     if (mode === "off" || pull === "never" || !namesRegistry(image)) return false;

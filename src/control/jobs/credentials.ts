@@ -5,6 +5,7 @@ export function randomSecret(prefix: string): string {
   return `${prefix}${randomBytes(32).toString("base64url")}`;
 }
 
+/** 64 hex digits. Secrets are stored and looked up by it: a copy of the database lets nobody in. */
 export function sha256Hex(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

@@ -39,6 +39,7 @@ export function claimsOf(job: Job): GpuClaim[] {
   return [...whole, ...shares.values()];
 }
 
+/** "<node>/<uuid>", the key under which owners are kept. */
 export function gpuOf(claim: GpuClaim): string {
   return typeof claim === "string" ? claim : claim.gpu;
 }

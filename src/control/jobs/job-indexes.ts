@@ -27,6 +27,7 @@ export function queueMember(id: string): string {
   return id.padStart(16, "0");
 }
 
+/** "0000000000000042" -> "42". */
 export function idOfQueueMember(member: string): string {
   return member.replace(/^0+(?=\d)/, "");
 }
@@ -40,6 +41,10 @@ function activeAssignments(job: Job) {
   return isActive(job.state) ? (job.attempt?.assignments ?? []) : [];
 }
 
+/**
+ * All that the filter names must hold; `tasks: false` leaves out an array's tasks that hold no place. Redis narrows by its
+ * indexes first and judges by this too.
+ */
 export function matchesFilter(job: Job, filter: JobFilter): boolean {
   const { states, project, name, user, array, tasks = true, labels = {} } = filter;
   return (

@@ -15,10 +15,12 @@ export interface NodeMemory {
   absentSince: ReadonlyMap<string, number>;
 }
 
+/** "<job>-<epoch>-<rank>": a replica of an earlier attempt is another one. */
 export function replicaKey(jobId: string, epoch: number, rank: number): string {
   return `${jobId}-${epoch}-${rank}`;
 }
 
+/** What the rows place on the node and its full report leaves out; ended replicas are not missed. */
 export function absences(nodeId: string, jobs: readonly Job[], request: Pick<SyncRequest, "replicas">): Absence[] {
   const reported = new Set(request.replicas.map(({ jobId, epoch, rank }) => replicaKey(jobId, epoch, rank)));
   return jobs.flatMap((job) => {
@@ -48,11 +50,13 @@ export function concludable(absent: readonly Absence[], memory: NodeMemory | und
   );
 }
 
+/** Who came back is forgotten, so that a later absence counts from its own beginning; `monotonic` in milliseconds. */
 export function remember(incarnation: string, before: NodeMemory | undefined, absent: readonly Absence[], monotonic: number): NodeMemory {
   const keys = absent.filter(isAbandoned).map(absenceKey);
   return { incarnation, absentSince: new Map(keys.map((key) => [key, before?.absentSince.get(key) ?? monotonic])) };
 }
 
+/** Names the replica that is absent, as `replicaKey` does. */
 export function absenceKey({ jobId, epoch, replica }: Absence): string {
   return replicaKey(jobId, epoch, replica.rank);
 }

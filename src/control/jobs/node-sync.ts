@@ -35,6 +35,7 @@ export interface NodeSync {
   sync(request: SyncRequest): Promise<SyncResponse>;
 }
 
+/** `leaseSeconds` must be the schedule loop's own: a node counts as lost when its lease and grace are over. */
 export function createNodeSync(options: NodeSyncOptions): NodeSync {
   const { store, nodes, clock, leaseSeconds = DEFAULTS.lease, graceSeconds = DEFAULTS.grace, intervalSeconds = DEFAULTS.sync } = options;
   const { diagnoseAfterSeconds = DEFAULTS.diagnoseAfter } = options;

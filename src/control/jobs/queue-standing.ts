@@ -14,6 +14,10 @@ export interface QueueStanding {
   look(nodes: readonly NodeRecord[], active: readonly Job[], now: number): Promise<ProjectShare[]>;
 }
 
+/**
+ * Reads the stored usages at the first `look` and adds to them from then on: of several control planes only the leader may
+ * look.
+ */
 export function createQueueStanding(store: ProjectStore): QueueStanding {
   let usages: Map<string, DecayedUsage> | null = null;
   let savedAt = 0;

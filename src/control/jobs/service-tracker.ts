@@ -19,6 +19,7 @@ export interface ServiceTracker {
 /** What the history needs of a row: a job that is only planned has it too. */
 export type TrackedJob = Pick<Job, "id" | "spec" | "user" | "submittedAt" | "attempt" | "preemptions" | "serviceMs">;
 
+/** Reads the last 2000 ended jobs at the first `look`, and follows from then on what the passes see. */
 export function createServiceTracker(store: Pick<JobStore, "get" | "list">): ServiceTracker {
   const history = createServiceHistory();
   const tracked = new Map<string, string>();

@@ -17,6 +17,7 @@ export interface SnapshotMemory {
   ): Pick<ClusterSnapshot, "nodes" | "pending" | "active">;
 }
 
+/** Keep one for each schedule loop: its identity with the pass before is what it is for. */
 export function createSnapshotMemory(): SnapshotMemory {
   const nodes = remembering<NodeRecord, NodeCapacity>(sameNode, capacityOf);
   const pending = remembering<Job, PendingJob>(() => false, pendingJob);

@@ -20,6 +20,9 @@ export function snapshotOf(
   return { nodes: nodes.map(nodeCapacity), pending: view.pending.map(pendingJob), active: view.active.map(activeJob), ...shares, ...kept };
 }
 
+/**
+ * What the scheduler weighs of a waiting job. Its time limit includes the grace to stop: only then is the place free.
+ */
 export function pendingJob({
   id,
   spec,
@@ -54,6 +57,10 @@ export function pendingJob({
   };
 }
 
+/**
+ * What the scheduler weighs of a job that holds a place. `again` is there when it writes checkpoints: it may be moved or
+ * asked to make room.
+ */
 export function activeJob(job: Job): ActiveJob {
   const { id, spec, attempt, state, user } = job;
   const started = attempt?.startedAt ?? attempt?.assignedAt;

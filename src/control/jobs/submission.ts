@@ -26,6 +26,7 @@ export function newJob(id: string, request: SubmitRequest, now: number): Job {
   };
 }
 
+/** Every state with 0: readers need not tell absent from none. */
 export function noTasks(): Record<JobState, number> {
   return { pending: 0, starting: 0, running: 0, stopping: 0, succeeded: 0, failed: 0, cancelled: 0 };
 }
@@ -47,10 +48,12 @@ function imageFactsOf({ imageRequirements, imageDigest, imageArchitectures, imag
   };
 }
 
+/** The first line of a task's history. */
 export function taskStartedLine({ id }: Job, index: number): HistoryLine {
   return { type: "submitted", message: `task ${index} of array ${id}` };
 }
 
+/** The first line of a job's history. */
 export function submittedLine(user: string): HistoryLine {
   return { type: "submitted", message: `submitted by ${user}` };
 }

@@ -25,6 +25,7 @@ export interface ImageQueue {
   close(): Promise<void>;
 }
 
+/** Starts to work at once. What a look-up throws is tried again, ATTEMPTS times in all. */
 export function createImageQueue({ redis, lookUp, log }: ImageQueueOptions): ImageQueue {
   const onError = (error: unknown) => log?.warn({ error: errorText(error) }, "image queue");
   const stopping = new AbortController();

@@ -9,6 +9,7 @@ export interface LogLifecycle {
   afterSync(request: SyncRequest, answer: SyncResponse): Promise<void>;
 }
 
+/** Remembers for each node which replicas' logs it may write, so that only new ones cost a file. */
 export function createLogLifecycle(logs: LogStore): LogLifecycle {
   const granted = new Map<string, Set<string>>();
   return {

@@ -25,6 +25,10 @@ export interface SourceOptions {
   since: number | null;
 }
 
+/**
+ * Starts at the first byte, or where the last `tail` lines begin.
+ * @throws what the file system says, ENOENT for a log that is gone
+ */
 export async function openLogSource(options: SourceOptions): Promise<LogSource> {
   const reader = new LogLineReader();
   let offset = options.tail === null ? 0 : await tailOffset(options.path, options.tail);

@@ -19,6 +19,10 @@ const peerOf = (request: FastifyRequest, address: string) => ({ nodeId: nodeOf(r
 /** Asked one after the other; more would only be names. */
 const MOST_PEERS = 8;
 
+/**
+ * Who has a layer, for nodes with --peer-listen: of those that start a cold image together one is told to fetch it. Losing
+ * all of it costs transfers, not correctness: every blob is verified by its digest.
+ */
 export function agentBlobs(app: FastifyInstance, { stores, clock }: ApiDeps): void {
   const places = nodePlaces(stores.nodes, clock);
   app.post<{ Body: BlobClaimRequest }>(

@@ -9,6 +9,10 @@ import { nodeOf } from "./node-of.ts";
 /** A node's facts and the reports of all its replicas. */
 const BODY_LIMIT = 4 * 1024 * 1024;
 
+/**
+ * POST /agent/v1/sync, the one way by which nodes tell and learn.
+ * @throws BerthError forbidden for another node's name, invalid_request for another protocol, and what NodeSync refuses
+ */
 export function agentSync(app: FastifyInstance, deps: ApiDeps): void {
   const logs = createLogLifecycle(deps.logs);
   app.post<{ Body: SyncRequest }>(

@@ -4,6 +4,7 @@ import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 import { nodeOf } from "./node-of.ts";
 
+/** Only a hint: a node whose stream is cut still syncs at its interval. */
 export function agentWake(app: FastifyInstance, deps: ApiDeps): void {
   app.get(
     "/agent/v1/wake",

@@ -5,6 +5,7 @@ import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 import { findJob } from "./find-job.ts";
 
+/** GET /v1/jobs/ID, "81_3" for a task. @throws BerthError job_not_found */
 export function getJob(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Params: JobParams }>(
     "/v1/jobs/:id",

@@ -12,6 +12,7 @@ import { findJob, hasNoRow } from "./find-job.ts";
 
 const NDJSON = "application/x-ndjson";
 
+/** GET /v1/jobs/ID/events. @throws BerthError job_not_found; rate_limited when too many are followed already */
 export function jobEvents(app: FastifyInstance, deps: ApiDeps, followers: Followers): void {
   app.get<{ Params: JobParams; Querystring: EventsQuery }>(
     "/v1/jobs/:id/events",

@@ -14,6 +14,11 @@ import { findJob } from "./find-job.ts";
 const NDJSON = "application/x-ndjson";
 const STOPPING_NOTE = "[berth: the control plane is stopping; follow again to go on]";
 
+/**
+ * GET /v1/jobs/ID/logs.
+ * @throws BerthError job_not_found, logs_not_found, invalid_request for a rank or time that is none; rate_limited when too
+ * many are followed already
+ */
 export function jobLogs(app: FastifyInstance, deps: ApiDeps, followers: Followers): void {
   app.get<{ Params: JobParams; Querystring: LogsQuery }>(
     "/v1/jobs/:id/logs",

@@ -8,6 +8,7 @@ import { route } from "../http/route-schema.ts";
 const PAGE = 100;
 const STATES: readonly string[] = ["pending", "starting", "running", "stopping", "succeeded", "failed", "cancelled"] satisfies JobState[];
 
+/** GET /v1/jobs, a page at a time. @throws BerthError invalid_request for a state that is none */
 export function listJobs(app: FastifyInstance, deps: ApiDeps): void {
   app.get<{ Querystring: JobQuery }>(
     "/v1/jobs",

@@ -9,6 +9,10 @@ import { nodeUse } from "../node-use.ts";
 /** However often it is scraped, and by whomever, the store is read at most this often. */
 const READ_EVERY_MS = 1000;
 
+/**
+ * GET /metrics, public so that Prometheus needs no token; without Redis it still answers, with the last gauges and
+ * berth_redis_up 0.
+ */
 export function metrics(app: FastifyInstance, deps: ApiDeps): void {
   const refresh = rarely(READ_EVERY_MS, deps, () => readStore(deps));
   app.get(

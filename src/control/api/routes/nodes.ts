@@ -6,6 +6,10 @@ import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 import { nodeUse } from "../node-use.ts";
 
+/**
+ * GET /v1/nodes and /v1/nodes/ID, with what jobs hold of each as the rows say it, not as the node does.
+ * @throws BerthError node_not_found
+ */
 export function nodes(app: FastifyInstance, deps: ApiDeps): void {
   app.get(
     "/v1/nodes",

@@ -3,6 +3,7 @@ import { AGENT_PROTOCOL_VERSION, VersionSchema } from "../../../shared/wire/inde
 import type { ApiDeps } from "../api-deps.ts";
 import { route } from "../http/route-schema.ts";
 
+/** GET /v1/version, public: clients and agents learn which protocol is spoken before they have a token. */
 export function version(app: FastifyInstance, deps: ApiDeps): void {
   app.get(
     "/v1/version",

@@ -10,6 +10,7 @@ export interface Followers {
   enter(reply: FastifyReply): AbortSignal;
 }
 
+/** `onCount` is told how many are open, at every change. */
 export function createFollowers(limit: number, stopping: AbortSignal, onCount: (open: number) => void): Followers {
   let open = 0;
   return {

@@ -13,6 +13,7 @@ const ALIVE_EVERY_MS = 10_000;
 /** A node that does not read is gone or hostile; either way its unread lines are worth nothing. */
 const MOST_UNREAD_BYTES = 64 * 1024;
 
+/** `aliveEveryMs` lets proxies and nodes tell a quiet stream from a dead one. */
 export function createWakeStreams(aliveEveryMs = ALIVE_EVERY_MS): WakeStreams {
   const open = new Map<string, PassThrough>();
   const write = (stream: PassThrough, type: "alive" | "nudge") => {

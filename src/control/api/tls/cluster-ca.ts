@@ -48,6 +48,10 @@ export interface ClusterCaOptions {
   nodeLifetimeMs?: number;
 }
 
+/**
+ * Reads nothing yet.
+ * @throws BerthError (each call) missing_requirement without openssl, invalid_request for files that are no CA
+ */
 export function createClusterCa(options: ClusterCaOptions): ClusterCa {
   const { folder, files, clock, nodeLifetimeMs = NODE_LIFETIME_MS } = options;
   const scratch = join(folder, "openssl");

@@ -42,6 +42,7 @@ export interface TaskTally {
   ended: number;
 }
 
+/** Every task is counted once: waiting + live + ended is the size of the array. */
 export function tallyOf({ waiting, dropped, tasks }: ArrayProgress): TaskTally {
   const active = tasks.starting + tasks.running + tasks.stopping;
   return {

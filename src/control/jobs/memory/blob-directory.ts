@@ -5,6 +5,7 @@ interface Entry {
   fetcher: (BlobPeer & { until: number }) | null;
 }
 
+/** Never forgets a digest: for tests and one process, not for a cluster that runs for months. */
 export function createMemoryBlobDirectory(): BlobDirectory {
   const entries = new Map<string, Entry>();
   const entryOf = (digest: string): Entry => {

@@ -19,6 +19,7 @@ export interface Memory {
   retaken: Set<string>;
 }
 
+/** What createMemoryJobStore and createMemoryArrayStore share, as two views of one database. */
 export function emptyMemory(): Memory {
   return {
     jobs: new Map(),
@@ -91,6 +92,7 @@ export function createMemoryJobStore(fence: { last: number } = { last: 0 }, memo
   };
 }
 
+/** The row as it is handed out: an array's with its tasks counted. */
 export function readRow(memory: Memory, id: string): Job | null {
   const job = memory.jobs.get(id);
   return job === undefined ? null : withTaskCounts(memory, job);
@@ -167,6 +169,7 @@ function ownerWith(owner: GpuOwner | undefined, jobId: string, claim: GpuClaim):
   return new Map(typeof owner === "string" ? [] : owner).set(jobId, claim);
 }
 
+/** Writes lines of a job's history and wakes who waits for its change; `at` in milliseconds since the Unix epoch. */
 export function append(memory: Memory, job: Job, history: HistoryLine[], at: number): void {
   const events = memory.events.get(job.id) ?? [];
   for (const { type, message } of history) {

@@ -12,6 +12,7 @@ interface Member {
   record: NodeRecord | null;
 }
 
+/** Passes the contract suite of the Redis one; `control` needs no retry here, nothing comes in between. */
 export function createMemoryNodeStore(): NodeStore {
   const members = new Map<string, Member>();
   const recordOf = (nodeId: string) => members.get(nodeId)?.record ?? null;
@@ -80,6 +81,7 @@ function recordSync(member: Member, report: NodeReport, now: number): NodeRecord
   return member.record;
 }
 
+/** Keeps digests only, as the Redis one. */
 export function createMemoryTokenStore(): TokenStore {
   const ends = new Map<string, number>();
   const usedBy = new Map<string, string>();

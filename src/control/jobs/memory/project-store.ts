@@ -1,5 +1,6 @@
 import type { ProjectSettings, ProjectStore, StoredUsage } from "../project-store.ts";
 
+/** Passes the contract suite of the Redis one. */
 export function createMemoryProjectStore(): ProjectStore {
   const projects = new Map<string, ProjectSettings>();
   let usages: ReadonlyMap<string, StoredUsage> = new Map();

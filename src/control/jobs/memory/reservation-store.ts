@@ -1,6 +1,7 @@
 import type { ReservedWindow } from "../../scheduler/index.ts";
 import type { ReservationStore } from "../reservation-store.ts";
 
+/** Passes the contract suite of the Redis one. */
 export function createMemoryReservationStore(): ReservationStore {
   const windows = new Map<string, ReservedWindow>();
   return {

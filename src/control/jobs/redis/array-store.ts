@@ -13,6 +13,7 @@ import { arrayStepLua } from "./scripts/array-step.lua.ts";
 
 const STEP = script(arrayStepLua);
 
+/** Each step is one script: rows of new tasks, the array's own row and its counts change together or not at all. */
 export function createRedisArrayStore(redis: Redis, rows: JobRows): ArrayStore {
   return {
     unfinished: async () => rows.read(inOrder(await redisCall(() => redis.smembers(KEYS.arrays)))),

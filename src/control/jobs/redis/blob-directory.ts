@@ -10,6 +10,7 @@ const HOLD = script(blobHoldLua);
 /** Keys of one script call; more would keep Redis from everybody else. */
 const AT_ONCE = 200;
 
+/** Entries end by themselves (HOLD_MS, FETCH_LEASE_MS): a node that dies needs no cleaning up. */
 export function createRedisBlobDirectory(redis: Redis): BlobDirectory {
   const tell = (peer: BlobPeer, digests: readonly string[], end: number) =>
     runScript(

@@ -23,6 +23,10 @@ export interface JobRows {
   read(ids: readonly string[]): Promise<Job[]>;
 }
 
+/**
+ * Keeps the 2000 specs that were read last.
+ * @throws BerthError (each read) redis_unavailable; internal for a row without its spec
+ */
 export function createJobRows(redis: Redis): JobRows {
   const specs = new Map<string, JobSpec>();
   const readBatch = async (ids: readonly string[]): Promise<Job[]> => {

@@ -9,6 +9,7 @@ const STANDING = script(leaderStandingLua);
 const DEPOSE = script(leaderDeposeLua);
 const RELEASE = script(leaderReleaseLua);
 
+/** The fence grows with each new holder; scripts that change rows compare it, so a leader that slept cannot write. */
 export function createRedisLeaderStore(redis: Redis): LeaderStore {
   return {
     acquire: async (holder, ttlMs) => {

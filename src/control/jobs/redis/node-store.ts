@@ -18,6 +18,7 @@ const CONTROL = script(nodeControlLua);
 const CONTROL_ATTEMPTS = 16;
 const BOOTS_REMEMBERED = 8;
 
+/** One hash a node; credentials as digests. `list` hands out the same facts object as long as a node tells the same. */
 export function createRedisNodeStore(redis: Redis): NodeStore {
   const [facts, controls] = [rememberingParse(), rememberingParse()];
   return {

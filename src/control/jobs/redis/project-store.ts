@@ -3,6 +3,9 @@ import type { ProjectSettings, ProjectStore, StoredUsage } from "../project-stor
 import { KEYS } from "./keys.ts";
 import { redisCall } from "./redis-call.ts";
 
+/**
+ * Settings and usages in two hashes: the leader writes usages every minute, and must not undo what an operator sets.
+ */
 export function createRedisProjectStore(redis: Redis): ProjectStore {
   return {
     list: async () => {

@@ -24,6 +24,7 @@ export interface Script {
   sha1: string;
 }
 
+/** With the hash by which Redis knows it (EVALSHA); nothing is sent yet. */
 export function script(body: string): Script {
   return { body, sha1: createHash("sha1").update(body).digest("hex") };
 }

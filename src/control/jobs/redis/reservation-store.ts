@@ -4,6 +4,7 @@ import type { ReservationStore } from "../reservation-store.ts";
 import { KEYS } from "./keys.ts";
 import { redisCall } from "./redis-call.ts";
 
+/** One hash; `create` is HSETNX, so of two that take one name one is refused. */
 export function createRedisReservationStore(redis: Redis): ReservationStore {
   return {
     list: async () => {

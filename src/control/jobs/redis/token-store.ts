@@ -4,6 +4,10 @@ import type { TokenKind, TokenStore } from "../node-store.ts";
 import { KEYS } from "./keys.ts";
 import { redisCall } from "./redis-call.ts";
 
+/**
+ * Keys are digests that Redis drops at the token's end; `claimJoin` is SET NX, so of two nodes with one token one is
+ * refused.
+ */
 export function createRedisTokenStore(redis: Redis): TokenStore {
   return {
     create: async (kind, ttlSeconds, now) => {

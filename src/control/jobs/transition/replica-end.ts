@@ -1,5 +1,6 @@
 import type { Attempt, ReplicaStatus } from "../../../shared/domain/index.ts";
 
+/** Only an exit code of 0 that was seen: a container that was lost or stopped has not succeeded, whatever its code. */
 export function succeeded(replica: ReplicaStatus): boolean {
   return replica.cause === "exited" && replica.exitCode === 0;
 }
