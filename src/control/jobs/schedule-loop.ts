@@ -101,8 +101,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     intervalSeconds = DEFAULTS.pass,
   } = options;
   const patience = { suspectMs: suspectSeconds * 1000, lostMs: (leaseSeconds + graceSeconds) * 1000 };
-  const standing = options.projects === undefined ? undefined : createQueueStanding(options.projects);
-  const service = options.queueing === "service" ? createServiceTracker(options.store) : undefined;
+  let past = rememberPast(options);
   const watch = createNodeWatch(options.store, options.nodes, clock, patience);
   const live = createLiveQueue(options.store, clock);
   const memory = createSnapshotMemory();
@@ -129,14 +128,17 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
     const fence = options.leader?.fence();
     if (fence === null) return { placed: [], lost: [], reasonsWritten: 0 };
     // Another has led meanwhile: nothing that is remembered counts.
-    if (fence !== lastFence) live.reload();
+    if (fence !== lastFence) {
+      live.reload();
+      past = rememberPast(options);
+    }
     lastFence = fence;
     const store = fence === undefined ? watched : fencedStore(watched, fence);
     const { nodes, lost, touched } = await watch.look();
     const now = clock.now();
     const tended = await tendArrays({ jobs: store, arrays: options.arrays, now, fence, isHeld: options.isHeld });
     const view = await live.look();
-    const projects = (await standing?.look(nodes, view.active, now)) ?? [];
+    const projects = (await past.standing?.look(nodes, view.active, now)) ?? [];
     const reservations = (await options.reservations?.list()) ?? [];
     const rows: ClusterSnapshot = {
       ...memory.view(nodes, released(view.pending, now), view.active),
@@ -144,7 +146,7 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
       ...(reservations.length === 0 ? {} : { reservations }),
       ...(options.placement === undefined ? {} : { placement: options.placement }),
     };
-    const snapshot = (await service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
+    const snapshot = (await past.service?.look([...view.pending, ...view.active], { ...rows, queueing: SERVICE_POLICY }, now)) ?? rows;
     const plan = options.decide({ ...snapshot, ...defragment(view, now) }, now);
     const { placed, refused } = await commitPlacements(store, view, plan.placements, now, log);
     // Twice the same row: whatever was to tell of its change has not.
@@ -179,6 +181,14 @@ export function createScheduleLoop(options: ScheduleLoopOptions): ScheduleLoop {
   };
 
   return { run, wake, pass };
+}
+
+/** What a leader adds to from pass to pass: usage of projects, length of jobs. */
+function rememberPast({ projects, queueing, store }: ScheduleLoopOptions) {
+  return {
+    standing: projects === undefined ? undefined : createQueueStanding(projects),
+    service: queueing === "service" ? createServiceTracker(store) : undefined,
+  };
 }
 
 /**

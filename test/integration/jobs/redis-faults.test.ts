@@ -86,6 +86,17 @@ test("a full redis refuses new jobs honestly and keeps the old ones", async () =
   expect((await stores.jobs.get(job.id))?.id).toBe(job.id);
 });
 
+test("a redis that may not be written to refuses transactions as honestly as scripts", async () => {
+  await eventually(() => stores.nodes.join("gpu-01", Date.now()));
+  await stores.redis.call("REPLICAOF", "127.0.0.1", "1");
+  try {
+    await expect(stores.nodes.remove("gpu-01")).rejects.toMatchObject({ code: "redis_unavailable" });
+  } finally {
+    await stores.redis.call("REPLICAOF", "NO", "ONE");
+  }
+  await stores.nodes.remove("gpu-01");
+});
+
 test("waiting for a change survives the loss of redis and still hears of it", async () => {
   const { job } = await eventually(() => submit());
   await server.restart();

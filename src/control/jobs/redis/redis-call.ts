@@ -14,9 +14,15 @@ export async function redisCall<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof BerthError) throw error;
-    const bug = error instanceof ReplyError && !NOT_NOW.test(errorText(error));
+    const bug = error instanceof ReplyError && !refusals(error).some((text) => NOT_NOW.test(text));
     throw new BerthError(bug ? "internal" : "redis_unavailable", `redis: ${errorText(error)}`, { cause: error });
   }
+}
+
+/** A transaction is refused as a whole (EXECABORT): why, its commands were told before. */
+function refusals(error: unknown): string[] {
+  const { previousErrors = [] } = error as { previousErrors?: readonly Error[] };
+  return [error, ...previousErrors].map(errorText);
 }
 
 export interface Script {
