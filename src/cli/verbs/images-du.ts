@@ -45,6 +45,7 @@ const LISTING: Listing<ImageUsageView> = {
   empty: "no images (`berth image bootstrap debian:bookworm` makes one)",
 };
 
+/** The lines under the table: the store as a whole, with what belongs to no image and which images are damaged. */
 export function summaryOf({
   blobs,
   layers,

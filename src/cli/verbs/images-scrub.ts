@@ -38,6 +38,7 @@ async function scrub(io: CliIo, options: ScrubOptions, self: Command): Promise<n
   return bad.every((list) => list.length === 0) ? EXIT.ok : EXIT.error;
 }
 
+/** What was read, then what is wrong with what to do about it; nothing wrong says nothing. */
 export function textOf({ checkedBlobs, checkedBytes, quarantinedBlobs, layers, chownedLayers: copies, damagedImages }: ScrubView): string {
   return [
     `${checkedBlobs} blobs hashed, ${formatBytes(checkedBytes)}\n`,

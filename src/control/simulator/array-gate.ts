@@ -11,6 +11,7 @@ export interface ArrayGate<Job> {
   held(): Run<Job>[];
 }
 
+/** Tasks of one array enter in the order in which they were held. */
 export function createArrayGate<Job>(): ArrayGate<Job> {
   const waiting = new Map<string, Run<Job>[]>();
   return {

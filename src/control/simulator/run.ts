@@ -54,6 +54,7 @@ export interface Run<Job> extends Omit<FinishedRun<Job>, "end"> {
   movedAt: number | null;
 }
 
+/** A job that has just been submitted. Its `pending` is its own copy: the simulation changes it. */
 export function newRun<Job>(job: Job, simulated: SimulatedJob): Run<Job> {
   return {
     ...{ job, simulated, pending: { ...simulated.pending }, active: null, activeGpus: 0, remaining: simulated.durationSeconds },
@@ -69,6 +70,7 @@ export function advance<Job>(run: Run<Job>, seconds: number): void {
   run.heldGpuSeconds += seconds * run.activeGpus;
 }
 
+/** Its attempt begins at `now`, seconds. Changes `run`. */
 export function startRun<Job>(run: Run<Job>, { assignments }: Placement, now: number): void {
   const { id, resources, priority, project, user } = run.pending;
   const { timeLimitSeconds } = run.simulated;
@@ -123,6 +125,7 @@ export function endAttempt<Job>(run: Run<Job>, now: number): void {
   run.stopsAt = null;
 }
 
+/** What the run comes to when its attempt ends by itself at `end`, seconds: what was left of its work is done. */
 export function finished<Job>({ job, firstStart, preemptions, moves, ...run }: Run<Job>, end: number): FinishedRun<Job> {
   const { heldGpuSeconds, lostGpuSeconds } = run;
   const workGpuSeconds = run.workGpuSeconds + run.workLeft * run.activeGpus;

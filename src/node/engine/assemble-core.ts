@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { BerthError } from "../../shared/domain/index.ts";
-import { type CgroupLayout, readBootId, readCgroupLayout, readOwnPrivileges } from "../platform/index.ts";
+import { type CgroupLayout, findProgram, readBootId, readCgroupLayout, readOwnPrivileges } from "../platform/index.ts";
 import {
   commandRuntime,
   createConmonMonitor,
   describe,
-  findExecutable,
   findHostMaskedPaths,
   findRuntimes,
   grantedCapabilities,
@@ -83,7 +82,7 @@ export async function assembleCore(options: EngineOptions, paths: EnginePaths): 
 }
 
 async function findConmon(): Promise<string> {
-  const conmon = await findExecutable("conmon");
+  const conmon = await findProgram("conmon");
   if (conmon === null) throw new BerthError("missing_requirement", "conmon is not installed: apt-get install conmon");
   return conmon;
 }

@@ -14,6 +14,7 @@ export interface BuiltFiles {
   fakeNvidia: string;
 }
 
+/** `root` is the folder of package.json. None of the files needs to be there: doctor tells which are not. */
 export function builtFiles(root: string): BuiltFiles {
   const native = join(root, "native/build/Release");
   return {

@@ -39,6 +39,7 @@ export type {
   RootOperation,
 } from "./native.ts";
 export { loadNative } from "./native-loader.ts";
+export { findProgram } from "./process/find-program.ts";
 export { identifyProcess, isProcessAlive, type ProcessIdentity } from "./process/identity.ts";
 export { type OwnPrivileges, parseCapabilities, readOwnPrivileges } from "./process/own-privileges.ts";
 export { type ProgramResult, type RunOptions, runProgram, SYSTEM_PATH } from "./process/run-program.ts";

@@ -7,8 +7,11 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const SESSION = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const MAX_REPOSITORY = 255;
 
+/** "team/trainer"; at most 255 characters, as Docker's registry takes them. */
 export const isRepository = (text: string): boolean => text.length <= MAX_REPOSITORY && REPOSITORY.test(text);
+/** At most 128 characters, none of them a slash: it becomes a file name. */
 export const isTag = (text: string): boolean => TAG.test(text);
+/** A lower-case UUID as we made it: it becomes a file name. */
 export const isSession = (text: string): boolean => SESSION.test(text);
 
 /** @throws RegistryError NAME_INVALID */

@@ -31,6 +31,7 @@ export interface RegistryPaths {
   upload(uuid: string): string;
 }
 
+/** `dataDir` is the node's. Names must have been checked (checkRepository, checkTag): they become parts of paths. */
 export function registryPaths(dataDir: string): RegistryPaths {
   const folder = join(dataDir, "registry");
   const repositories = join(folder, "repositories");

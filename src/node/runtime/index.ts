@@ -1,6 +1,6 @@
 export { buildSpec } from "./build-spec.ts";
 export { commandRuntime } from "./drivers/command-runtime.ts";
-export { findExecutable, findRuntimes } from "./drivers/find-runtimes.ts";
+export { findRuntimes } from "./drivers/find-runtimes.ts";
 export { probeRuntimes } from "./drivers/probe.ts";
 export type { ProbeResult, RuntimeCandidate, Selection } from "./drivers/select-runtime.ts";
 export { describe, needsV1View, selectRuntime } from "./drivers/select-runtime.ts";

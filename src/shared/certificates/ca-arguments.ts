@@ -8,6 +8,10 @@ export function caArguments(config: string, request: string, { subject, from, to
   return ["ca", "-batch", "-notext", "-config", config, "-in", request, "-subj", `/CN=${checkedName(subject)}`, ...dates];
 }
 
+/**
+ * A config for `openssl ca` that copies no extension of the request: what a certificate is good for, `extensions` alone
+ * say.
+ */
 export function issuingConfig(extensions: readonly string[]): string {
   const lines = ["[ca]", "default_ca=issue", "[issue]", "database=index.txt", "new_certs_dir=.", "default_md=sha256", "policy=subject"];
   const strict = ["unique_subject=no", "rand_serial=yes", "copy_extensions=none", "x509_extensions=extensions"];

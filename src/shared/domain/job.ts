@@ -185,6 +185,7 @@ export function lastCheckpoint(attempt: Attempt): number | undefined {
 
 const TERMINAL_STATES = ["succeeded", "failed", "cancelled"] as const satisfies JobState[];
 
+/** True when nothing of the job can change any more, but by a retry of an array's tasks. */
 export function isTerminal(state: JobState): boolean {
   return (TERMINAL_STATES as readonly JobState[]).includes(state);
 }

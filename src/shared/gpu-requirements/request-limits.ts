@@ -26,6 +26,7 @@ export function listItems(name: string, value: string): string[] {
   return items;
 }
 
+/** gpu_request_invalid, for every parser of this room. */
 export function invalid(message: string): BerthError {
   return new BerthError("gpu_request_invalid", message);
 }

@@ -3,6 +3,7 @@ export type Comparison = "=" | "!=" | "<" | "<=" | ">" | ">=";
 /** Dotted digits; 15 digits fit a JavaScript number exactly. */
 const VERSION = /^\d{1,15}(?:\.\d{1,15}){0,15}$/;
 
+/** "12", "550.54.15": what compareVersions may be given. */
 export function isVersion(text: string): boolean {
   return VERSION.test(text);
 }

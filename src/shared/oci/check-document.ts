@@ -28,6 +28,7 @@ function parseJson(bytes: Uint8Array, what: string): unknown {
   }
 }
 
+/** image_invalid; `what` is the document: "manifest", "config". */
 export function invalidDocument(what: string, why: string): BerthError {
   return new BerthError("image_invalid", `the ${what} is not valid: ${why}`);
 }

@@ -26,7 +26,9 @@ const LAYERS: readonly string[] = [
   DOCKER_MEDIA_TYPES.layerGzip,
 ];
 
+/** OCI's or Docker's: a list of manifests, one a platform. */
 export const isIndexType = (mediaType: string): boolean => INDEXES.includes(mediaType);
+/** OCI's or Docker's: one image. */
 export const isManifestType = (mediaType: string): boolean => MANIFESTS.includes(mediaType);
 /** Foreign layers (fetched from URLs that the image names) are none of these: they are refused. */
 export const isLayerType = (mediaType: string): boolean => LAYERS.includes(mediaType);

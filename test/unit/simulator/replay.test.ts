@@ -74,6 +74,7 @@ describe("bad input", () => {
     ["id,submit_s,gpus\na,0,1\n", /the trace has the columns id,submit_s,gpus; known are/],
     [`${HEADER}\na,0,soon,1\n`, /line 2 of the trace: 'duration_s' must be a number, is 'soon'/],
     [`${HEADER}\na,0,10,-1\n`, /job a of the trace: counts must be whole/],
+    [`${HEADER}\n\n\na,0,soon,1\n`, /line 4 of the trace/],
     [`${HEADER}\na,0,10\n`, /line 2 of the trace: 'gpus' must be a number, is ''/],
     [`${HEADER}\na,0,10,1.5\n`, /job a of the trace: counts must be whole \(gpus also a part between 0 and 1\)/],
     [`${HEADER}\na,0,10,0.0001\n`, /job a of the trace: counts must be whole/],

@@ -23,6 +23,7 @@ export function ticksOf({ least, most }: Range): number[] {
   return Array.from({ length: Math.floor((most - first) / step + 1e-9) + 1 }, (_, place) => first + place * step);
 }
 
+/** Six digits at most, thousands apart: "12,500". */
 export function tickLabel(value: number): string {
   return Number(value.toPrecision(6)).toLocaleString("en-US");
 }

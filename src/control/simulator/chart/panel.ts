@@ -50,10 +50,12 @@ function rule(x1: number, y1: number, x2: number, y2: number): string {
   return `<line class="rule" x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}"/>`;
 }
 
+/** An SVG text at its baseline; `content` is escaped. */
 export function text(x: number, y: number, content: string, anchor: string, size = 12): string {
   return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="${size}">${escaped(content)}</text>`;
 }
 
+/** For text between tags; not for attributes, where quotes would matter. */
 export function escaped(content: string): string {
   return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }

@@ -32,6 +32,7 @@ export type PlacementPolicyName = keyof typeof MAKERS;
 
 export const PLACEMENT_POLICIES = Object.keys(MAKERS) as PlacementPolicyName[];
 
+/** @throws BerthError invalid_request that names those there are */
 export function placementPolicyName(name: string): PlacementPolicyName {
   if (!Object.hasOwn(MAKERS, name)) {
     throw new BerthError("invalid_request", `no placement policy '${name}' (there are: ${PLACEMENT_POLICIES.join(", ")})`);
@@ -39,6 +40,7 @@ export function placementPolicyName(name: string): PlacementPolicyName {
   return name as PlacementPolicyName;
 }
 
+/** A policy for one run: some keep what they have placed, so none may serve two. */
 export function placementPolicy(name: PlacementPolicyName, inputs: PolicyInputs): PlacementPolicy {
   const make: (inputs: PolicyInputs) => PlacementPolicy = MAKERS[name];
   return make(inputs);

@@ -1,3 +1,4 @@
+import { mean, quantile } from "../replay/quantiles.ts";
 import type { FinishedRun } from "../run.ts";
 import { GPUS_PER_NODE, type PartitionJob } from "./partition-trace.ts";
 
@@ -21,6 +22,7 @@ export interface QueueReport {
   gangsP99Wait: number;
 }
 
+/** Seconds, by the definitions of the published figures that it is compared with. */
 export function reportOf(runs: readonly JobRun[]): QueueReport {
   const jcts = sorted(runs.map(({ job, end }) => end - job.submitSeconds));
   const waits = sorted(runs.map(waitOf));
@@ -48,13 +50,4 @@ function waitOf({ job, firstStart }: JobRun): number {
 
 function sorted(values: number[]): number[] {
   return values.sort((left, right) => left - right);
-}
-
-function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** As the reference figures have it: the value at floor(q x n). */
-function quantile(values: readonly number[], q: number): number {
-  return values[Math.min(values.length - 1, Math.floor(q * values.length))] ?? 0;
 }

@@ -1,6 +1,7 @@
 /** A seeded source of numbers in [0, 1) (mulberry32): the same seed gives the same run on every machine. */
 export type Random = () => number;
 
+/** For experiments that must repeat; never for secrets. */
 export function seededRandom(seed: number): Random {
   let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) >>> 0;
   return () => {

@@ -17,6 +17,7 @@ export interface ProjectUsage {
   look(now: number): ProjectShare[];
 }
 
+/** Begins with the usage that `configured` tells, at time 0. */
 export function createProjectUsage(configured: readonly ProjectShare[], nodes: NodeCapacity[]): ProjectUsage {
   const usages = new Map(configured.map(({ name, usage }): [string, DecayedUsage] => [name, { value: usage, at: 0 }]));
   let held = new Map<string, number>();

@@ -4,13 +4,18 @@ export interface Quantiles {
   p99: number;
 }
 
-/** The value at floor(q x n), as the published figures have it; zeros of nothing. */
+/** Zeros of nothing. */
 export function quantiles(values: readonly number[]): Quantiles {
-  const sorted = [...values].sort((left, right) => left - right);
-  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
-  return { average: mean(sorted), p50: at(0.5), p99: at(0.99) };
+  const ascending = [...values].sort((left, right) => left - right);
+  return { average: mean(ascending), p50: quantile(ascending, 0.5), p99: quantile(ascending, 0.99) };
 }
 
+/** Of ascending values the one at floor(part x n), as the published figures have it; 0 of none. */
+export function quantile(ascending: readonly number[], part: number): number {
+  return ascending[Math.min(ascending.length - 1, Math.floor(part * ascending.length))] ?? 0;
+}
+
+/** 0 of none. */
 export function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -30,6 +30,7 @@ export interface ReplayReport {
   samples: ReplaySample[];
 }
 
+/** Of an empty trace every figure is 0; a job that never started counts in `neverStarted` alone. */
 export function replayReport({ done, neverStarted, samples, totalGpus, shares }: Replay): ReplayReport {
   const first = done.reduce((least, { job }) => Math.min(least, job.submitSeconds), Number.POSITIVE_INFINITY);
   const makespan = done.length === 0 ? 0 : done.reduce((last, { end }) => Math.max(last, end), 0) - first;

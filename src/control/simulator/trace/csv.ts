@@ -10,15 +10,16 @@ export interface CsvRow {
 
 /** Plain comma-separated lines with a header and no quoting, as cluster traces are. Throws when a required column is missing. */
 export function readCsv(csv: string, required: readonly string[]): CsvRow[] {
-  const lines = csv.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const lines = csv.split(/\r?\n/).flatMap((text, place) => (text.trim() === "" ? [] : [{ text, line: place + 1 }]));
   const columns = csvColumns(csv);
   for (const name of required) {
     if (!columns.includes(name)) throw new BerthError("invalid_trace", `the trace has no column '${name}' (it has: ${columns.join(", ")})`);
   }
   const positions = new Map(columns.map((name, position) => [name, position]));
-  return lines.slice(1).map((line, index) => csvRow(line.split(","), positions, index + 2));
+  return lines.slice(1).map(({ text, line }) => csvRow(text.split(","), positions, line));
 }
 
+/** The names of the header, by which the kind of a trace is told. */
 export function csvColumns(csv: string): string[] {
   const [header = ""] = csv.trimStart().split(/\r?\n/, 1);
   return header.split(",").map((name) => name.trim());

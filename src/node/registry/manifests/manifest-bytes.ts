@@ -9,6 +9,7 @@ export interface ManifestBytes {
   read(sha256: string): Promise<Buffer | null>;
 }
 
+/** Keeps at most 32 MiB, what was read first goes first. */
 export function createManifestBytes(files: BlobFiles): ManifestBytes {
   const cached = new Map<string, Buffer>();
   let total = 0;

@@ -19,6 +19,10 @@ const CONNECT_MS = 2_000;
 const HEADERS_MS = 5_000;
 const CONNECTIONS = 8;
 
+/**
+ * `identity` is asked for each request: certificates are renewed every few hours, and connections with the old one are let
+ * go.
+ */
 export function createPeerConnections(identity: () => PeerIdentity | null): PeerConnections {
   const agents = new Map<string, { agent: Agent; shown: PeerIdentity }>();
   const agentOf = ({ nodeId, address }: Peer): Agent => {

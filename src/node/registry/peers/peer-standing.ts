@@ -25,6 +25,7 @@ const REST_MS = 1_000;
 /** A rate counts for less with every transfer after it: a link may have become slower for good. */
 const FADING = 0.9;
 
+/** In memory only: a node that starts again trusts every peer once more. `random` gives 0 <= x < 1. */
 export function createPeerStanding(clock: Clock, random: () => number): PeerStanding {
   const inProgress = new Map<string, number>();
   const shunned = new Map<string, { until: number; times: number }>();

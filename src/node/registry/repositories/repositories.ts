@@ -38,6 +38,7 @@ export interface ManifestPut {
 /** Longer than any client takes from "the blob is there" to the manifest that names it. */
 const ABANDONED_MS = 24 * 3600 * 1000;
 
+/** Reads everything that is on disk; the caller holds registry/lock, so nobody else changes it. */
 export async function openRepositories(parts: { paths: RegistryPaths; files: BlobFiles; clock: Clock }): Promise<Repositories> {
   const { paths, files, clock } = parts;
   const all = await loadRepositories(paths);

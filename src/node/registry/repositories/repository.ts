@@ -26,6 +26,7 @@ export interface Repository {
   referrers: Map<string, Set<string>>;
 }
 
+/** Of a name that nothing was pushed to yet; it shows nowhere until something was. */
 export function emptyRepository(): Repository {
   return { blobs: new Map(), manifests: new Map(), tags: new Map(), referrers: new Map() };
 }

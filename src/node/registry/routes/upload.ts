@@ -46,6 +46,7 @@ export async function finishUpload(parts: RegistryParts, call: Call, repository:
   return created(reply, repository, digest);
 }
 
+/** DELETE: the client gives up what it sent. @throws RegistryError BLOB_UPLOAD_UNKNOWN */
 export async function cancelUpload(parts: RegistryParts, { reply }: Call, repository: string, uuid: string): Promise<FastifyReply> {
   await parts.uploads.cancel(repository, uuid);
   return reply.code(204).send();

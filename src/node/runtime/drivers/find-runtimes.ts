@@ -1,6 +1,4 @@
-import { access, constants } from "node:fs/promises";
-import { join } from "node:path";
-import { runProgram, SYSTEM_PATH } from "../../platform/index.ts";
+import { findProgram, runProgram, SYSTEM_PATH } from "../../platform/index.ts";
 import type { RuntimeCandidate } from "./select-runtime.ts";
 
 const NAMES = ["crun", "runc"] as const;
@@ -11,21 +9,8 @@ export async function findRuntimes(folders: readonly string[] = SYSTEM_PATH.spli
   return found.filter((candidate) => candidate !== null);
 }
 
-/** The first of `folders` that has an executable `name`. */
-export async function findExecutable(name: string, folders: readonly string[] = SYSTEM_PATH.split(":")): Promise<string | null> {
-  for (const folder of folders) {
-    const path = join(folder, name);
-    const executable = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (executable) return path;
-  }
-  return null;
-}
-
 async function findOne(name: (typeof NAMES)[number], folders: readonly string[]): Promise<RuntimeCandidate | null> {
-  const path = await findExecutable(name, folders);
+  const path = await findProgram(name, folders);
   if (path === null) return null;
   const { stdout } = await runProgram(path, ["--version"], { timeoutMs: 5_000 });
   return { name, path, version: /version (\S+)/.exec(stdout)?.[1]?.replace(/\+.*$/, "") ?? "unknown" };

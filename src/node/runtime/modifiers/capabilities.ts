@@ -24,6 +24,7 @@ export function withCapabilities(spec: OciSpec, input: SpecInput): OciSpec {
   return { ...spec, process: { ...spec.process, capabilities } };
 }
 
+/** `held` are the agent's own, by the names of capabilities(7). */
 export function grantedCapabilities(held: readonly string[]): string[] {
   return DEFAULT_CAPABILITIES.filter((name) => held.includes(name));
 }

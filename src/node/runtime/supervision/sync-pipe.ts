@@ -12,6 +12,10 @@ export async function readContainerPid(pipe: Readable): Promise<number> {
   return parseSyncMessage(await firstLine(pipe));
 }
 
+/**
+ * The container's pid of a line of conmon's, without its line end.
+ * @throws BerthError container_start_failed with the runtime's reason
+ */
 export function parseSyncMessage(line: string): number {
   if (line === "") throw new BerthError("container_start_failed", "conmon ended without a word: see conmon.log in the container's folder");
   const message = parseJson(line);

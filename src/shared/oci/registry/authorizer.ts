@@ -38,6 +38,11 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const DEFAULT_LIFETIME_S = 60;
 const MARGIN_MS = 5_000;
 
+/**
+ * Asks nobody before a challenge was seen; then keeps one token for each set of scopes.
+ * @throws BerthError (header) registry_denied when the credential would go to a host that must not have it, registry_error
+ * for an answer without a token
+ */
 export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   const { clock, credential, registry } = options;
   const tokens = new Map<string, Promise<Token>>();

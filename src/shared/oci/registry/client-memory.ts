@@ -9,6 +9,7 @@ const MAX_CLIENTS = 64;
 /** Gives the client that was made for the same key a moment ago: it knows the scheme, the challenge and the token already. */
 export type ClientMemory = (key: readonly unknown[], make: () => RegistryClient) => RegistryClient;
 
+/** Keeps at most 64 clients, a minute each; `key` is all that makes clients differ, credentials among it. */
 export function createClientMemory(clock: Clock): ClientMemory {
   const kept = new Map<string, { client: RegistryClient; until: number }>();
   return (key, make) => {

@@ -39,6 +39,7 @@ interface Contact {
   authorizer: Authorizer;
 }
 
+/** Sends nothing yet; the first request finds out how to talk to it, and those that come with it wait for that. */
 export function openEndpoint(options: SessionOptions, endpoint: Endpoint): EndpointSession {
   let contact: Promise<Contact> | null = null;
   const contacted = async (signal: AbortSignal): Promise<Contact> => {

@@ -50,6 +50,7 @@ export interface RegistryClientOptions {
   retry?: RetryPolicy;
 }
 
+/** Sends nothing yet. @throws BerthError invalid_request for a mirror that is no URL */
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
   const { registry, config } = options;
   const retry = options.retry ?? defaultRetryPolicy(options.clock);

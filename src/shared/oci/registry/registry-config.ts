@@ -60,6 +60,9 @@ export function endpointsOf(config: RegistryConfig, registry: string): Endpoint[
   return [...mirrors, originEndpoint(config, registry)];
 }
 
+/**
+ * The registry itself, without its mirrors; pushes go there alone. Docker Hub answers at another host than its name.
+ */
 export function originEndpoint(config: RegistryConfig, registry: string): Endpoint {
   const host = registry === DOCKER_HUB ? DOCKER_HUB_HOST : registry;
   const insecure = isInsecure(config, host);

@@ -54,6 +54,10 @@ export function retryDelayMs(
   return askedMs === null ? delay : askedMs + policy.random() * policy.baseMs;
 }
 
+/**
+ * Worth another try: it could not be reached, is overloaded or asks for patience; not when it marked its failure as
+ * lasting.
+ */
 export function isTransient(error: unknown): error is BerthError {
   if (!isBerthError(error, "registry_unavailable") && !isBerthError(error, "rate_limited")) return false;
   return error.details?.["lasting"] !== true;

@@ -4,6 +4,7 @@ import type { MachineFacts } from "../machine-facts.ts";
 const NEEDED = { v2: ["cpu", "memory", "pids"], v1: ["cpu", "memory", "pids", "devices", "freezer"] };
 const USEFUL = { v2: ["cpuset", "io"], v1: ["cpuset", "cpuacct", "blkio"] };
 
+/** The controllers without which a limit or a kill would not hold, then those whose numbers would be missing. */
 export function checkCgroups(facts: MachineFacts): Check {
   const { mode, controllers } = facts.cgroups;
   if (mode === null)

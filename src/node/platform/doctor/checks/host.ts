@@ -2,10 +2,11 @@ import { type Check, fail, ok, warn } from "../check.ts";
 import type { MachineFacts } from "../machine-facts.ts";
 import { isAtLeast } from "../versions.ts";
 
-const LEAST_NODE = "20.17.0";
+const LEAST_NODE = "20.18.1";
 const LEAST_KERNEL = "5.11";
 const NEEDED_NAMESPACES = ["ipc", "mnt", "net", "pid", "uts"];
 
+/** package.json's `engines` say the same; this says it before a syntax error does. */
 export function checkNode(facts: MachineFacts): Check {
   const found = facts.nodeVersion;
   if (isAtLeast(found, LEAST_NODE)) return ok("node", "Node.js", found);
@@ -18,6 +19,7 @@ export function checkNode(facts: MachineFacts): Check {
   );
 }
 
+/** First of the findings to look at: without root many others are guesses. */
 export function checkUser(facts: MachineFacts): Check {
   if (facts.userId === 0) return ok("root", "user", "root");
   return fail(
@@ -29,6 +31,7 @@ export function checkUser(facts: MachineFacts): Check {
   );
 }
 
+/** By the version alone: what a distribution took back to an older kernel is not found out. */
 export function checkKernel(facts: MachineFacts): Check {
   if (isAtLeast(facts.kernel, LEAST_KERNEL)) return ok("kernel", "kernel", facts.kernel);
   const fix =
@@ -38,6 +41,7 @@ export function checkKernel(facts: MachineFacts): Check {
   return fail("kernel", "kernel", facts.kernel, `overlayfs and openat2 as Berth uses them need ${LEAST_KERNEL} or newer`, fix);
 }
 
+/** User namespaces are not needed: --userns-remap asks for them. */
 export function checkNamespaces(facts: MachineFacts): Check {
   const missing = NEEDED_NAMESPACES.filter((name) => !facts.namespaces.includes(name));
   if (missing.length === 0)
@@ -51,6 +55,7 @@ export function checkNamespaces(facts: MachineFacts): Check {
   );
 }
 
+/** The profile is containers-common's: Berth has none of its own, and starts nothing without one. */
 export function checkSeccomp(facts: MachineFacts): Check {
   const { kernel, profile } = facts.seccomp;
   if (!kernel)
@@ -85,6 +90,7 @@ const NEEDED_CAPABILITIES = [
 ];
 const LEAST_OPEN_FILES = 4096;
 
+/** Root in a container may lack them: who is root says little. */
 export function checkPrivileges(facts: MachineFacts): Check {
   const held = new Set(facts.privileges.capabilities);
   const missing = NEEDED_CAPABILITIES.map((name) => `CAP_${name}`).filter((name) => !held.has(name));
@@ -120,6 +126,7 @@ export function checkPrivileges(facts: MachineFacts): Check {
   return ok("privileges", "privileges", `${facts.privileges.capabilities.length} capabilities${files}`);
 }
 
+/** A clone that was installed without its scripts has none of them. */
 export function checkBuiltFiles(facts: MachineFacts): Check {
   if (facts.missingBuiltFiles.length === 0) return ok("build", "native parts", "addon, hook and lease guard are built");
   return fail(

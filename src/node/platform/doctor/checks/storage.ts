@@ -9,28 +9,25 @@ const LEAST_INODES = 100_000;
 /** File systems overlayfs cannot use for its writable layer, or that lose what was synced. */
 const UNFIT = new Set(["overlay", "nfs", "nfs4", "cifs", "smb3", "vfat", "msdos", "exfat", "ntfs", "fuseblk", "9p", "ecryptfs"]);
 
+/** Never more than a warning: without overlayfs the storage driver is vfs. */
 export function checkOverlay(facts: MachineFacts): Check {
   const { inKernel, mount } = facts.overlay;
   if (mount?.ok) return ok("overlayfs", "overlayfs", "a test mount works");
-  if (!inKernel && mount === null)
-    return fail(
-      "overlayfs",
-      "overlayfs",
-      "not in the kernel",
-      "images cannot be stacked",
-      "modprobe overlay, or boot a kernel built with CONFIG_OVERLAY_FS",
-    );
-  if (mount === null)
+  if (mount === null && inKernel)
     return warn("overlayfs", "overlayfs", "in the kernel, not tried", "a test mount needs root", "run `berth doctor` as root");
-  return fail(
+  const found = mount === null ? "not in the kernel" : `a test mount fails: ${mount.message}`;
+  return warn(
     "overlayfs",
     "overlayfs",
-    `a test mount fails: ${mount.message}`,
-    "containers cannot get a root folder",
+    found,
+    "each container gets a copy of its image (vfs), and storage limits are refused",
     "modprobe overlay; choose a --data-dir on ext4 or xfs; inside a container, give it CAP_SYS_ADMIN",
   );
 }
 
+/**
+ * The data dir's file system: its kind, then what it can hold. What doctor could not try (null) is not held against it.
+ */
 export function checkDisk(facts: MachineFacts): Check {
   const { path, fsType, inUse, freeBytes, totalBytes } = facts.disk;
   const found = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} free on ${fsType} at ${path}`;

@@ -27,6 +27,7 @@ export function checkRuntimes(facts: MachineFacts): Check[] {
   });
 }
 
+/** The version is Debian 11's, the oldest that was tried. */
 export function checkConmon(facts: MachineFacts): Check {
   const tool = facts.tools.conmon;
   if (tool.path === null)
@@ -37,6 +38,7 @@ export function checkConmon(facts: MachineFacts): Check {
   return ok("conmon", "conmon", describeTool(tool));
 }
 
+/** A failure that `berth up --redis` passes over. */
 export function checkRedisServer(facts: MachineFacts): Check {
   const tool = facts.tools["redis-server"];
   if (tool.path === null)
@@ -62,6 +64,7 @@ export function checkRedisServer(facts: MachineFacts): Check {
   return checkVersion(facts, "redis-server", "redis-server");
 }
 
+/** A warning at most: jobs with `network: host` or none need nothing of it. */
 export function checkNetwork(facts: MachineFacts): Check {
   const { folder, plugins } = facts.cni;
   const missing = NEEDED_PLUGINS.filter((name) => !plugins.includes(name));
@@ -81,6 +84,7 @@ export function checkNetwork(facts: MachineFacts): Check {
   return ok("network", "container network", `${plugins.length} CNI plugins in ${folder}`);
 }
 
+/** A warning at most: images come from registries and archives too. */
 export function checkBootstrap(facts: MachineFacts): Check {
   const tool = facts.tools.mmdebstrap;
   if (tool.path !== null) return ok("mmdebstrap", "mmdebstrap", describeTool(tool));

@@ -18,6 +18,10 @@ export async function nearestFolder(path: string): Promise<string> {
   }
 }
 
+/**
+ * Makes, and takes away again, a folder in `folder` to try what its file system can; null where that was not possible.
+ * Bytes.
+ */
 export async function readDisk(folder: string, native: Pick<Native, "openRoot"> | null): Promise<DiskFacts> {
   const [space, mounts] = await Promise.all([statfs(folder), readMounts()]);
   const probe = await withProbeFolder(folder, async (path) => ({

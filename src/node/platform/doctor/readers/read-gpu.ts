@@ -9,6 +9,10 @@ const NVIDIA_VENDOR = "0x10de";
 const GPU_CLASS = /^0x03/;
 const NVML_TIMEOUT_MS = 10_000;
 
+/**
+ * What the bus, /dev, the kernel module and NVML each say: that they differ is the finding. `native` null when the addon is
+ * not built.
+ */
 export async function readGpu(native: Pick<Native, "nvml"> | null): Promise<GpuFacts> {
   const [pciDevices, deviceNodes, kernelDriver, nvml] = await Promise.all([
     countPciDevices(),

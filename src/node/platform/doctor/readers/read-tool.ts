@@ -1,9 +1,8 @@
-import { constants } from "node:fs";
-import { access, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { runProgram, SYSTEM_PATH } from "../../process/run-program.ts";
+import { findProgram } from "../../process/find-program.ts";
+import { runProgram } from "../../process/run-program.ts";
 import type { ToolFacts, ToolName } from "../machine-facts.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -29,18 +28,6 @@ export async function readTool(name: ToolName): Promise<ToolFacts> {
     readPatched(PACKAGES[name]),
   ]);
   return { path, version, packageVersion, patched };
-}
-
-export async function findProgram(name: string): Promise<string | null> {
-  for (const folder of SYSTEM_PATH.split(":")) {
-    const path = join(folder, name);
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return path;
-  }
-  return null;
 }
 
 async function readVersion(path: string, name: ToolName): Promise<string | null> {
