@@ -21,6 +21,7 @@ import { createPusher } from "./push/push-image.ts";
 import { type ImageRecords, withImage, withoutImages, withoutReference } from "./records/image-records.ts";
 import { createImageReader, type ImageContent } from "./records/read-image.ts";
 import { createRecordFile, type RecordFile } from "./records/record-file.ts";
+import { createRecordReserve, type RecordReserve } from "./records/record-reserve.ts";
 import { resolveReference } from "./records/resolve-reference.ts";
 import { quarantineDamaged } from "./scrub/quarantine-damaged.ts";
 import { refuseQuarantined } from "./scrub/refuse-quarantined.ts";
@@ -45,6 +46,7 @@ interface StoreParts {
   blobs: BlobStore;
   session: IngestSession;
   records: RecordFile;
+  reserve: RecordReserve;
   readImage: (digest: string) => Promise<ImageContent>;
   native: Native;
   clock: Clock;
@@ -56,15 +58,18 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
   const paths = storePaths(options.dataDir);
   await makeDirectories([paths.dataDir, ...paths.blobFolders, paths.layers, paths.ingest, paths.partials, paths.quarantine], 0o700);
   const lock = createStoreLock({ path: paths.lockFile, native: options.native, clock: options.clock });
-  const records = createRecordFile(paths.imagesFile, lock);
+  const reserve = createRecordReserve(paths.imagesReserve);
+  const records = createRecordFile(paths.imagesFile, lock, reserve);
   await records.sweep();
   const session = await openIngestSession({ paths, native: options.native, lock });
+  await lock.run(reserve.fill);
   const blobs = createBlobStore(paths, session);
   const parts: StoreParts = {
     paths,
     blobs,
     session,
     records,
+    reserve,
     readImage: createImageReader(blobs),
     native: options.native,
     clock: options.clock,
@@ -126,7 +131,7 @@ function readingVerbs(parts: StoreParts): Pick<ImageStore, "get" | "list" | "has
 }
 
 function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "prune"> {
-  const { records, readImage, paths, blobs, session } = parts;
+  const { records, reserve, readImage, paths, blobs, session } = parts;
   return {
     async tag(source, reference) {
       const name = taggable(reference);
@@ -155,6 +160,7 @@ function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "pr
         freedBytes += await removeIdlePartials(parts);
         await removeUnfinishedCopies(paths, parts.native);
         await parts.trust?.forgetAllBut(new Set(Object.keys(known.images)));
+        await reserve.fill();
         return known;
       });
       return { freedBytes };

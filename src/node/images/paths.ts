@@ -10,6 +10,7 @@ import type { IdMapping } from "../platform/index.ts";
  *   layers/<hex of chain id>/opaque exists when the layer hides everything below it
  *   layers-chowned/<uid>-<gid>-<count>/<hex of chain id>/fs   copies of layers with a user namespace's ids, where mounts cannot map them
  *   images.json                     manifest digests and the references that name them
+ *   images.reserve                  random bytes: given up on a full disk, so that names can be taken away
  *   images.lock                     flock: held while images.json or the set of blobs changes
  *   build-cache.json                what earlier build steps made (written by the build room)
  *   ingest/<session>/lock           flock: held as long as the process lives; a free one marks leftovers
@@ -35,6 +36,7 @@ export interface StorePaths {
   partials: string;
   quarantine: string;
   imagesFile: string;
+  imagesReserve: string;
   lockFile: string;
   buildCacheFile: string;
   aptArchives: string;
@@ -61,6 +63,7 @@ export function storePaths(dataDir: string): StorePaths {
     partials: join(dataDir, "partials"),
     quarantine: join(dataDir, "quarantine"),
     imagesFile: join(dataDir, "images.json"),
+    imagesReserve: join(dataDir, "images.reserve"),
     lockFile: join(dataDir, "images.lock"),
     buildCacheFile: join(dataDir, "build-cache.json"),
     aptArchives: join(dataDir, "cache", "apt", "archives"),

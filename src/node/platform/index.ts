@@ -1,5 +1,6 @@
 export {
   createSecretFile,
+  isDiskFull,
   removeUnfinished,
   syncFolder,
   type WriteOptions,

@@ -1,2 +1,2 @@
 export { createSecretFile } from "./create-secret-file.ts";
-export { removeUnfinished, syncFolder, type WriteOptions, writeFileAtomically, writeFileDurably } from "./write-file.ts";
+export { isDiskFull, removeUnfinished, syncFolder, type WriteOptions, writeFileAtomically, writeFileDurably } from "./write-file.ts";

@@ -28,6 +28,11 @@ export async function removeUnfinished(path: string): Promise<void> {
   for (const name of left) await rm(join(folder, name), { force: true });
 }
 
+/** ENOSPC, or a quota's EDQUOT: what an operator can help. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+}
+
 /** Makes names created, renamed or removed in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r");

@@ -1,6 +1,5 @@
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
-
-const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+import { isDiskFull } from "../../platform/index.ts";
 
 /** The errno name of a system error ("ENOSPC"); null for anything else. */
 export function errnoOf(error: unknown): string | null {
@@ -10,6 +9,6 @@ export function errnoOf(error: unknown): string | null {
 
 /** Turns "disk full" into insufficient_storage; everything else stays as it is. */
 export function asStorageError(error: unknown): unknown {
-  if (!NO_SPACE.has(errnoOf(error) ?? "")) return error;
+  if (!isDiskFull(error)) return error;
   return new BerthError("insufficient_storage", `the disk is full: ${errorText(error)}`, { cause: error });
 }

@@ -2,12 +2,12 @@ import { mkdir, rm } from "node:fs/promises";
 import { release } from "node:os";
 import { join } from "node:path";
 import { errorText } from "../../../shared/domain/index.ts";
-import { type MappedOwners, type Native, readMounts } from "../../platform/index.ts";
+import { isDiskFull, type MappedOwners, type Native, readMounts } from "../../platform/index.ts";
 
 export interface OverlayProbe {
   kernel: string;
   fileSystem: string;
-  /** What the kernel said; null when it worked. */
+  /** What the kernel said; null when it worked, or when the disk was too full to try. */
   failure: string | null;
 }
 
@@ -26,11 +26,14 @@ export async function probeOverlay(
   };
   await clear();
   const [lower, upper, work, target] = [place("lower"), place("upper"), place("work"), place("rootfs")];
-  for (const path of [lower, upper, work, target]) await mkdir(path, { recursive: true, mode: 0o700 });
   try {
+    // Not recursive: Node calls a full disk ENOENT there.
+    for (const path of [folder, lower, upper, work, target]) await mkdir(path, { mode: 0o700 });
     await native.mountOverlay({ lowerDirs: [lower], upper, work, target, ...(await options()) });
     return { kernel: release(), fileSystem: await fileSystemOf(dataDir), failure: null };
   } catch (error) {
+    // A full disk says nothing of the kernel, and only an agent that runs can free it.
+    if (isDiskFull(error)) return { kernel: release(), fileSystem: await fileSystemOf(dataDir), failure: null };
     return { kernel: release(), fileSystem: await fileSystemOf(dataDir), failure: errorText(error) };
   } finally {
     await clear();

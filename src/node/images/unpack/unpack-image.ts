@@ -117,7 +117,9 @@ async function unpackOne(
   const { paths, native, session } = ports;
   const chainId = image.chainIds[index] as string;
   const temporary = session.temporaryPath();
-  await mkdir(join(temporary, "fs"), { recursive: true, mode: 0o700 });
+  // Not recursive: Node calls a full disk ENOENT there.
+  for (const path of [temporary, join(temporary, "fs")])
+    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => Promise.reject(asStorageError(error)));
   const root = await native.openRoot(join(temporary, "fs"));
   const lower = createLowerMetadata(native, image.chainIds.slice(0, index).map(paths.layerFiles).reverse());
   try {

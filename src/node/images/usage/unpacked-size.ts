@@ -1,6 +1,6 @@
 import { lstat, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileDurably } from "../../platform/index.ts";
+import { isDiskFull, writeFileDurably } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 
 /**
@@ -13,7 +13,10 @@ export async function unpackedSize(layer: string): Promise<number | null> {
   if (known !== null && /^\d{1,15}$/.test(known)) return Number(known);
   try {
     const bytes = await sizeOfTree(join(layer, "fs"), new Set());
-    await writeFileDurably(note, String(bytes));
+    // A full disk is when its use is asked for: measured again then, instead of noted.
+    await writeFileDurably(note, String(bytes)).catch((error: unknown) => {
+      if (!isDiskFull(error)) throw error;
+    });
     return bytes;
   } catch (error) {
     return ifMissing(null)(error);

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { isBerthError } from "../../../shared/domain/index.ts";
 import type { Logger } from "../../../shared/observe/index.ts";
+import { isDiskFull } from "../../platform/index.ts";
 import { RegistryError } from "../registry-error.ts";
 import type { RegistryParts } from "../routes/context.ts";
 import { dispatch } from "./dispatch.ts";
@@ -85,8 +86,4 @@ function describe(error: unknown) {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return { ...unknown, code: "UNSUPPORTED", status: statusCode, message: message ?? "" };
   return { ...unknown, status: 500, message: "internal error" };
-}
-
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }
