@@ -105,7 +105,7 @@ function sendSlowly(cluster: PeerCluster, bytesPerTick: number): void {
 
 async function startImpostor({ plane, cleanups }: PeerCluster, nodeId: string, answer: RequestListener): Promise<Impostor> {
   const member = await plane.member(nodeId, await plane.token());
-  await member.membership.ensure(AbortSignal.timeout(20_000));
+  await member.membership.ensure(AbortSignal.timeout(120_000));
   const { certificate = "", key = "" } = member.certificates.current() ?? {};
   let asked = 0;
   const server = createTlsServer({ cert: certificate, key }, (incoming, response) => {
@@ -124,7 +124,7 @@ async function startImpostor({ plane, cleanups }: PeerCluster, nodeId: string, a
 /** Every blob is there with the bytes of its digest. */
 export async function expectWhole({ images }: PeerNode, pulled: Image): Promise<void> {
   expect(await images.has([pulled.digest, pulled.configDigest, ...pulled.layers.map(({ digest }) => digest)])).toBe(true);
-  expect(await images.quarantine(pulled, AbortSignal.timeout(20_000))).toEqual([]);
+  expect(await images.quarantine(pulled, AbortSignal.timeout(120_000))).toEqual([]);
 }
 
 /** Says that these have everything; when they could not give it, the registry is left. */

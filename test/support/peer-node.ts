@@ -40,7 +40,7 @@ export interface PeerNodeOptions {
 export async function startPeerNode(plane: SecureControlPlane, name: string, options: PeerNodeOptions = {}): Promise<PeerNode> {
   const dataDir = await mkdtemp(join(tmpdir(), `berth-${name}-`));
   const member = options.as?.member ?? (await plane.member(name, await plane.token()));
-  await member.membership.ensure(AbortSignal.timeout(20_000));
+  await member.membership.ensure(AbortSignal.timeout(120_000));
   const identity = member.certificates.current();
   if (identity === null) throw new Error("a node that joined over TLS has a certificate");
   const [native, clock, lost] = [loadNative(), systemClock(), new AbortController()];
@@ -74,7 +74,7 @@ export async function startPeerNode(plane: SecureControlPlane, name: string, opt
   };
   const node: PeerNode = {
     ...{ name, address: `127.0.0.1:${server.port}`, member, images, bytes, failures, senders, identity, kill },
-    pull(reference, signal = AbortSignal.timeout(60_000)) {
+    pull(reference, signal = AbortSignal.timeout(120_000)) {
       const registry = reference.split("/")[0] as string;
       const access = { registry, config: {}, transport, clock, credentialFor: async () => null };
       const progress = ({ detail, from }: { detail?: string; from?: string }) => {

@@ -56,7 +56,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
 }
 
 async function untilAnswers(socketPath: string, child: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 500; tries += 1) {
+  for (let tries = 0; tries < 3000; tries += 1) {
     if (child.exitCode !== null) throw new Error(`redis-server exited with ${child.exitCode}`);
     if (await answersPing(socketPath)) return;
     await delay(20);

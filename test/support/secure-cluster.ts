@@ -7,7 +7,7 @@ import { type Member, type SecureControlPlane, startSecureControlPlane } from ".
 
 export const NODE_CERTIFICATE_MS = 3_600_000;
 
-export const signal = (): AbortSignal => AbortSignal.timeout(20_000);
+export const signal = (): AbortSignal => AbortSignal.timeout(120_000);
 
 /** One control plane over TLS for the file, and a folder for what its tests make. */
 export interface SecureCluster {

@@ -19,7 +19,10 @@ function send(text: string): Promise<string> {
     socket.setEncoding("utf8");
     socket.on("data", (chunk) => (answer += chunk));
     socket.on("close", () => resolve(answer));
-    socket.on("error", reject);
+    // The server closes with bytes of ours unread: a reset may follow its answer, and ends the connection as well.
+    socket.on("error", (error) => {
+      if (answer === "") reject(error);
+    });
   });
 }
 

@@ -195,18 +195,20 @@ describe("the control plane", () => {
     const { url } = await start();
     await ready(url);
     const { id } = (await byLocal<Job>("/v1/jobs", { method: "POST", body: SPEC })).body;
-    const open = async (path: string) =>
-      (await request(`http://local/v1/jobs/${id}/${path}?follow=true`, { dispatcher: local })).body.text();
-    const logs = open("logs");
-    const events = open("events");
+    // With its headers the stream has begun: Redis must not go before.
+    const open = async (path: string) => {
+      const answer = await request(`http://local/v1/jobs/${id}/${path}?follow=true`, { dispatcher: local });
+      return { text: answer.body.text() };
+    };
+    const [logs, events] = [await open("logs"), await open("events")];
     await until("a first event", 20, async () => (await byLocal<{ items: [] }>(`/v1/jobs/${id}/events`)).body.items.length > 0);
     await redis.kill();
     await until("unreadiness", 20, async () => (await call(`${url}/readyz`)).status === 503);
     await redis.restart();
     await ready(url);
     await byLocal(`/v1/jobs/${id}/cancel`, { method: "POST", body: {} });
-    expect(await logs).toBe("");
-    expect(await events).toMatch(/"cancelled"/);
+    expect(await logs.text).toBe("");
+    expect(await events.text).toMatch(/"cancelled"/);
   });
 
   it("stops when Redis is away", async () => {

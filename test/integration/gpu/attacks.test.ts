@@ -31,7 +31,7 @@ beforeAll(async () => {
   await makeTinyRootfs(join(machine.folder, "clean"));
   await must("gcc", ["-O2", "-o", join(machine.folder, "racer"), join(SUPPORT, "racer.c")]);
   await must("gcc", ["-shared", "-fPIC", "-o", join(machine.folder, "preloaded.so"), join(SUPPORT, "preloaded.c")]);
-}, 180_000);
+});
 
 afterAll(async () => {
   await removeTestCgroups();

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await buildFakeAndHook("fuzz");
   machine = await makeGpuMachine(2);
   plan = (await machine.planFor(machine.uuids)).plan;
-}, 180_000);
+});
 
 afterAll(() => machine.remove());
 
@@ -278,7 +278,7 @@ it("lets no damaged plan lead outside: its parser alone, 50 000 times under the 
   const runs = process.env.BERTH_FUZZ_RUNS ?? "50000";
   const result = await exec(PLAN_FUZZ, [path, runs, String(Date.now())]);
   expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
-}, 180_000);
+});
 
 it("accepts a node that the runtime made already, and refuses another device under its name", async () => {
   const holder = await hold();

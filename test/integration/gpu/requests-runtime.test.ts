@@ -27,7 +27,7 @@ beforeAll(async () => {
   // `echo` stands for the runtime that would be called next.
   const value = { runtime: "/bin/echo", hook: "/bin/true", state, plans: join(machine.folder, "plans"), refresh: [] };
   await writeFile(settings, JSON.stringify(value), { mode: 0o644 });
-}, 180_000);
+});
 afterAll(() => machine.remove());
 
 function writeState(path: string): Promise<HostState> {

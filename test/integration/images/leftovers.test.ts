@@ -67,6 +67,6 @@ it("a fetch that fails between lock and look lets go of the lock", async () => {
   };
   const digest = `sha256:${"b".repeat(64)}`;
   await expect(openPartial({ ...ports, native: broken }, digest, neverAborted())).rejects.toThrow("EMFILE");
-  const partial = await openPartial(ports, digest, AbortSignal.timeout(5000));
+  const partial = await openPartial(ports, digest, AbortSignal.timeout(60_000));
   await partial.close();
 });

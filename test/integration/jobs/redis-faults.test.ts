@@ -20,7 +20,7 @@ const submit = (name = "train") => stores.jobs.submit({ spec: specOf({ name }), 
 
 /** Until the connection is back; every refusal on the way must be the honest one. */
 async function eventually<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 0; tries < 400; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     try {
       return await work();
     } catch (error) {

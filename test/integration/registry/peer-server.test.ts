@@ -97,7 +97,7 @@ test("after its certificate was renewed a node shows the new one", async () => {
     });
   const before = await shown();
   const key = makeKey();
-  const renewed = await member.client.certify(await makeRequest(key, `${cluster.plane.dataDir}/scratch`), AbortSignal.timeout(20_000));
+  const renewed = await member.client.certify(await makeRequest(key, `${cluster.plane.dataDir}/scratch`), AbortSignal.timeout(120_000));
   server.useIdentity({ certificate: renewed.certificate, key, ca: renewed.ca });
   expect(await shown()).not.toBe(before);
 });

@@ -33,7 +33,7 @@ export function outsideMachine(...engines: string[]): OutsideMachine {
     outside.prefix = join(outside.machine.folder, "prefix");
     for (const engine of engines) await install(engine, outside.prefix, outside.machine.driverRoot);
     if (engines.length > 0) await outside.writeState();
-  }, 180_000);
+  });
   afterAll(async () => {
     await removeTestCgroups();
     await outside.machine.remove();
