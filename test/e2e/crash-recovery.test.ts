@@ -18,7 +18,7 @@ describe.each(["agent", "control-plane", "redis-server"] as const)("kill -9 of t
     const id = await startCounting(berth);
     const pid = berth.childPid(name);
     process.kill(pid, "SIGKILL");
-    await until(`a new ${name}`, 30, () => !isAlive(pid) && berth.childPid(name) !== pid);
+    await until(`a new ${name}`, 60, () => !isAlive(pid) && berth.childPid(name) !== pid);
     await expectOneWholeRun(berth, id);
   });
 });

@@ -38,7 +38,7 @@ async function metrics(): Promise<string> {
 
 test("berth gpu shows this machine's GPUs and how they reach each other", async () => {
   await driverSays("nvlink.0=1,1", "nvlink.1=0,0", "mig.1=0");
-  await until("the links", 20, async () => (await gpus())[0]?.nvlinks.length === 1);
+  await until("the links", 60, async () => (await gpus())[0]?.nvlinks.length === 1);
   const wide = await berth.cli("gpu", "ls", "-o", "wide");
   expect(wide.stdout).toMatch(/LAST XID/);
   expect(wide.stdout).toMatch(/00000000:10:00\.0/);
@@ -62,7 +62,7 @@ test("berth gpu shows this machine's GPUs and how they reach each other", async 
 test("a job's end tells the most GPU memory it used", async () => {
   await driverSays("processes.0=1:700", "processes.1=1:700", "memory-used-mib.0=900", "memory-used-mib.1=900");
   const seen = async () => (await metrics()).match(/^DCGM_FI_DEV_FB_USED\{.*\} 900$/gm)?.length === 2;
-  await until("the readings", 20, seen);
+  await until("the readings", 60, seen);
   const id = await berth.submit({ name: "memory", command: ["sleep", "4"], resources: { gpus: 1 } });
   const job = await berth.waitFor(id, "succeeded");
   expect(job.attempt?.replicas[0]?.usage?.peakGpuMemoryBytes).toBe(700 * MIB);
@@ -74,9 +74,9 @@ test("a GPU that falls off the bus is reported, its job is noticed, and nobody g
   const index = (await gpus()).findIndex((gpu) => gpu.uuid === uuid);
   await driverSays(`xids.${index}=31,79`);
   const sick = async () => (await gpus()).find((gpu) => gpu.uuid === uuid && !gpu.healthy);
-  expect(await until("the GPU to be unhealthy", 20, sick)).toMatchObject({ problem: "XID 79: GPU has fallen off the bus" });
+  expect(await until("the GPU to be unhealthy", 60, sick)).toMatchObject({ problem: "XID 79: GPU has fallen off the bus" });
   const named = new RegExp(`job-${running}-1-0.*a running replica's GPU [01] is not healthy: XID 79`);
-  await until("the agent's log to name the job", 20, async () => named.test(await readFile(join(berth.dataDir, "log/agent.log"), "utf8")));
+  await until("the agent's log to name the job", 60, async () => named.test(await readFile(join(berth.dataDir, "log/agent.log"), "utf8")));
   expect(await metrics()).toMatch(new RegExp(`^berth_gpu_xid_errors_total\\{.*UUID="${uuid}".*xid="79"\\} 1$`, "m"));
   expect(await metrics()).toMatch(new RegExp(`^DCGM_FI_DEV_XID_ERRORS\\{.*UUID="${uuid}".*\\} 79$`, "m"));
   expect((await berth.cli("gpu", "ls")).stdout).toMatch(/XID 79: GPU has fallen off the bus/);
@@ -85,16 +85,16 @@ test("a GPU that falls off the bus is reported, its job is noticed, and nobody g
   const both = await berth.submit({ name: "both", command: ["true"], resources: { gpus: 2 } });
   const one = await berth.submit({ name: "one", command: ["true"], resources: { gpus: 1 } });
   expect((await berth.waitFor(one, "succeeded")).attempt?.assignments[0]?.gpuUuids).not.toContain(uuid);
-  const waiting = await until("the reason", 20, async () => (await berth.job(both)).pendingReason);
+  const waiting = await until("the reason", 60, async () => (await berth.job(both)).pendingReason);
   expect(JSON.stringify(waiting)).toMatch(/XID 79/);
 });
 
 test("after maintenance the GPUs are looked at anew, and a repaired one is given again", async () => {
   expect((await gpus()).some(({ healthy }) => !healthy)).toBe(true);
   expect(await berth.cli("gpu", "release", "--for", "2m")).toMatchObject({ code: 0, stderr: "" });
-  await until("no GPU to be offered", 20, async () => (await gpus()).every(({ problem }) => problem?.includes("maintenance")));
+  await until("no GPU to be offered", 60, async () => (await gpus()).every(({ problem }) => problem?.includes("maintenance")));
   expect(await berth.cli("gpu", "release", "--end")).toMatchObject({ code: 0 });
-  await until("all GPUs to be healthy", 20, async () => (await gpus()).every(({ healthy }) => healthy));
+  await until("all GPUs to be healthy", 60, async () => (await gpus()).every(({ healthy }) => healthy));
   const both = await berth.submit({ name: "both-again", command: ["true"], resources: { gpus: 2 } });
   await berth.waitFor(both, "succeeded");
 });

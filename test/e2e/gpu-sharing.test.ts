@@ -21,7 +21,7 @@ async function gpuOf(id: string, state: "running" | "succeeded" = "running"): Pr
 }
 
 async function reasonOf(id: string, wanted: RegExp): Promise<string> {
-  return until(`job ${id} to wait because ${wanted}`, 20, async () => {
+  return until(`job ${id} to wait because ${wanted}`, 60, async () => {
     const { state, pendingReason } = await berth.job(id);
     return state === "pending" && wanted.test(pendingReason ?? "") ? (pendingReason ?? "") : undefined;
   });
@@ -79,7 +79,7 @@ test("jobs by MPS are clients of one daemon of their GPU, with its limits, and t
   const uuid = await gpuOf(one);
   expect(await gpuOf(other)).toBe(uuid);
   for (const id of [one, other]) {
-    await until("its words", 20, async () => (await berth.logLines(id)).length >= 3);
+    await until("its words", 60, async () => (await berth.logLines(id)).length >= 3);
     expect(await berth.logLines(id)).toEqual([
       "/usr/local/nvidia/run/nvidia-mps 25 0=10240M",
       "control",
@@ -91,7 +91,7 @@ test("jobs by MPS are clients of one daemon of their GPU, with its limits, and t
   await berth.waitFor(one, "cancelled");
   expect(await mpsDaemons()).toHaveLength(1);
   await berth.cli("cancel", other);
-  await until("the daemon to end", 20, async () => (await mpsDaemons()).length === 0);
+  await until("the daemon to end", 60, async () => (await mpsDaemons()).length === 0);
 });
 
 test("an MPS daemon outlives a killed agent with its clients, and the next agent ends it when they have ended", async () => {
@@ -104,14 +104,14 @@ test("an MPS daemon outlives a killed agent with its clients, and the next agent
   await berth.waitFor(id, "running");
   expect(await mpsDaemons()).toEqual(before);
   await berth.cli("cancel", id);
-  await until("the daemon to end", 20, async () => (await mpsDaemons()).length === 0);
+  await until("the daemon to end", 60, async () => (await mpsDaemons()).length === 0);
 });
 
 test("a node without MPS is not chosen, and the job says so and how to share without", async () => {
   const home = join(berth.dataDir, "simulated-gpus");
   const root = (await readdir(home)).find((name) => name.startsWith("root-")) ?? "";
   await rename(join(home, root, "usr/bin/nvidia-cuda-mps-control"), join(home, root, "usr/bin/away"));
-  await until("the node to say that it has no MPS", 20, async () => (await berth.nodes())[0]?.facts.mps === false);
+  await until("the node to say that it has no MPS", 60, async () => (await berth.nodes())[0]?.facts.mps === false);
   const id = await berth.submit({ name: "without", ...SLEEP, resources: MPS });
   await reasonOf(id, /needs 0\.25 of a GPU by mps; no node has NVIDIA MPS \(gpuSharing: time-slice does without\)/);
   expect((await berth.cli("explain", id)).stdout).toContain("1 without NVIDIA MPS");

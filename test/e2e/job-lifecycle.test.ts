@@ -39,7 +39,7 @@ test("a job told to stop gets SIGTERM first and is cancelled", async () => {
     name: "stoppable",
     ...shell("trap 'echo saving; exit 0' TERM; echo ready; while :; do sleep 0.1; done"),
   });
-  await until("the program to be ready", 30, async () => (await berth.logLines(id)).includes("ready"));
+  await until("the program to be ready", 60, async () => (await berth.logLines(id)).includes("ready"));
   expect((await berth.cli("cancel", id)).code).toBe(0);
   await berth.waitFor(id, "cancelled");
   expect(await berth.logLines(id)).toEqual(["ready", "saving"]);
@@ -47,13 +47,13 @@ test("a job told to stop gets SIGTERM first and is cancelled", async () => {
 
 test("a job that waits in the queue is cancelled at once and says why it waited until then", async () => {
   const id = await berth.submit({ name: "too-big", ...shell("true"), resources: { gpus: 4 } });
-  const pending = await until("a reason", 20, async () => {
+  const pending = await until("a reason", 60, async () => {
     const job = await berth.job(id);
     return job.pendingReason?.includes("GPU") ? job : null;
   });
   expect(pending.state).toBe("pending");
   await berth.cli("cancel", id);
-  await berth.waitFor(id, "cancelled", 10);
+  await berth.waitFor(id, "cancelled");
 });
 
 test("a job past its time limit is ended with that cause, SIGKILL following an ignored SIGTERM", async () => {
@@ -113,7 +113,7 @@ test("a published port answers on the node, and the next job that asks for it wa
   await berth.waitFor(first, "running");
   expect((await berth.job(first)).attempt?.replicas[0]?.ports).toEqual([{ containerPort: 7000, hostPort: port, protocol: "tcp" }]);
   const second = await publish("second");
-  await until("the port to be missed", 20, async () =>
+  await until("the port to be missed", 60, async () =>
     (await berth.job(second)).pendingReason?.includes(`port ${port}/tcp is taken by job ${first}`),
   );
   await expect.poll(answer, { timeout: 20_000 }).toBe("first\n");
@@ -160,7 +160,7 @@ test("the same idempotency key submits once", async () => {
 test("nothing of a finished job is left on the node", async () => {
   const id = await berth.submit({ name: "tidy", ...shell("true") });
   await berth.waitFor(id, "succeeded");
-  await until("the container to be removed", 20, async () => (await berth.containers()).every((name) => !name.startsWith(`job-${id}-`)));
+  await until("the container to be removed", 60, async () => (await berth.containers()).every((name) => !name.startsWith(`job-${id}-`)));
   expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(`/job-${id}-`);
 });
 

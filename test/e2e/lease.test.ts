@@ -13,7 +13,7 @@ afterEach(() => berth?.dispose());
 
 test("a stopped agent cannot keep a container past its lease: the guard ends it and the job runs again with a higher epoch", async () => {
   const id = await berth.submit({ name: "fenced", command: ["sh", "-c", "echo started; sleep 60"], stopGrace: "1s" });
-  await until("the program to start", 30, async () => (await berth.logLines(id)).includes("started"));
+  await until("the program to start", 60, async () => (await berth.logLines(id)).includes("started"));
   const agent = berth.childPid("agent");
   process.kill(agent, "SIGSTOP");
   try {

@@ -74,7 +74,7 @@ test("every query of the dashboard answers with data on a live Berth", async () 
 });
 
 test("the numbers are those of the jobs that ran", async () => {
-  await until("three successes", 30, async () => (await query('berth_jobs_finished_total{outcome="succeeded"}'))[0]?.value[1] === "3");
+  await until("three successes", 60, async () => (await query('berth_jobs_finished_total{outcome="succeeded"}'))[0]?.value[1] === "3");
   expect((await query('sum(berth_node_gpus{state="free"})'))[0]?.value[1]).toBe("2");
   expect((await query("berth_build_info")).length).toBe(1);
 });

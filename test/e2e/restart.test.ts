@@ -26,10 +26,10 @@ test("after kill -9 of the whole tree and a restart the container is adopted and
 test("a job that ends while everything is down is reported with its exit code after the restart", async () => {
   const script = "echo going; while [ ! -e /data/go ]; do sleep 0.1; done; echo gone; exit 9";
   const id = await berth.submit({ name: "brief", command: ["sh", "-c", script], volumes: { brief: "/data" } });
-  await until("its first line", 30, async () => (await berth.logLines(id)).includes("going"));
+  await until("its first line", 60, async () => (await berth.logLines(id)).includes("going"));
   await berth.killTree();
   await writeFile(join(berth.dataDir, "volumes/brief/data/go"), "");
-  await until("the program to end", 20, async () =>
+  await until("the program to end", 60, async () =>
     (await readFile(join(berth.dataDir, "containers", `job-${id}-1-0`, "log"), "utf8")).includes("gone"),
   );
   await berth.up();

@@ -33,7 +33,7 @@ describe.skipIf(reason !== "")("containerd 1.7", () => {
   beforeAll(async () => {
     engines = await openGpuEngines("root" in root ? root.root : "", "containerd", { "etc/containerd/config.toml": CONFIG });
     engines.machine.start(join(engines.folder, "containerd.log"), "containerd");
-    await until("containerd to answer", 30, async () => (await ctr("version")).code === 0);
+    await until("containerd to answer", 60, async () => (await ctr("version")).code === 0);
     for (const namespace of ["k8s.io", "default"])
       expect(await ctr("--namespace", namespace, "images", "import", engines.imageArchive)).toMatchObject({ code: 0, stderr: "" });
     cri = openCriClient(join(engines.folder, "containerd.sock"));
@@ -52,7 +52,7 @@ describe.skipIf(reason !== "")("containerd 1.7", () => {
       const container = { name: "main", image: TINY, command: SHOW, env: {}, cdiDevices: [], annotations: {}, ...asked };
       const id = await cri.createContainer(podId, pod, container);
       await cri.startContainer(id);
-      const { code } = await until("the container's end", 20, async () => {
+      const { code } = await until("the container's end", 60, async () => {
         const exit = await cri.exitCode(id);
         return exit === null ? null : { code: exit };
       });

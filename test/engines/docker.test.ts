@@ -25,7 +25,7 @@ describe.skipIf(reason !== "")("Docker 26", () => {
     const { folder, machine } = engines;
     const places = ["--data-root", join(folder, "docker"), "--bridge=none", "--iptables=false", "--ip6tables=false"];
     machine.start(join(folder, "dockerd.log"), "dockerd", ...places, "--cgroup-parent", `/${CGROUP_PARENT}`);
-    await until("dockerd to answer", 30, async () => (await docker("version")).code === 0);
+    await until("dockerd to answer", 60, async () => (await docker("version")).code === 0);
     expect(await docker("import", engines.imageTar, "tiny")).toMatchObject({ code: 0 });
   }, 120_000);
   afterAll(() => engines?.close());

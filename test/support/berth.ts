@@ -93,7 +93,7 @@ export class Berth {
   async killTree(): Promise<void> {
     const pids = [this.pid, ...descendants(this.pid).map(({ pid }) => pid)];
     for (const pid of pids) killIfAlive(pid);
-    await until("the tree to be gone", 30, () => pids.every((pid) => !isAlive(pid)));
+    await until("the tree to be gone", 60, () => pids.every((pid) => !isAlive(pid)));
   }
 
   /** SIGTERM, as an operator stops it. Resolves with its exit code. */
@@ -110,7 +110,7 @@ export class Berth {
     if (this.#up && this.#up.exitCode === null && this.#up.signalCode === null) {
       for (const { id } of await this.activeJobs()) await this.cli("cancel", id);
       await until("every job to end", 60, async () => (await this.activeJobs()).length === 0);
-      await until("every container to be removed", 30, async () => (await this.containers()).length === 0);
+      await until("every container to be removed", 60, async () => (await this.containers()).length === 0);
       await this.terminate();
     }
     await this.#socket.close();
@@ -174,7 +174,7 @@ export class Berth {
   }
 
   /** Waits until the job has come to `state`; fails at once when it ended otherwise. */
-  async waitFor(id: string, state: Job["state"], seconds = 60): Promise<Job> {
+  async waitFor(id: string, state: Job["state"], seconds = 120): Promise<Job> {
     const settled = await until(`job ${id} to be ${state}`, seconds, async () => {
       const job = await this.job(id);
       return job.state === state || isTerminal(job.state) ? job : null;

@@ -12,7 +12,7 @@ echo $i > /data/lines; exit 5`;
 /** Submits the job and waits until it has printed its first lines. It runs until `expectOneWholeRun`. Returns its id. */
 export async function startCounting(berth: Berth): Promise<string> {
   const id = await berth.submit({ name: "counting", command: ["sh", "-c", COUNTING], volumes: { counting: "/data" } });
-  await until("the first lines", 30, async () => (await berth.logLines(id)).length >= 3);
+  await until("the first lines", 60, async () => (await berth.logLines(id)).length >= 3);
   return id;
 }
 

@@ -32,7 +32,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   });
   let log = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (log += text));
-  await until("docker-registry to answer", 20, () => fetch(`http://${host}/v2/`));
+  await until("docker-registry to answer", 60, () => fetch(`http://${host}/v2/`));
   return { host, log: () => log, stop: () => stop(child, folder) };
 }
 

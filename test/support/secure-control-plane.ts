@@ -92,7 +92,7 @@ export async function startSecureControlPlane(changes: Changes = {}): Promise<Se
       await rm(folder, { recursive: true, force: true });
     },
   };
-  await until("readiness", 20, async () => (await plane.local("/readyz")).status === 200);
+  await until("readiness", 60, async () => (await plane.local("/readyz")).status === 200);
   return plane;
 }
 

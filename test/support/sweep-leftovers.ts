@@ -37,7 +37,7 @@ export async function sweepLeftovers(base: string): Promise<string[]> {
 export async function removeRunFolder(folder: string): Promise<void> {
   const left = await orphansOf(folder);
   for (const pid of left) killIfAlive(pid);
-  await until(`processes of ${folder} to be gone`, 20, () => !left.some(isAlive));
+  await until(`processes of ${folder} to be gone`, 60, () => !left.some(isAlive));
   for (const { mountPoint } of mountsBelow(await readMounts(), folder))
     await run("umount", ["--lazy", mountPoint]).catch(leftToTheCheckBelow);
   const still = mountsBelow(await readMounts(), folder);

@@ -22,7 +22,7 @@ export function testNode(): TestNode {
   const node: TestNode = {
     ...({} as Pick<TestNode, "plane" | "engine" | "agent">),
     reportIs: (state, job = "7", epoch = 1) =>
-      until(`job ${job} epoch ${epoch} to be reported ${state}`, 30, () => {
+      until(`job ${job} epoch ${epoch} to be reported ${state}`, 60, () => {
         const report = node.plane.report(job, epoch);
         return report?.state === state ? report : null;
       }),

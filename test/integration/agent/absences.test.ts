@@ -13,11 +13,11 @@ test("the time limit strikes with the control plane away, and the next agent sti
   node.agent.start(node.engine);
   await node.reportIs("running");
   await node.plane.stop();
-  await until("the time limit", 30, () => node.engine.calls.includes(`stop ${ID} 9`));
+  await until("the time limit", 60, () => node.engine.calls.includes(`stop ${ID} 9`));
   await node.agent.stop();
   const next = node.engine.successor();
   node.agent.start(next);
-  await until("the next agent to stop it, too", 30, () => next.get(ID)?.state === "exited");
+  await until("the next agent to stop it, too", 60, () => next.get(ID)?.state === "exited");
   await node.plane.start();
   expect(await node.reportIs("exited")).toMatchObject({ cause: "time-limit", exitCode: 143 });
 });
@@ -27,7 +27,7 @@ test("containers go on without an agent, and the next one adopts them with log a
   node.agent.start(node.engine);
   await node.reportIs("running");
   await node.engine.print(ID, "before\n");
-  await until("the log", 30, () => node.plane.logs.get("7/1/0")?.toString() === "before\n");
+  await until("the log", 60, () => node.plane.logs.get("7/1/0")?.toString() === "before\n");
   await node.agent.stop();
   expect(node.engine.get(ID)?.state).toBe("running");
   const next = node.engine.successor();
@@ -51,12 +51,12 @@ test("the exit is told only after the last log byte, or when the log is refused 
   await node.engine.print(ID, "last words\n");
   node.engine.exit(ID, { exitCode: 1 });
   const before = node.plane.syncs.length;
-  await until("more syncs", 30, () => node.plane.syncs.length > before + 5);
+  await until("more syncs", 60, () => node.plane.syncs.length > before + 5);
   expect(node.plane.report("7")?.state).toBe("running");
-  const report = await until("the exit all the same", 30, () =>
+  const report = await until("the exit all the same", 60, () =>
     node.plane.report("7")?.state === "exited" ? node.plane.report("7") : null,
   );
   expect(report).toMatchObject({ exitCode: 1, message: "the end of its log could not be sent in time" });
   node.plane.beforeLog = () => {};
-  await until("the log all the same", 30, () => node.plane.logs.get("7/1/0")?.toString() === "last words\n");
+  await until("the log all the same", 60, () => node.plane.logs.get("7/1/0")?.toString() === "last words\n");
 });

@@ -11,7 +11,7 @@ describe("a job that writes checkpoints", () => {
     const spec = desiredReplica({ spec: { checkpoint: { ...checkpoint, ...changes } } });
     node.plane.desired = [spec];
     node.agent.start(node.engine);
-    await until("it to run", 30, () => node.engine.get(ID)?.state === "running");
+    await until("it to run", 60, () => node.engine.get(ID)?.state === "running");
     return spec;
   };
   const signals = () => node.engine.calls.filter((call) => call.startsWith("signal"));
@@ -20,7 +20,7 @@ describe("a job that writes checkpoints", () => {
   test("is asked before it is stopped, and stopped as soon as it has acknowledged", async () => {
     const spec = await run();
     node.engine.checkpoints.set(ID, 1_000);
-    await until("its earlier checkpoint to be told", 30, () => node.plane.report("7")?.checkpointAt === 1_000);
+    await until("its earlier checkpoint to be told", 60, () => node.plane.report("7")?.checkpointAt === 1_000);
     node.engine.onSignal = async () => void node.engine.checkpoints.set(ID, 2_000);
     node.plane.desired = [{ ...spec, action: "stop", checkpointFirst: true }];
     expect(await exit()).toMatchObject({ cause: "stopped", checkpointAt: 2_000 });
@@ -37,7 +37,7 @@ describe("a job that writes checkpoints", () => {
   test("is not waited for any more once it is cancelled, and a cancelled one is not asked at all", async () => {
     const spec = await run();
     node.plane.desired = [{ ...spec, action: "stop", checkpointFirst: true }];
-    await until("the signal", 30, () => signals().length > 0);
+    await until("the signal", 60, () => signals().length > 0);
     node.plane.desired = [{ ...spec, action: "stop" }];
     expect(await exit()).toMatchObject({ cause: "stopped" });
     expect(signals()).toHaveLength(1);
@@ -46,12 +46,12 @@ describe("a job that writes checkpoints", () => {
   test("has what is left of its grace under the next agent", async () => {
     const spec = await run({ graceSeconds: 2 });
     node.plane.desired = [{ ...spec, action: "stop", checkpointFirst: true }];
-    await until("the signal", 30, () => signals().length > 0);
+    await until("the signal", 60, () => signals().length > 0);
     await node.agent.stop();
     expect(node.engine.get(ID)?.state).toBe("running");
     const next = node.engine.successor();
     node.agent.start(next);
-    await until("the next agent to stop it", 30, () => next.get(ID)?.state === "exited");
+    await until("the next agent to stop it", 60, () => next.get(ID)?.state === "exited");
     expect(next.calls.at(-1)).toBe(`stop ${ID} 30`);
   });
 
@@ -65,7 +65,7 @@ describe("a job that writes checkpoints", () => {
 
   test("is asked at every interval while it runs", async () => {
     await run({ intervalSeconds: 1 });
-    await until("two requests", 30, () => signals().length >= 2);
+    await until("two requests", 60, () => signals().length >= 2);
     expect(node.engine.get(ID)?.state).toBe("running");
   });
 });

@@ -179,7 +179,7 @@ test("an archive that is refused at its beginning is answered, and its sender is
   const [answer] = (await once(sending, "response")) as [http.IncomingMessage];
   let said = "";
   answer.on("data", (text: Buffer) => (said += text.toString()));
-  await until("the answer", 30, () => said.includes("this is no archive"));
+  await until("the answer", 60, () => said.includes("this is no archive"));
   for (let count = 0; count < 100; count += 1) await new Promise<void>((sent) => sending.write(chunk, () => sent()));
   sending.end();
   await once(answer, "end");
@@ -204,10 +204,10 @@ test("a client that goes away aborts its work, and one build runs at a time", as
   const start = (reference: string, { signal }: AbortController) =>
     call("POST", "/v1/images/bootstrap", { body: JSON.stringify({ reference }), signal }).catch(() => undefined);
   const one = start("first", first);
-  await until("the first to run", 30, () => running.length === 1);
+  await until("the first to run", 60, () => running.length === 1);
   const two = start("second", second);
   first.abort();
-  await until("the second to run", 30, () => running.length === 2);
+  await until("the second to run", 60, () => running.length === 2);
   expect(running).toEqual(["first", "second"]);
   second.abort();
   await Promise.all([one, two]);

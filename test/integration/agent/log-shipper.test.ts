@@ -48,13 +48,13 @@ function newShipper(): LogShipper {
 }
 
 const stored = () => plane.logs.get(NAME) ?? Buffer.alloc(0);
-const shipped = () => until("the log to be shipped", 30, () => ends.includes("c shipped"));
+const shipped = () => until("the log to be shipped", 60, () => ends.includes("c shipped"));
 
 test("every byte arrives once, in order, in chunks of at most 1 MiB", async () => {
   const all = randomBytes(3 * 1024 * 1024 + 17);
   await appendFile(path, all.subarray(0, 100));
   shipper.follow("c", KEY, path);
-  await until("the first bytes", 30, () => stored().length === 100);
+  await until("the first bytes", 60, () => stored().length === 100);
   await appendFile(path, all.subarray(100));
   shipper.finish("c");
   await shipped();
@@ -74,7 +74,7 @@ test("answers that get lost and a control plane that restarts cost no byte and d
     lines.push(Buffer.from(`2026-01-01T00:00:00Z stdout F line ${line} ${"x".repeat((line * 37) % 500)}\n`));
     await appendFile(path, lines.at(-1) as Buffer);
     if (line === 100) {
-      await until("some bytes", 30, () => stored().length > 0);
+      await until("some bytes", 60, () => stored().length > 0);
       await plane.stop();
       await plane.start();
     }
@@ -96,7 +96,7 @@ test("a new agent goes on where the control plane stands, without memory of its 
 test("a control plane that lost its end of the log gets it again", async () => {
   await appendFile(path, "one\ntwo\n");
   shipper.follow("c", KEY, path);
-  await until("the log", 30, () => stored().length === 8);
+  await until("the log", 60, () => stored().length === 8);
   plane.logs.set(NAME, Buffer.from("one\n"));
   await appendFile(path, "three\n");
   shipper.finish("c");
@@ -129,7 +129,7 @@ test("an empty log, and one whose file is gone, are complete at once", async () 
   shipper.follow("d", { ...KEY, rank: 1 }, join(folder, "gone"));
   shipper.finish("c");
   shipper.finish("d");
-  await until("both ends", 30, () => ends.includes("c shipped") && ends.includes("d shipped"));
+  await until("both ends", 60, () => ends.includes("c shipped") && ends.includes("d shipped"));
   expect(plane.pushes).toEqual([]);
 });
 
@@ -143,7 +143,7 @@ test("time without a control plane does not count against a log", async () => {
   shipper.reachable(2_000);
   expect(ends).toEqual(["c given-up"]);
   await plane.start();
-  await until("the log all the same", 30, () => stored().toString() === "patience\n");
+  await until("the log all the same", 60, () => stored().toString() === "patience\n");
 });
 
 test("twenty logs at once arrive whole", async () => {
@@ -153,6 +153,6 @@ test("twenty logs at once arrive whole", async () => {
     shipper.follow(`c${rank}`, { ...KEY, rank }, `${path}${rank}`);
     shipper.finish(`c${rank}`);
   }
-  await until("all ends", 30, () => ends.length === 20);
+  await until("all ends", 60, () => ends.length === 20);
   for (const [rank, bytes] of all.entries()) expect(plane.logs.get(`7/1/${rank}`)?.equals(bytes)).toBe(true);
 });

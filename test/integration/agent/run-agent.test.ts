@@ -43,7 +43,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   plane.desired = [];
-  if (running) await until("no container to be left", 30, () => plane.syncs.at(-1)?.replicas.length === 0);
+  if (running) await until("no container to be left", 60, () => plane.syncs.at(-1)?.replicas.length === 0);
   await stop();
   await plane.stop();
   await rm(folder, { recursive: true });
@@ -85,7 +85,7 @@ async function contextTar(dockerfile: string): Promise<Buffer> {
 }
 
 const reported = (state: string) =>
-  until(`the replica to be ${state}`, 20, () => (plane.report("7")?.state === state ? plane.report("7") : null));
+  until(`the replica to be ${state}`, 60, () => (plane.report("7")?.state === state ? plane.report("7") : null));
 
 const shell = (script: string, gpuUuids: string[] = []) =>
   desiredReplica({ spec: { image: "tiny", command: ["/bin/sh", "-c", script], memoryBytes: 64 * 2 ** 20, gpuUuids } });
@@ -94,7 +94,7 @@ test("runs a real container on a simulated GPU and adopts one that outlived its 
   start();
   const facts = await until("the first sync", 60, () => plane.syncs.at(-1)?.facts);
   expect(facts).toMatchObject({ simulatedGpus: true, gpus: [{ healthy: true }, { healthy: true }] });
-  expect(await until("the CDI file", 20, () => readFile(join(folder, "cdi/berth.yaml"), "utf8"))).toContain(facts.gpus[1]?.uuid);
+  expect(await until("the CDI file", 60, () => readFile(join(folder, "cdi/berth.yaml"), "utf8"))).toContain(facts.gpus[1]?.uuid);
   await loadTinyImage();
   const gpu = facts.gpus[1]?.uuid ?? "";
   plane.desired = [
@@ -103,7 +103,7 @@ test("runs a real container on a simulated GPU and adopts one that outlived its 
     ]),
   ];
   await reported("running");
-  await until("the first lines", 20, () => plane.logs.get("7/1/0")?.includes("begun"));
+  await until("the first lines", 60, () => plane.logs.get("7/1/0")?.includes("begun"));
   await stop();
   await expect(request(`http://${options.metricsListen}/metrics`)).rejects.toThrow();
   start();
@@ -138,9 +138,9 @@ test("builds on its socket what a replica then runs, and a build of a stopping a
   expect(await reported("exited")).toMatchObject({ exitCode: 0 });
   expect(plane.logs.get("7/1/0")?.toString()).toContain(" made\n");
   plane.desired = [];
-  await until("the container to be removed", 20, () => plane.syncs.at(-1)?.replicas.length === 0);
+  await until("the container to be removed", 60, () => plane.syncs.at(-1)?.replicas.length === 0);
   const slow = sendTar("/v1/build", await contextTar("FROM tiny\nRUN sleep 1000\n")).catch(() => undefined);
-  await until("the build's mount", 20, async () => (await readFile("/proc/mounts", "utf8")).includes(`${folder}/build`));
+  await until("the build's mount", 60, async () => (await readFile("/proc/mounts", "utf8")).includes(`${folder}/build`));
   await stop();
   await slow;
   expect(await readFile("/proc/mounts", "utf8")).not.toContain(folder);

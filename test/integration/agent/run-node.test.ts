@@ -32,8 +32,8 @@ describe("a node with a control plane", () => {
     });
     expect(node.plane.logs.get("7/1/0")?.toString()).toContain("hello");
     node.plane.desired = [];
-    await until("the container to be removed", 30, () => node.engine.get(ID) === null);
-    await until("the report to end", 30, () => node.plane.report("7") === undefined);
+    await until("the container to be removed", 60, () => node.engine.get(ID) === null);
+    await until("the report to end", 60, () => node.plane.report("7") === undefined);
     expect(await readdir(join(node.agent.dataDir, "agent", "replicas"))).toEqual([]);
   });
 
@@ -50,7 +50,7 @@ describe("a node with a control plane", () => {
     node.plane.desired = [desiredReplica()];
     node.agent.start(node.engine);
     await node.reportIs("running");
-    await until("two renewals", 30, () => node.plane.syncs.length > 4);
+    await until("two renewals", 60, () => node.plane.syncs.length > 4);
     const newest = Math.max(...node.plane.syncs.map(({ sentAt }) => sentAt));
     expect(node.engine.leases.get(ID)).toBeLessThanOrEqual(newest + 5_000);
     expect(node.plane.syncs.some(({ sentAt }) => node.engine.leases.get(ID) === sentAt + 5_000)).toBe(true);
@@ -61,7 +61,7 @@ describe("a node with a control plane", () => {
     node.plane.beforeSync = () => new Promise((resolve) => setTimeout(resolve, 150));
     node.plane.desired = [desiredReplica()];
     node.agent.start(node.engine);
-    await until("three syncs", 30, () => node.plane.syncs.length >= 3);
+    await until("three syncs", 60, () => node.plane.syncs.length >= 3);
     expect(node.engine.calls).toEqual([]);
     node.plane.beforeSync = () => {};
     node.plane.leaseSeconds = 60;
@@ -91,9 +91,9 @@ describe("a node with a control plane", () => {
     };
     node.plane.desired = [desiredReplica()];
     node.agent.start(node.engine);
-    await until("the progress in the report", 30, () => node.plane.report("7")?.message === "unpacking layer 1");
+    await until("the progress in the report", 60, () => node.plane.report("7")?.message === "unpacking layer 1");
     const before = node.plane.syncs.length;
-    await until("more syncs", 30, () => node.plane.syncs.length > before + 3);
+    await until("more syncs", 60, () => node.plane.syncs.length > before + 3);
     node.plane.desired = [desiredReplica({ action: "stop" })];
     expect(await node.reportIs("exited")).toMatchObject({ cause: "stopped", exitCode: null, startedAt: null });
     expect(node.engine.calls).toEqual([]);
@@ -111,7 +111,7 @@ describe("a node with a control plane", () => {
       message: "mount_forbidden: /etc is not an allowed folder",
     });
     const before = node.plane.syncs.length;
-    await until("more syncs", 30, () => node.plane.syncs.length > before + 3);
+    await until("more syncs", 60, () => node.plane.syncs.length > before + 3);
     expect(node.engine.calls).toEqual([`run ${ID}`]);
   });
 
@@ -135,9 +135,9 @@ describe("a node with a control plane", () => {
     let release = () => {};
     node.engine.beforeStop = () => new Promise((resolve) => (release = resolve));
     node.plane.desired = [desiredReplica({ epoch: 2 })];
-    await until("the stop of epoch 1", 30, () => node.engine.calls.includes(`stop ${ID} 30`));
+    await until("the stop of epoch 1", 60, () => node.engine.calls.includes(`stop ${ID} 30`));
     const before = node.plane.syncs.length;
-    await until("more syncs", 30, () => node.plane.syncs.length > before + 3);
+    await until("more syncs", 60, () => node.plane.syncs.length > before + 3);
     expect(node.engine.calls).not.toContain("run job-7-2-0");
     release();
     await node.reportIs("running", "7", 2);
@@ -160,7 +160,7 @@ describe("the connection", () => {
   test("a wake line brings a sync at once", async () => {
     node.plane.intervalSeconds = 600;
     node.agent.start(node.engine);
-    await until("the first sync and the wake stream", 30, () => node.plane.syncs.length >= 1 && node.plane.wakeStreams() === 1);
+    await until("the first sync and the wake stream", 60, () => node.plane.syncs.length >= 1 && node.plane.wakeStreams() === 1);
     node.plane.desired = [desiredReplica()];
     node.plane.wake();
     await node.reportIs("running");
@@ -177,12 +177,12 @@ describe("the connection", () => {
 
   test("a control plane that goes away and comes back finds the node again, wake stream included", async () => {
     node.agent.start(node.engine);
-    await until("the first sync", 30, () => node.plane.syncs.length >= 1);
+    await until("the first sync", 60, () => node.plane.syncs.length >= 1);
     await node.plane.stop();
     node.plane.desired = [desiredReplica()];
     await node.plane.start();
     await node.reportIs("running");
-    await until("the wake stream", 20, () => node.plane.wakeStreams() === 1);
+    await until("the wake stream", 60, () => node.plane.wakeStreams() === 1);
   });
 });
 
@@ -191,21 +191,21 @@ describe("the node's identity", () => {
 
   test("is kept in a file only root can read, so that the token is needed once", async () => {
     node.agent.start(node.engine);
-    await until("the first sync", 30, () => node.plane.syncs.length >= 1);
+    await until("the first sync", 60, () => node.plane.syncs.length >= 1);
     await node.agent.stop();
     expect((await stat(join(node.agent.dataDir, "agent", "identity.json"))).mode & 0o777).toBe(0o600);
     const before = node.plane.syncs.length;
     node.agent.start(node.engine.successor());
-    await until("a sync of the next agent", 30, () => node.plane.syncs.length > before);
+    await until("a sync of the next agent", 60, () => node.plane.syncs.length > before);
     expect(node.plane.syncs.at(-1)?.nodeId).toBe("node-1");
   });
 
   test("is made anew with a valid token when the control plane lost it", async () => {
     node.agent.start(node.engine);
-    await until("the first sync", 30, () => node.plane.syncs.length >= 1);
+    await until("the first sync", 60, () => node.plane.syncs.length >= 1);
     node.plane.tokens.add("join-me");
     node.plane.credentials.set("node-1", "another");
-    await until("a sync as the new node", 30, () => node.plane.syncs.at(-1)?.nodeId === "node-2");
+    await until("a sync as the new node", 60, () => node.plane.syncs.at(-1)?.nodeId === "node-2");
     expect((await identity()).nodeId).toBe("node-2");
   });
 });
@@ -224,13 +224,13 @@ test("a diagnostic that the control plane asks for runs when the GPU is in nobod
     { gpuUuid: ILL_GPU, since: 2, attempt: 3 },
   ];
   const results = () => node.plane.syncs.flatMap(({ diagnostics }) => diagnostics ?? []);
-  await until("the result of the idle one", 30, () => results().length > 0);
+  await until("the result of the idle one", 60, () => results().length > 0);
   node.plane.diagnose = node.plane.diagnose.slice(0, 1);
   expect(new Set(asked)).toEqual(new Set([ILL_GPU]));
   node.engine.exit(ID, {});
   await node.reportIs("exited");
   node.plane.desired = [];
-  await until("the other", 30, () => results().some(({ gpuUuid }) => gpuUuid === HEALTHY_GPU));
+  await until("the other", 60, () => results().some(({ gpuUuid }) => gpuUuid === HEALTHY_GPU));
   expect(results()).toContainEqual({ gpuUuid: HEALTHY_GPU, since: 1, attempt: 1, failure: null });
   expect(results()).toContainEqual({ gpuUuid: ILL_GPU, since: 2, attempt: 3, failure: "it is ill" });
 });

@@ -26,7 +26,7 @@ async function openStream(watchdogMs: number): Promise<void> {
     wakes += 1;
   };
   done = readWakes({ client, onWake, clock: systemClock(), random: () => 0, log: silentLogger() }, abort.signal);
-  await until("the stream", 30, () => plane.wakeStreams() === 1);
+  await until("the stream", 60, () => plane.wakeStreams() === 1);
 }
 
 afterEach(async () => {
@@ -38,18 +38,18 @@ afterEach(async () => {
 
 test("every line wakes", async () => {
   await openStream(600_000);
-  await until("the first line", 30, () => wakes >= 2);
+  await until("the first line", 60, () => wakes >= 2);
   const before = wakes;
   plane.wake();
-  await until("a wake", 30, () => wakes === before + 1);
+  await until("a wake", 60, () => wakes === before + 1);
 });
 
 test("a stream that falls silent is opened anew, and the new connection wakes", async () => {
   await openStream(1_000);
-  await until("the first line", 30, () => wakes >= 2);
+  await until("the first line", 60, () => wakes >= 2);
   const before = wakes;
   // No line is sent from here on: a half-open connection looks like this.
-  await until("another connection", 20, () => wakes > before);
+  await until("another connection", 60, () => wakes > before);
   expect(plane.syncs).toEqual([]);
 });
 
@@ -60,5 +60,5 @@ test("a refused stream is asked for again", async () => {
   await plane.start();
   plane.credentials.set("node-1", "secret");
   const before = wakes;
-  await until("another connection", 20, () => wakes > before);
+  await until("another connection", 60, () => wakes > before);
 });

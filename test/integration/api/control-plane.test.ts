@@ -89,7 +89,7 @@ async function call<T>(
 
 const byLocal = <T>(path: string, options: { method?: "GET" | "POST"; body?: object } = {}) =>
   call<T>(`http://local${path}`, { ...options, dispatcher: local });
-const ready = (url: string) => until("readiness", 20, async () => (await call(`${url}/readyz`)).status === 200);
+const ready = (url: string) => until("readiness", 60, async () => (await call(`${url}/readyz`)).status === 200);
 
 describe("the control plane", () => {
   it("serves the operator on a private socket and everybody else by token", async () => {
@@ -113,7 +113,7 @@ describe("the control plane", () => {
       const body = { name: "train", image: `${registry.host}/team/missing:1`, resources: { gpus: 1 } };
       const ids: string[] = [];
       // Look-ups of before the queue's connection stands are dropped: submitted again until one is made.
-      const job = await until("a look-up", 20, async () => {
+      const job = await until("a look-up", 60, async () => {
         ids.push((await byLocal<Job>("/v1/jobs", { method: "POST", body })).body.id);
         const rows = await Promise.all(ids.map(async (id) => (await byLocal<Job>(`/v1/jobs/${id}`)).body));
         return rows.find(({ imageRequirements }) => imageRequirements !== undefined);
@@ -136,7 +136,7 @@ describe("the control plane", () => {
       call<SyncResponse>(`${first.url}/agent/v1/sync`, { method: "POST", token: credential, body: syncRequest(nodeId, replicas) });
     await sync();
     const { id } = (await byLocal<Job>("/v1/jobs", { method: "POST", body: { ...SPEC, resources: { gpus: 1 } } })).body;
-    const desired = await until("placement", 20, async () => (await sync()).body.desired[0]);
+    const desired = await until("placement", 60, async () => (await sync()).body.desired[0]);
     expect(desired).toMatchObject({ jobId: id, epoch: 1, rank: 0, spec: { gpuUuids: ["GPU-1"] } });
 
     const followed = request(`http://local/v1/jobs/${id}/logs?follow=true`, { dispatcher: local }).then((answer) => answer.body.text());
@@ -171,13 +171,13 @@ describe("the control plane", () => {
     await ready(url);
     const { id } = (await byLocal<Job>("/v1/jobs", { method: "POST", body: SPEC })).body;
     await redis.kill();
-    await until("unreadiness", 20, async () => (await call(`${url}/readyz`)).status === 503);
+    await until("unreadiness", 60, async () => (await call(`${url}/readyz`)).status === 503);
     expect((await byLocal<Problem>(`/v1/jobs/${id}`)).body.code).toBe("redis_unavailable");
     await redis.restart();
     await ready(url);
     expect((await byLocal<Job>(`/v1/jobs/${id}`)).body.id).toBe(id);
     // The scheduler is at work again: it says why the job waits.
-    await until("a reason", 20, async () => (await byLocal<Job>(`/v1/jobs/${id}`)).body.pendingReason);
+    await until("a reason", 60, async () => (await byLocal<Job>(`/v1/jobs/${id}`)).body.pendingReason);
   });
 
   it("stops soon although streams are open, ends them with a note, and leaves no socket", async () => {
@@ -201,9 +201,9 @@ describe("the control plane", () => {
       return { text: answer.body.text() };
     };
     const [logs, events] = [await open("logs"), await open("events")];
-    await until("a first event", 20, async () => (await byLocal<{ items: [] }>(`/v1/jobs/${id}/events`)).body.items.length > 0);
+    await until("a first event", 60, async () => (await byLocal<{ items: [] }>(`/v1/jobs/${id}/events`)).body.items.length > 0);
     await redis.kill();
-    await until("unreadiness", 20, async () => (await call(`${url}/readyz`)).status === 503);
+    await until("unreadiness", 60, async () => (await call(`${url}/readyz`)).status === 503);
     await redis.restart();
     await ready(url);
     await byLocal(`/v1/jobs/${id}/cancel`, { method: "POST", body: {} });

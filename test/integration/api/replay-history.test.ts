@@ -33,7 +33,7 @@ beforeAll(async () => {
       stop.signal,
     );
   });
-  await until("readiness", 20, async () => (await request(`${url}/readyz`)).statusCode === 200);
+  await until("readiness", 60, async () => (await request(`${url}/readyz`)).statusCode === 200);
 });
 afterAll(async () => {
   stop.abort();
@@ -70,7 +70,7 @@ async function runEverything(ids: readonly string[]): Promise<Job[]> {
   };
   const { nodeId, credential } = await send<JoinResponse>("/agent/v1/join", { token, name: "n" });
   const running = new Map<string, ReplicaReport>();
-  return until("the history", 30, async () => {
+  return until("the history", 60, async () => {
     const plain = syncRequest(nodeId, [...running.values()]);
     const sync = { ...plain, facts: { ...plain.facts, gpus: gpus(), labels: { rack: "r1" } } };
     const { desired } = await send<SyncResponse>("/agent/v1/sync", sync, credential);

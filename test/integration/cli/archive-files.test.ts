@@ -69,7 +69,7 @@ describe.each([
     const env = { ...process.env, BERTH_NODE: `unix://${folder}/node.sock` };
     const child = spawn(process.execPath, ["bin/berth.mjs", ...verb, "-o", at("a.tar")], { stdio: "ignore", env });
     const exit = once(child, "exit");
-    await until("a part file", 30, async () => (await left()).length === 1);
+    await until("a part file", 60, async () => (await left()).length === 1);
     const [part = ""] = await left();
     expect(part).toMatch(/^a\.tar\.[a-f0-9]{8}\.part$/);
     await writeFile(at("b.tar.01234567.part"), "another's");

@@ -22,7 +22,7 @@ function berth(...args: string[]): BerthProcess {
 }
 
 async function followed(count = 1): Promise<void> {
-  await until("the log to be followed", 20, () => server.followers() >= count);
+  await until("the log to be followed", 60, () => server.followers() >= count);
 }
 
 const succeeded = {
@@ -40,7 +40,7 @@ test("run shows the output as it comes and returns the job's exit code", async (
   const run = berth("run", "trainer:v2", "python3", "train.py");
   await followed();
   server.log("1", line(1, "epoch 1"), { ...line(2, "a warning"), stream: "stderr" });
-  await until("the line", 20, () => run.stdout().includes("epoch 1"));
+  await until("the line", 60, () => run.stdout().includes("epoch 1"));
   server.change("1", failed);
   expect(await run.code).toBe(42);
   expect(run.stdout()).toBe("epoch 1\n");
@@ -53,7 +53,7 @@ test("run says on stderr why the job waits", async () => {
   const run = berth("run", "trainer");
   await followed();
   server.change("1", { pendingReason: "no node has a free GPU" });
-  await until("the reason", 20, () => run.stderr().includes("job 1 is pending: no node has a free GPU"));
+  await until("the reason", 60, () => run.stderr().includes("job 1 is pending: no node has a free GPU"));
   server.change("1", succeeded);
   expect(await run.code).toBe(0);
   expect(run.stdout()).toBe("");
@@ -72,9 +72,9 @@ async function interruptedTwice() {
   const run = berth("run", "trainer");
   await followed();
   run.child.kill("SIGINT");
-  await until("the first to be told", 20, () => run.stderr().includes("detaching"));
+  await until("the first to be told", 60, () => run.stderr().includes("detaching"));
   run.child.kill("SIGINT");
-  await until("the cancellation", 20, () => server.cancelled.includes("1"));
+  await until("the cancellation", 60, () => server.cancelled.includes("1"));
   return run;
 }
 
@@ -98,10 +98,10 @@ test("a followed log that breaks goes on without losing or repeating a line", as
   expect(submit.stdout()).toBe("job/1\n");
   server.log("1", line(1, "one"), line(2, "two"));
   const logs = berth("logs", "-f", "job/1");
-  await until("the first lines", 20, () => logs.stdout() === "one\ntwo\n");
+  await until("the first lines", 60, () => logs.stdout() === "one\ntwo\n");
   server.cutStreams();
   server.log("1", line(2, "two, the same second"), line(3, "three"));
-  await until("the lines after the break", 20, () => logs.stdout().endsWith("three\n"));
+  await until("the lines after the break", 60, () => logs.stdout().endsWith("three\n"));
   server.log("1", line(4, "four"));
   server.change("1", succeeded);
   expect(await logs.code).toBe(0);
@@ -114,11 +114,11 @@ test("a retry while the connection is broken hides nothing of the attempt before
   server.change("1", { epoch: 1 });
   server.log("1", line(1, "first attempt"));
   const logs = berth("logs", "-f", "1");
-  await until("the first line", 20, () => logs.stdout() === "first attempt\n");
+  await until("the first line", 60, () => logs.stdout() === "first attempt\n");
   server.cutStreams();
   server.log("1", line(3, "last words of the first"), { ...line(4, "second attempt"), epoch: 2 });
   server.change("1", { epoch: 2 });
-  await until("the second attempt", 20, () => logs.stdout().includes("second attempt"));
+  await until("the second attempt", 60, () => logs.stdout().includes("second attempt"));
   server.change("1", succeeded);
   expect(await logs.code).toBe(0);
   expect(logs.stdout()).toBe("first attempt\nlast words of the first\nsecond attempt\n");

@@ -64,7 +64,7 @@ test("up starts everything, a second one is told who holds the data dir, and SIG
   berth.child.kill("SIGTERM");
   expect(await berth.code).toBe(0);
   expect(berth.stderr()).toContain("stopped");
-  await until("the children to be gone", 30, () => children.every((pid) => !isAlive(pid)));
+  await until("the children to be gone", 60, () => children.every((pid) => !isAlive(pid)));
 });
 
 test("after kill -9 of the supervisor alone the next one ends the orphans and starts anew", async () => {
@@ -84,7 +84,7 @@ test("a child that dies is started again", async () => {
   const agent = () => descendants(berth.child.pid ?? 0).find((entry) => runsBerth(entry, "agent"))?.pid ?? 0;
   const before = agent();
   process.kill(before, "SIGKILL");
-  await until("the agent to be back", 30, () => berth.stderr().includes("agent: ready again"));
+  await until("the agent to be back", 60, () => berth.stderr().includes("agent: ready again"));
   expect(agent()).not.toBe(before);
 });
 

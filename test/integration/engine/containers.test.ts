@@ -152,7 +152,7 @@ describe("lease", () => {
     const deadline = bootTimeMs() + 1500;
     await test.engine.renewLease(id, deadline);
     await test.engine.renewLease(id, bootTimeMs() + 600_000);
-    await until("the time of the first lease to be over", 30, () => bootTimeMs() > deadline + 100);
+    await until("the time of the first lease to be over", 60, () => bootTimeMs() > deadline + 100);
     await writeFile(join(test.dataDir, "volumes/renewed/data/go"), "");
     expect(await test.ended(id)).toMatchObject({ exitCode: 0, cause: "exited" });
   });

@@ -123,12 +123,12 @@ describe("berth gpu cdi", () => {
     const watching = spawn(process.execPath, ["bin/berth.mjs", "gpu", "cdi", "generate", ...options], { stdio: "ignore" });
     const link = join(machine.driverRoot, "usr/lib/x86_64-linux-gnu/libcuda.so.1");
     try {
-      await until("the file", 20, () => existsSync(file));
+      await until("the file", 60, () => existsSync(file));
       await must("ln", ["-sfn", "libcuda.so.560.1", link]);
       await writeFile(join(link, "../libcuda.so.560.1"), "");
-      await until("no file", 20, () => !existsSync(file));
+      await until("no file", 60, () => !existsSync(file));
       await must("ln", ["-sfn", "libcuda.so.550.163.01", link]);
-      await until("the file again", 20, () => existsSync(file));
+      await until("the file again", 60, () => existsSync(file));
     } finally {
       await must("ln", ["-sfn", "libcuda.so.550.163.01", link]);
       await rm(join(link, "../libcuda.so.560.1"), { force: true });

@@ -52,7 +52,7 @@ beforeAll(async () => {
   await mkdir(join(folder, "containerd"));
   await writeFile(config, `version = 2\nroot = "${folder}/containerd"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n`);
   machine.start(join(folder, "containerd.log"), "containerd", "--config", config, "--address", address);
-  await until("containerd to answer", 30, async () => (await ctr("version")).code === 0);
+  await until("containerd to answer", 60, async () => (await ctr("version")).code === 0);
   expect(await ctr("images", "import", join(folder, "image.tar"))).toMatchObject({ code: 0 });
 });
 afterAll(async () => {

@@ -17,7 +17,7 @@ describe("while the driver is watched", () => {
     await driver.watch(heard);
     const [first = "", second = ""] = (await driver.host.inventory()).gpus.map(({ uuid }) => uuid);
     await driver.configure("xids.0=79,31", "xids.1=48");
-    await until("two XIDs", 30, () => heard.length === 2);
+    await until("two XIDs", 60, () => heard.length === 2);
     expect(heard.map(({ uuid, xid, class: kind }) => [uuid, xid, kind]).sort((a, b) => Number(a[1]) - Number(b[1]))).toEqual([
       [first, 31, "application"],
       [second, 48, "hardware"],
@@ -32,7 +32,7 @@ describe("while the driver is watched", () => {
     await driver.watch();
     await driver.configure("xids.0=95");
     const firstIsSick = async () => (await driver.host.inventory()).gpus.map(({ healthy }) => healthy).join() === "false,true";
-    await until("the verdict", 30, firstIsSick);
+    await until("the verdict", 60, firstIsSick);
     await driver.stopWatching();
     const restart = async () => {
       driver.host = await createGpuHost({
@@ -152,6 +152,6 @@ describe("while the driver is watched", () => {
     await driver.configure("hang-seconds=2");
     expect(await driver.host.inventory()).toMatchObject({ problem: "NVML did not answer within 0.8 s", gpus: [{ healthy: false }] });
     await driver.configure("hang-seconds=0");
-    await until("NVML's recovery", 30, async () => (await driver.host.inventory()).gpus[0]?.healthy);
+    await until("NVML's recovery", 60, async () => (await driver.host.inventory()).gpus[0]?.healthy);
   });
 });

@@ -43,7 +43,7 @@ it("a running GPU job is compared, exported, committed and run again from the im
     await berth.waitFor(job, "succeeded");
     expect((await berth.logLines(job)).join("\n")).toContain("tuned");
   }
-  await until("the containers to be removed", 30, async () => (await berth.containers()).length === 0);
+  await until("the containers to be removed", 60, async () => (await berth.containers()).length === 0);
   const gone = await berth.cli("commit", id, "late:1");
   expect(gone).toMatchObject({ code: 1, stderr: expect.stringContaining("a replica that ended is removed within seconds") });
 });

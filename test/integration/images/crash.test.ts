@@ -31,7 +31,7 @@ async function runAndKill(afterMs: number): Promise<void> {
   clearTimeout(timer);
   expect([code, signal]).toEqual([null, "SIGKILL"]);
   // A child that has yet to execute its program has the dead process's files open, its locks too.
-  await until("its children to be gone", 30, () => !processes().some(({ group }) => group === child.pid));
+  await until("its children to be gone", 60, () => !processes().some(({ group }) => group === child.pid));
 }
 
 it("a store whose process is killed at any moment has only whole images, and no leftovers after the next start", async () => {

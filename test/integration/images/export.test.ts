@@ -61,7 +61,7 @@ async function use(driver: StorageDriver): Promise<void> {
 /** A container that made its changes and waits; its id. */
 async function changed(script: string, request: Partial<ContainerRequest> = {}): Promise<string> {
   const id = await test.run(`${script}\necho done; sleep 1000`, { userns: "host", ...request });
-  await until("the container's changes", 20, async () => {
+  await until("the container's changes", 60, async () => {
     const log = await test.logText(id);
     if (!log.includes("done")) throw new Error(log);
     return true;

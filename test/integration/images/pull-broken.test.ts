@@ -69,7 +69,7 @@ describe("broken connections", () => {
     const first = pull("1", { signal: abort.signal });
     const settled = first.catch((error: unknown) => error);
     const hex = (registry.manifests.get("1")?.bytes.toString() ?? "").match(/"layers".*?sha256:([a-f0-9]{64})/s)?.[1] ?? "";
-    await until("all segments but one to be on disk", 20, async () => {
+    await until("all segments but one to be on disk", 60, async () => {
       const state = JSON.parse(await readFile(join(store.dataDir, "partials", `${hex}.json`), "utf8")) as { done: number[] };
       return state.done.length === 5;
     });
@@ -136,7 +136,7 @@ describe("sharing", () => {
     const abort = new AbortController();
     const first = pull("1", { signal: abort.signal }).catch((error: unknown) => error);
     const second = pull("2");
-    await until("both to wait for the layer", 20, () => registry.seen("GET", "/blobs/").length >= 4);
+    await until("both to wait for the layer", 60, () => registry.seen("GET", "/blobs/").length >= 4);
     abort.abort(new Error("gone"));
     expect(await first).toMatchObject({ message: "gone" });
     release();
@@ -167,8 +167,8 @@ describe("sharing", () => {
     };
     const pulling = pull();
     const digest = [...registry.blobs].find(([, bytes]) => bytes === base)?.[0] ?? "";
-    await until("the base layer", 20, () => store.store.has([digest]));
-    await until("the top layer to be asked for", 20, () => registry.seen("GET", "/blobs/").length === 3);
+    await until("the base layer", 60, () => store.store.has([digest]));
+    await until("the top layer to be asked for", 60, () => registry.seen("GET", "/blobs/").length === 3);
     await (await store.openAgain()).prune(new Set());
     release();
     const image = await pulling;

@@ -66,7 +66,7 @@ test("who gives up while the registry is got to know takes nobody else along", a
   registry.misbehave = (_request, _response, path) => path === "/v2/" && registry.requests.length === 1;
   const impatient = new AbortController();
   const first = look(null, impatient.signal);
-  await until("the first request", 30, () => registry.requests.length === 1);
+  await until("the first request", 60, () => registry.requests.length === 1);
   const client = await access.clientFor(`${registry.host}/team/app:1`, null);
   const second = client.manifest("team/app", "1", neverAborted());
   await setImmediate();

@@ -57,7 +57,7 @@ it("a container writes up to its storage limit, and what it deletes is free agai
   expect(used).toBeGreaterThan(written);
   spawnSync("rm", [join(rootfs, "big")]);
   spawnSync("sync", ["-f", rootfs]);
-  await until("the host to have the space back", 20, async () => (await stat(join(dir, "writable.img"))).blocks * 512 < used / 2);
+  await until("the host to have the space back", 60, async () => (await stat(join(dir, "writable.img"))).blocks * 512 < used / 2);
   await writeFile(join(rootfs, "small"), "fits again");
 });
 
@@ -70,11 +70,11 @@ it("what it wrote is there after it ended, and no loop device is left", async ()
   expect(loopDevices()).toHaveLength(1);
   await test.snapshots.unmount(dir);
   // A container that starts at that moment holds copies of all mounts until it has left the host's root.
-  await until("the loop device to go", 20, () => loopDevices().length === 0);
+  await until("the loop device to go", 60, () => loopDevices().length === 0);
   expect((await bytes()).equals(running)).toBe(true);
   expect(running.includes("result")).toBe(true);
   expect(running.includes("lost+found")).toBe(false);
-  await until("the loop device to go", 20, () => loopDevices().length === 0);
+  await until("the loop device to go", 60, () => loopDevices().length === 0);
 });
 
 it("an agent killed at any moment of it leaves nothing that the next one does not take away", async () => {
@@ -100,7 +100,7 @@ it("an agent killed at any moment of it leaves nothing that the next one does no
     setTimeout(() => child.kill("SIGKILL"), 17 + kill * 31);
     await once(child, "exit");
     // What mount(8) had begun it ends by itself.
-    await until("everything to be gone", 20, async () => {
+    await until("everything to be gone", 60, async () => {
       await test.snapshots.unmount(dir);
       return loopDevices().length === 0;
     });

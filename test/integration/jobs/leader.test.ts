@@ -78,18 +78,18 @@ test.each(["SIGKILL", "SIGSTOP"] as const)(
   "after %s of the leader in the middle of a plan the other takes over, and no GPU is given twice",
   async (signal) => {
     const one = startScheduler("one", signal);
-    await until("the first leader", 30, () => one.leads);
+    await until("the first leader", 60, () => one.leads);
     const two = startScheduler("two");
-    await until("the stand-by", 30, () => two.started);
+    await until("the stand-by", 60, () => two.started);
     const before = await submit();
-    await until("a placement", 20, () => isPlaced(before));
+    await until("a placement", 60, () => isPlaced(before));
     // Planned by the first, which is struck before it commits.
     const id = await submit({ priority: 77 });
     await until("the take-over", TAKE_OVER_SECONDS, async () => two.leads && (await isPlaced(id)));
     one.child.kill("SIGCONT");
-    if (signal === "SIGSTOP") await until("the old plan to be refused", 20, () => one.refused && !one.leads);
+    if (signal === "SIGSTOP") await until("the old plan to be refused", 60, () => one.refused && !one.leads);
     const later = [await submit(), await submit()];
-    await until("later placements", 20, async () => (await Promise.all(later.map(isPlaced))).every(Boolean));
+    await until("later placements", 60, async () => (await Promise.all(later.map(isPlaced))).every(Boolean));
     expect(await stores.jobs.get(id)).toMatchObject({ epoch: 1 });
     await expectNoGpuTwice();
   },
@@ -98,7 +98,7 @@ test.each(["SIGKILL", "SIGSTOP"] as const)(
 test("what an old leader has planned is refused row by row, and a gang is never half placed", async () => {
   const other = await createRedisStores({ address: { unixPath: server.socketPath } });
   const clock = systemClock();
-  const fence = await until("the lease", 30, () => stores.leader.acquire("old", 60_000));
+  const fence = await until("the lease", 60, () => stores.leader.acquire("old", 60_000));
   const planned: number[] = [];
   const gang = (
     await stores.jobs.submit({ spec: specOf({ replicas: 2, resources: { gpus: 1 } }), user: "ada", idempotencyKey: null }, Date.now())
@@ -129,7 +129,7 @@ test("a clean stop lets go of the lease at once", async () => {
   const stop = new AbortController();
   const leader = createLeader({ store: stores.leader, holder: "gone", clock: systemClock(), onChange: () => {} });
   const running = leader.run(stop.signal);
-  await until("the lease", 20, () => leader.fence() !== null);
+  await until("the lease", 60, () => leader.fence() !== null);
   stop.abort();
   await running;
   expect(leader.fence()).toBeNull();
@@ -148,11 +148,11 @@ test("steps of the clock of Redis' host neither keep a dead leader in office nor
   const [one, two] = [leaderOf("one", cutOff), leaderOf("two", stores.leader)];
   const running = [one.run(stop.signal)];
   try {
-    const first = await until("the first leader", 30, () => one.fence());
+    const first = await until("the first leader", 60, () => one.fence());
     running.push(two.run(stop.signal));
     // Backwards by an hour: what the lease still lasts grows by as much.
     isCut = true;
-    await until("a lease that lasts", 30, async () => (await redis.pexpire(LEASE, 3_600_000)) === 1);
+    await until("a lease that lasts", 60, async () => (await redis.pexpire(LEASE, 3_600_000)) === 1);
     const second = await until("the take-over", TAKE_OVER_SECONDS, () => two.fence());
     expect(one.fence()).toBeNull();
     // Forwards: the lease of a living leader ends at once, and so does its term.

@@ -16,7 +16,7 @@ describe("cgroups", () => {
     const bystander = await startIn(other.folders.slice(0, 1));
     const forking = await startIn(folders.slice(0, 1), "while :; do sleep 600 & sleep 0.01; done");
     await startIn(below);
-    await until("forks", 20, async () => (await listCgroupPids(layout, path)).length > 5);
+    await until("forks", 60, async () => (await listCgroupPids(layout, path)).length > 5);
     await killCgroup(layout, path, { native, clock, timeoutMs: 20_000 });
     expect(await forking.ended).toEqual([null, "SIGKILL"]);
     expect(await listCgroupPids(layout, path)).toEqual([]);

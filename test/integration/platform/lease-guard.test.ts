@@ -61,7 +61,7 @@ describe("lease guard", () => {
     await rm(join(leases.leasesDir, "job-1-1-0"));
     await leases.retire();
     // It gives up its lock a moment before it ends; by itself it would stay for ten seconds.
-    await until("the guard to be gone", 30, () => leases.guards().length === 0);
+    await until("the guard to be gone", 60, () => leases.guards().length === 0);
   });
 
   test("kills the processes of the lease that is over, marks it, and leaves the others alone", async () => {
@@ -74,7 +74,7 @@ describe("lease guard", () => {
     await leases.start();
     expect(await killed.ended).toEqual([null, "SIGKILL"]);
     expect(await leases.isMarked("job-1-1-0")).toBe(true);
-    await until("the whole cgroup to be empty", 20, async () => (await readFile(`${over.folders[0]}/cgroup.procs`, "utf8")) === "");
+    await until("the whole cgroup to be empty", 60, async () => (await readFile(`${over.folders[0]}/cgroup.procs`, "utf8")) === "");
     expect(await isAlive(kept.pid)).toBe(true);
     expect(await leases.isMarked("job-2-1-0")).toBe(false);
   });
@@ -96,7 +96,7 @@ describe("lease guard", () => {
     const { folders } = await makeCgroup("job-1-1-0");
     await leases.write("job-1-1-0", 1, folders);
     await leases.start();
-    await until("the mark", 20, () => leases.isMarked("job-1-1-0"));
+    await until("the mark", 60, () => leases.isMarked("job-1-1-0"));
     const late = await startIn(folders);
     await leases.write("job-1-1-0", native.bootTimeMs() + 600_000, folders);
     expect(await late.ended).toEqual([null, "SIGKILL"]);
@@ -138,7 +138,7 @@ describe("lease guard", () => {
     await leases.start();
     await until(
       "complaints",
-      20,
+      60,
       async () => /job-1-1-0: no deadline/.test(await leases.log()) && /job-9-1-0: not a cgroup/.test(await leases.log()),
     );
     expect(await isAlive(container.pid)).toBe(true);
@@ -155,7 +155,7 @@ describe("lease guard", () => {
     await leases.write("job-1-1-0", native.bootTimeMs() + 200, only);
     await leases.start();
     expect(await container.ended).toEqual([null, "SIGKILL"]);
-    await until("the whole cgroup to be empty", 20, async () => (await readFile(`${only[0]}/cgroup.procs`, "utf8")) === "");
+    await until("the whole cgroup to be empty", 60, async () => (await readFile(`${only[0]}/cgroup.procs`, "utf8")) === "");
   });
 
   test("kills what is frozen", async () => {
@@ -197,7 +197,7 @@ describe("lease guard", () => {
     const { folders } = await makeCgroup("job-1-1-0");
     await leases.write("job-1-1-0", 1, folders);
     await leases.start();
-    await until("the mark", 20, () => leases.isMarked("job-1-1-0"));
+    await until("the mark", 60, () => leases.isMarked("job-1-1-0"));
     const late = await startIn(folders);
     await leases.retire();
     expect(await late.ended).toEqual([null, "SIGKILL"]);
@@ -209,7 +209,7 @@ describe("lease guard", () => {
     const container = await startIn(folders);
     await leases.write("job-1-1-0", 1, folders);
     await leases.start();
-    await until("the complaint", 20, async () => /job-1-1-0: not a cgroup/.test(await leases.log()));
+    await until("the complaint", 60, async () => /job-1-1-0: not a cgroup/.test(await leases.log()));
     await leases.retire();
     expect(leases.guards()).toHaveLength(1);
     expect(await isAlive(container.pid)).toBe(true);

@@ -62,7 +62,7 @@ test("a holder that was killed and whose child still has its files open is waite
     return native.tryLock(fd);
   };
   const taken = lockFile({ ...ports, native: { tryLock } }, path);
-  await until("it to wait", 20, () => tries > 2);
+  await until("it to wait", 60, () => tries > 2);
   await kill();
   await (await taken).release();
 });

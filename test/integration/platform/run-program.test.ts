@@ -45,7 +45,7 @@ describe("running a program", () => {
       await expect(runProgram("sh", ["-c", script], { timeoutMs })).rejects.toThrow(`within ${timeoutMs} ms`);
       child = Number(await readFile(file, "utf8").catch(() => ""));
     }
-    await until("the grandchild to end", 30, async () => (await identifyProcess(child)) === null);
+    await until("the grandchild to end", 60, async () => (await identifyProcess(child)) === null);
   });
 
   test("an abort rejects with its reason", async () => {

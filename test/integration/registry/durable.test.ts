@@ -85,7 +85,7 @@ test("a push killed in the middle of a chunk is resumed where it stood", async (
   const sending = bench.send("PATCH", path, { body: slow }).catch(() => "broken");
   await until(
     "some of it to be there",
-    20,
+    60,
     async () => Number(String((await bench.send("GET", path)).headers["range"]).slice(2)) > 5_000_000,
   );
   first.child.kill("SIGKILL");
@@ -126,7 +126,7 @@ test("a client that comes back takes over from its broken connection", async () 
     await once(hanging.signal, "abort");
   })();
   const first = request(`${registry.url}${path}`, { method: "PATCH", body: Readable.from(stalled) }).catch(() => "broken");
-  await until("the first bytes to be there", 30, async () => (await bench.send("GET", path)).headers["range"] === "0-399");
+  await until("the first bytes to be there", 60, async () => (await bench.send("GET", path)).headers["range"] === "0-399");
   const second = await bench.send("PATCH", path, { headers: { "content-range": "400-999" }, body: bytes.subarray(400) });
   expect(second.status).toBe(202);
   hanging.abort();
@@ -196,7 +196,7 @@ test("uploads that nobody touched for a day are swept at the start", async () =>
   const yesterday = Date.now() / 1000 - 25 * 3600;
   for (const name of await readdir(folder)) await utimes(join(folder, name), yesterday, yesterday);
   const after = await reopen();
-  await until("the upload to be gone", 30, async () => (await readdir(folder)).length === 0);
+  await until("the upload to be gone", 60, async () => (await readdir(folder)).length === 0);
   expect((await after.send("GET", path)).status).toBe(404);
 });
 

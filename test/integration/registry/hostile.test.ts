@@ -18,15 +18,16 @@ afterAll(async () => {
   await registry.remove();
 });
 
-/** A request line as it is, which no client library sends. Returns the status. */
+/** A request line as it is, which no client library sends. Returns the status, 0 without one. */
 function raw(line: string, headers = "", body = ""): Promise<number> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const socket = connect(registry.port, "127.0.0.1", () =>
       socket.end(Buffer.from(`${line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${headers}\r\n${body}`, "latin1")),
     );
     let text = "";
     socket.on("data", (chunk) => (text += chunk.toString("latin1")));
-    socket.on("error", reject);
+    // A server that closes with bytes of ours unread resets the connection after its answer; without an answer the status is 0.
+    socket.on("error", () => undefined);
     socket.on("close", () => resolve(Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0)));
   });
 }

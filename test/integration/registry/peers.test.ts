@@ -113,9 +113,9 @@ test("when the node that fetches is lost in the middle, the others end whole, an
   // It must not be done with it before the others have begun.
   cluster.uplinkLimit = 8 * MIB;
   const ended = leader.pull(reference).catch((error: Error) => error.message);
-  await until("the first bytes", 20, () => cluster.uplink > MIB);
+  await until("the first bytes", 60, () => cluster.uplink > MIB);
   const pulls = others.map((one) => one.pull(reference));
-  await until("bytes from the peer", 20, () => others.every((one) => one.bytes.peer > MIB));
+  await until("bytes from the peer", 60, () => others.every((one) => one.bytes.peer > MIB));
   await leader.kill();
   expect(await ended).toContain("the node is lost");
   cluster.uplinkLimit = Number.POSITIVE_INFINITY;
@@ -131,7 +131,7 @@ test("when a peer that has all of it is lost in the middle, the pull ends whole"
   await holder.pull(reference);
   const taker = await cluster.node();
   const pull = taker.pull(reference);
-  await until("bytes from the peer", 20, () => taker.bytes.peer > MIB);
+  await until("bytes from the peer", 60, () => taker.bytes.peer > MIB);
   await holder.kill();
   await expectWhole(taker, await pull);
 });

@@ -60,7 +60,7 @@ test("what a killed test run left is taken away, and nothing of the host that wa
   expect(await readFile(join(folder, "store/bound/canary"), "utf8")).toBe("untouched");
   const taken = await sweepLeftovers(base);
   expect(taken).toEqual(expect.arrayContaining([name, network]));
-  await until("its process to be gone", 30, () => !isAlive(background));
+  await until("its process to be gone", 60, () => !isAlive(background));
   expect([existsSync(folder), existsSync(`/run/netns/${network}`)]).toEqual([false, false]);
   expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(folder);
 });

@@ -159,12 +159,12 @@ describe("the CDI file", () => {
       { path, format: "json", current: async () => snapshot, everyMs: 5, clock: systemClock(), changed: (change) => changes.push(change) },
       stop.signal,
     );
-    await until("change 1", 30, () => changes.length === 1);
+    await until("change 1", 60, () => changes.length === 1);
     snapshot = { spec: null, reason: "an upgrade is under way" };
-    await until("change 2", 30, () => changes.length === 2);
+    await until("change 2", 60, () => changes.length === 2);
     await expect(access(path)).rejects.toThrow();
     snapshot = { spec: specOf({}, [gpu(1)]), reason: null };
-    await until("change 3", 30, () => changes.length === 3);
+    await until("change 3", 60, () => changes.length === 3);
     stop.abort();
     await watching;
     expect(changes).toEqual(["written", "removed", "written"]);

@@ -187,7 +187,7 @@ describe("watching the GPUs", () => {
       () => {},
       abort.signal,
     );
-    await until("the listener", 30, () => inventory.nvml.listeners.length === 1 && inventory.status().listening);
+    await until("the listener", 60, () => inventory.nvml.listeners.length === 1 && inventory.status().listening);
     return async () => {
       abort.abort();
       await done;
@@ -249,7 +249,7 @@ describe("watching the GPUs", () => {
   it("takes readings between the looks", async () => {
     const inventory = inventoryOf([async () => report(gpu(0))]);
     const stop = await watching(inventory);
-    await until("readings", 30, () => inventory.nvml.samplesAsked() > 2);
+    await until("readings", 60, () => inventory.nvml.samplesAsked() > 2);
     expect(inventory.samples()[0]?.memoryUsedBytes).toBeGreaterThan(0);
     await stop();
   });

@@ -47,7 +47,7 @@ export function cdiPodman({ folder, cdiDir, rootfs }: { folder: string; cdiDir: 
 export async function removePodmanCgroups(): Promise<void> {
   const hierarchies = (await readdir("/sys/fs/cgroup")).map((name) => join("/sys/fs/cgroup", name, CGROUP_PARENT, "conmon"));
   for (const folder of hierarchies.filter((path) => existsSync(path))) {
-    await until(`${folder} to be empty`, 30, async () => rmdir(folder).then(() => true));
+    await until(`${folder} to be empty`, 60, async () => rmdir(folder).then(() => true));
   }
   await removeTestCgroups();
 }

@@ -77,7 +77,7 @@ async function removeCgroup(folder: string): Promise<void> {
   const children = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   for (const child of children) await removeCgroup(join(folder, child.name));
   // A process that just ended may hold it for a moment.
-  await until(`${folder} to be empty`, 30, async () => {
+  await until(`${folder} to be empty`, 60, async () => {
     await rmdir(folder);
     return true;
   });

@@ -71,7 +71,7 @@ export async function startDocker(folder: string, prefix: string, imageTar: stri
   ];
   const daemon = spawn("/usr/sbin/dockerd", [...places, ...config, "-H", host], { stdio: "ignore" });
   const command = (...args: string[]): Promise<Finished> => exec("docker", ["-H", host, ...args]);
-  await until("dockerd to answer", 30, async () => (await command("version")).code === 0);
+  await until("dockerd to answer", 60, async () => (await command("version")).code === 0);
   await must("docker", ["-H", host, "import", imageTar, "tiny"]);
   return {
     command,

@@ -59,7 +59,7 @@ export function watchedDriver(): WatchedDriver {
         abort.abort();
         await done;
       };
-      await until("the driver's events", 30, () => driver.host.status().listening);
+      await until("the driver's events", 60, () => driver.host.status().listening);
     },
     async stopWatching() {
       await end?.();
