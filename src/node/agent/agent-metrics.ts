@@ -18,6 +18,7 @@ export interface AgentMetricsPort extends GpuMetricsPort {
   clock: Clock;
 }
 
+/** A registry of its own: gauges are read when they are scraped, so nothing here can be out of date. */
 export function createAgentMetrics(port: AgentMetricsPort): AgentMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

@@ -9,6 +9,7 @@ export interface Alarm {
   wait(milliseconds: number, signal: AbortSignal, urgency?: number): Promise<void>;
 }
 
+/** For one sleeper: a second `wait` at the same time would take the first one's wake-up. */
 export function createAlarm(clock: Clock): Alarm {
   let rung = -1;
   let wakeUp: (() => void) | null = null;

@@ -81,6 +81,11 @@ async function composeGpu({ options, native, clock, log }: Ground): Promise<GpuP
   return { host, driverRoot: root, simulated };
 }
 
+/**
+ * Looks at the machine, reads or makes the node's identity and wires the engine; nothing of it runs before
+ * `engine.recover()`.
+ * @throws BerthError missing_requirement, invalid_request for options that contradict each other
+ */
 export async function composeEngine(ground: Ground): Promise<EngineParts> {
   const { options, native, clock, log } = ground;
   const { dataDir, runDir, allowBind, runtime } = options;

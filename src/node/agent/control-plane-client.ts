@@ -64,6 +64,10 @@ const ERROR_BYTES = 64 * 1024;
 /** A sync answer holds the specs of every replica of one node; more is not a control plane talking. */
 const ANSWER_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Connects at the first call; with a renewed certificate come new connections.
+ * @throws BerthError invalid_request for a URL that is none
+ */
 export function createControlPlaneClient(options: ClientOptions): ControlPlaneClient {
   const endpoint = parseEndpoint(options.url);
   const answerMs = options.answerMs ?? ANSWER_MS;

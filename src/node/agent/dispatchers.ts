@@ -13,6 +13,9 @@ export interface Dispatchers {
   close(): Promise<void>;
 }
 
+/**
+ * `socketPath` null for TCP. Limits in milliseconds: for a connection, and for each silence before and within an answer.
+ */
 export function createDispatchers(
   socketPath: string | null,
   { connectMs, answerMs }: { connectMs: number; answerMs: number },

@@ -34,6 +34,7 @@ const SLOTS = 8;
 const STALL_MS = 10_000;
 const LONGEST_MS = 60_000;
 
+/** `onEnd` is called once a container at most; a log that cannot be read counts as given up. */
 export function createLogShipper(port: LogShipperPort): LogShipper {
   const streams = new Map<string, LogStream>();
   const tasks = new Set<Promise<void>>();

@@ -24,6 +24,7 @@ export interface Membership {
   rejoin(signal: AbortSignal): Promise<Identity>;
 }
 
+/** Holds the identity in memory; on disk it is before anything is signed with it. */
 export function createMembership(port: MembershipPort): Membership {
   let identity: Identity | null = null;
   const join = async (signal: AbortSignal): Promise<Identity> => {

@@ -35,6 +35,7 @@ export interface NodeCertificatesPort {
 
 const RETRY_MS = 60_000;
 
+/** The key is made here and never leaves the node; each certificate has a fresh one. */
 export function createNodeCertificates(port: NodeCertificatesPort): NodeCertificates {
   const { paths, clock, log } = port;
   const listeners: ((certificate: NodeCertificate) => void)[] = [];

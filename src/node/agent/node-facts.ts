@@ -37,6 +37,7 @@ export interface NodeFactsPort {
 const GPU_MS = 5_000;
 const DISK_MS = 30_000;
 
+/** Asks disk, images and driver once before it resolves; what `fixed` holds is taken as it is. */
 export async function openNodeFacts(port: NodeFactsPort): Promise<NodeFactsSource> {
   let disk = await readDiskSpace(port.dataDir);
   let layers = heldLayers(await port.imageLayers());

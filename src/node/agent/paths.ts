@@ -24,6 +24,7 @@ export interface AgentPaths {
   runLock: string;
 }
 
+/** Makes nothing; both folders are absolute. */
 export function agentPaths(dataDir: string, runDir: string): AgentPaths {
   const folder = join(dataDir, "agent");
   return {

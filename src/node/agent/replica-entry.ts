@@ -28,6 +28,7 @@ export interface ReplicaEntry {
 
 type KeptOfSpec = Pick<ReplicaRecord, "gpuUuids" | "gpuShare" | "project" | "timeLimitSeconds" | "stopGraceSeconds" | "checkpoint">;
 
+/** What is written before anything of the replica is started, so that an agent that is killed then knows of it. */
 export function newRecord(key: ReplicaKey, spec: KeptOfSpec): ReplicaRecord {
   return {
     version: 1,
@@ -47,6 +48,7 @@ export function newRecord(key: ReplicaKey, spec: KeptOfSpec): ReplicaRecord {
   };
 }
 
+/** Of a record that was just made, or found on disk by an agent that starts. */
 export function newEntry(containerId: string, record: ReplicaRecord): ReplicaEntry {
   const { jobId, epoch, rank } = record;
   return {

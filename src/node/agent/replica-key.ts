@@ -19,6 +19,7 @@ export function containerIdOf(key: ReplicaKey): string {
   return id;
 }
 
+/** By these an agent that starts knows which containers of the engine are replicas. */
 export function labelsOf(key: ReplicaKey): Record<string, string> {
   return { "berth.job": key.jobId, "berth.epoch": String(key.epoch), "berth.rank": String(key.rank) };
 }

@@ -4,6 +4,7 @@ export interface Slots {
   use<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
+/** In the order in which they asked; whoever was given up waits for its turn and then lets the next have it. */
 export function createSlots(count: number): Slots {
   let free = count;
   const waiting: (() => void)[] = [];

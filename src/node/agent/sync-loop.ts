@@ -22,6 +22,10 @@ export interface SyncLoopPort {
 /** The longest backoff stays well below a lease, so that a control plane that comes back finds the node in time. */
 const BACKOFF = { baseMs: 500, maxMs: 10_000 } as const;
 
+/**
+ * After a failure it waits 0.5 s, doubling to 10 s, with jitter: a control plane that comes back must not meet all nodes at
+ * once.
+ */
 export function createSyncLoop(port: SyncLoopPort): SyncLoop {
   const alarm = createAlarm(port.clock);
   let failures = 0;

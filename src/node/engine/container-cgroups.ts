@@ -1,9 +1,10 @@
-import { access, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { BerthError, type Clock, errorText } from "../../shared/domain/index.ts";
 import {
   type CgroupLayout,
   type CgroupUsage,
   cgroupFolders,
+  exists,
   killCgroup,
   listCgroupPids,
   type Native,
@@ -30,6 +31,7 @@ export interface ContainerCgroups {
   list(path: string): Promise<string[]>;
 }
 
+/** Finds out once whether the kernel accounts swap; the rest is looked up at each call. */
 export async function createContainerCgroups(
   layout: CgroupLayout,
   options: { native: Pick<Native, "signalProcess">; clock: Clock },
@@ -59,10 +61,7 @@ async function accountsSwap(layout: CgroupLayout): Promise<boolean> {
   if (layout.mode === "v2") return true;
   const { memory } = layout.controllers;
   if (memory === undefined) return false;
-  return access(`${memory}/memory.memsw.limit_in_bytes`).then(
-    () => true,
-    () => false,
-  );
+  return exists(`${memory}/memory.memsw.limit_in_bytes`);
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

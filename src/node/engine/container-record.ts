@@ -37,6 +37,7 @@ export type StoredRequest = Pick<ContainerRequest, "id" | "image" | "labels" | "
   leased: boolean;
 };
 
+/** Picks what is named, so that a member added to requests is not on disk unless somebody thought of it. */
 export function storedRequest(request: ContainerRequest): StoredRequest {
   const { id, image, labels, gpuUuids, network, memoryBytes, leaseDeadlineMs } = request;
   return { id, image, labels, gpuUuids, network, memoryBytes, leased: leaseDeadlineMs !== null };

@@ -14,6 +14,7 @@ export interface ContainerTable {
   ended(id: string, signal: AbortSignal): Promise<void>;
 }
 
+/** `onListenerError` gets the text of what a listener threw. */
 export function createContainerTable(onListenerError: (message: string) => void): ContainerTable {
   const records = new Map<string, ContainerRecord>();
   const listeners = new Set<(container: Container) => void>();
@@ -79,6 +80,7 @@ const STATES: Record<Phase, ContainerState> = {
   removing: "exited",
 };
 
+/** A copy that callers may keep: what changes is a new record. */
 export function toContainer(record: ContainerRecord): Container {
   return {
     id: record.request.id,

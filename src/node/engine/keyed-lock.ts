@@ -5,6 +5,7 @@ export interface KeyedLock {
   idle(): Promise<void>;
 }
 
+/** In memory, for this process alone. Work that fails does not keep the next from running. */
 export function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>();
   return {

@@ -1,7 +1,7 @@
-import { access, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../shared/domain/index.ts";
-import { type Native, retireLeaseGuard, startLeaseGuard, writeFileAtomically } from "../platform/index.ts";
+import { exists, type Native, retireLeaseGuard, startLeaseGuard, writeFileAtomically } from "../platform/index.ts";
 
 /**
  * Deadlines that hold even when this process is stopped or dead: files that the lease-guard process reads, which kills
@@ -37,6 +37,7 @@ export interface LeaseOptions {
 const EXPIRED = ".expired";
 const KEEP_GUARD_EVERY_MS = 30_000;
 
+/** `dir` is on a file system that a restart of the machine clears: boot-time deadlines mean nothing after it. */
 export function createLeases(options: LeaseOptions): Leases {
   const file = (id: string) => join(options.dir, id);
   let ensuredAt = Number.NEGATIVE_INFINITY;
@@ -50,11 +51,7 @@ export function createLeases(options: LeaseOptions): Leases {
     async keepGuard() {
       if (options.clock.monotonic() - ensuredAt >= KEEP_GUARD_EVERY_MS) await ensureGuard();
     },
-    hasExpired: (id) =>
-      access(`${file(id)}${EXPIRED}`).then(
-        () => true,
-        () => false,
-      ),
+    hasExpired: (id) => exists(`${file(id)}${EXPIRED}`),
     async remove(id) {
       await rm(file(id), { force: true });
       await rm(`${file(id)}${EXPIRED}`, { force: true });

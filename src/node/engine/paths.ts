@@ -38,6 +38,10 @@ export interface EnginePaths {
   cgroup: string;
 }
 
+/**
+ * The instance is of `runDir`, not of the data dir: two engines never share sockets and leases, so they never share
+ * cgroups.
+ */
 export function enginePaths(dataDir: string, runDir: string): EnginePaths {
   const instance = createHash("sha256").update(runDir).digest("hex").slice(0, 12);
   return {
@@ -68,6 +72,7 @@ export interface ContainerPaths {
   checkpoint: string;
 }
 
+/** `id` must have been checked: it becomes a folder's name. */
 export function containerPaths(paths: EnginePaths, id: string): ContainerPaths {
   const dir = join(paths.containers, id);
   const bundle = join(dir, "bundle");

@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { exists } from "../platform/index.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { cgroupOf, monitored } from "./monitored.ts";
@@ -26,11 +26,7 @@ export async function release(core: EngineCore, record: Releasable): Promise<voi
 
 async function unmount(core: EngineCore, id: string): Promise<void> {
   const { dir } = containerPaths(core.paths, id);
-  const there = await access(dir).then(
-    () => true,
-    () => false,
-  );
-  if (there) await core.options.snapshots.unmount(dir);
+  if (await exists(dir)) await core.options.snapshots.unmount(dir);
 }
 
 async function releaseNetwork(core: EngineCore, record: Releasable): Promise<void> {

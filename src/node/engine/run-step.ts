@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { BerthError, type NetworkMode } from "../../shared/domain/index.ts";
-import { SYSTEM_PATH } from "../platform/index.ts";
+import { exists, SYSTEM_PATH } from "../platform/index.ts";
 import { buildSpec, type OciSpec, type ResolvedUser } from "../runtime/index.ts";
 import type { EngineCore } from "./engine-core.ts";
 import { cgroupOf } from "./monitored.ts";
@@ -141,7 +141,7 @@ async function runToEnd(
   }
   const code = await endOf(core, id, child, signal);
   signal.throwIfAborted();
-  if (!(await isThere(pidFile))) throw new BerthError("container_start_failed", `cannot run the step: ${lastOutput.trim()}`);
+  if (!(await exists(pidFile))) throw new BerthError("container_start_failed", `cannot run the step: ${lastOutput.trim()}`);
   return code;
 }
 
@@ -164,11 +164,4 @@ async function endOf(core: EngineCore, id: string, child: ChildProcess, signal: 
   } finally {
     signal.removeEventListener("abort", kill);
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

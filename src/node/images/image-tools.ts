@@ -43,6 +43,7 @@ export interface ImageTools {
   commitContainer(container: ContainerRef, options: CommitOptions, signal: AbortSignal): Promise<Image>;
 }
 
+/** Shares the store's data dir and its lock; it holds nothing of its own. */
 export function createImageTools(options: ImageToolsOptions): ImageTools {
   const { dataDir, store } = options;
   const ports = { ...options, paths: storePaths(dataDir), driverLayers: join(dataDir, "gpu-layers") };

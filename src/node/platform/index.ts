@@ -14,7 +14,7 @@ export { killCgroup, listCgroupPids, removeCgroup } from "./cgroup/processes.ts"
 export { type CgroupUsage, readCgroupUsage } from "./cgroup/usage.ts";
 export { type Check, type CheckLevel, judgeMachine, type MachineFacts, type RedisFacts, readMachine } from "./doctor/index.ts";
 export { type FileLock, lockFile } from "./files/lock-file.ts";
-export { openIfThere, readTextIfThere } from "./files/read-file.ts";
+export { exists, openIfThere, readTextIfThere } from "./files/read-file.ts";
 export { readBootId } from "./host/boot-id.ts";
 export { type HostAddress, type HostFacts, readDiskSpace, readHostFacts } from "./host/facts.ts";
 export { type Mount, mountsBelow, parseMountInfo, readMounts } from "./host/mounts.ts";

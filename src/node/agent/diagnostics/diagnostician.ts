@@ -20,6 +20,7 @@ export interface DiagnosticianParts {
   log: Logger;
 }
 
+/** `signal` ends the diagnostic in hand, of which then nothing is told: the control plane asks again. */
 export function createDiagnostician({ diagnose, inUse, onResult, log }: DiagnosticianParts, signal: AbortSignal): Diagnostician {
   const waiting = new Map<string, DiagnosticResult>();
   let running = false;

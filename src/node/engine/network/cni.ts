@@ -1,7 +1,6 @@
-import { access } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { runProgram } from "../../platform/index.ts";
+import { exists, runProgram } from "../../platform/index.ts";
 
 const PLUGIN_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"];
 const REQUIRED_PLUGINS = ["bridge", "host-local", "loopback"];
@@ -28,7 +27,7 @@ interface PluginSearch {
 /** @throws BerthError missing_requirement when a plugin is in none of the known folders */
 export async function findCniPlugins({ folders = PLUGIN_FOLDERS, plugins = REQUIRED_PLUGINS }: PluginSearch = {}): Promise<string> {
   for (const folder of folders) {
-    const found = await Promise.all(plugins.map((plugin) => isThere(join(folder, plugin))));
+    const found = await Promise.all(plugins.map((plugin) => exists(join(folder, plugin))));
     if (found.every(Boolean)) return folder;
   }
   throw new BerthError(
@@ -67,11 +66,4 @@ function reason(stdout: string, stderr: string): string {
   } catch {
     return `${stdout} ${stderr}`.trim() || "no message";
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -26,6 +26,7 @@ export interface PinnedNamespaces {
   list(): Promise<string[]>;
 }
 
+/** `folder` must be there. @throws BerthError (create) container_start_failed with what unshare said */
 export function pinnedNamespaces(folder: string, native: Pick<Native, "unmount">): PinnedNamespaces {
   const path = (name: string) => join(folder, name);
   return {

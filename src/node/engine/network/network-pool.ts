@@ -16,6 +16,7 @@ export interface NetworkPool {
   close(inUse: ReadonlySet<string>): Promise<void>;
 }
 
+/** Makes nothing before `warm`; `onError` hears why a slot could not be made beforehand. */
 export function createNetworkPool(options: { network: BridgeNetwork; size: number; onError: (message: string) => void }): NetworkPool {
   const ready: NetworkSlot[] = [];
   let filling: Promise<void> = Promise.resolve();

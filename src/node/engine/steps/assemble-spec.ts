@@ -55,6 +55,7 @@ export function assembleSpec(core: EngineCore, prepared: PreparedContainer): Oci
   });
 }
 
+/** Image and request side by side; which of them wins says the runtime room, as Docker does it. */
 export function processInput(request: Pick<ContainerRequest, "command" | "args" | "env" | "workdir">, image: Image): ProcessInput {
   const { Entrypoint, Cmd, Env, WorkingDir } = image.config.config;
   return {

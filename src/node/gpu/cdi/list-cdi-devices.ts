@@ -1,7 +1,8 @@
-import { access, readdir, readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { parse } from "yaml";
 import { errorText } from "../../../shared/domain/index.ts";
+import { exists } from "../../platform/index.ts";
 import type { CdiDevice, CdiEdits, CdiSpec } from "./cdi-types.ts";
 import { type CdiCheck, createCdiCheck } from "./check-cdi-spec.ts";
 
@@ -78,11 +79,4 @@ async function missingPath({ mounts = [], deviceNodes = [], hooks = [] }: CdiEdi
   ];
   const found = await Promise.all(paths.map(exists));
   return paths.find((_, at) => !found[at]) ?? null;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

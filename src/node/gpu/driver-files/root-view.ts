@@ -9,6 +9,10 @@ export interface RootView {
   resolve: RootResolver;
 }
 
+/**
+ * Nothing is read yet. Links are followed as the root itself would see them, so a driver container's absolute ones do not
+ * lead to the host.
+ */
 export function viewRoot(root: string): RootView {
   return { root, resolve: createRootResolver(root) };
 }
@@ -20,17 +24,20 @@ export async function fileAt({ resolve }: RootView, folder: string, name: string
   return realPath !== null && status?.isFile() ? { folder, name, realPath } : null;
 }
 
+/** Regular files of a folder by name, in order; those whose links lead to the same file are all there. */
 export async function filesIn(view: RootView, folder: string, wanted: (name: string) => boolean): Promise<ListedFile[]> {
   const names = (await namesIn(view, folder)).filter(wanted).sort();
   const files = await Promise.all(names.map((name) => fileAt(view, folder, name)));
   return files.filter((file) => file !== null);
 }
 
+/** All names of a folder in no order; [] for one that is missing. */
 export async function namesIn({ resolve }: RootView, folder: string): Promise<string[]> {
   const path = await resolve(folder);
   return path === null ? [] : ((await orNull(readdir(path))) ?? []);
 }
 
+/** A file's text (UTF-8); null when it is missing. */
 export async function textAt({ resolve }: RootView, path: string): Promise<string | null> {
   const real = await resolve(path);
   return real === null ? null : orNull(readFile(real, "utf8"));

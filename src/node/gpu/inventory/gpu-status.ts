@@ -38,6 +38,9 @@ export interface StatusInput {
   listening: boolean;
 }
 
+/**
+ * Joins the inventory with NVML's last answer and fresh readings by UUID; GPUs that did not answer stay in the list.
+ */
 export function statusReport({ inventory, report, samples, xids, listening }: StatusInput): GpuStatusReport {
   const { gpus, ...rest } = inventory;
   const status = gpus.map((gpu): GpuStatus => {

@@ -32,6 +32,9 @@ const HARDWARE = new Map([
   [95, "uncontained ECC error"],
 ]);
 
+/**
+ * Numbers that are in neither list are "other": NVIDIA adds new ones, and a GPU is not taken away for what is not known.
+ */
 export function xidEvent(xid: number, at: number, gpuInstance: number | null): XidEvent {
   const application = APPLICATION.get(xid);
   if (application !== undefined) return { xid, at, class: "application", text: application, gpuInstance };

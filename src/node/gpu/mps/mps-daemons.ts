@@ -35,6 +35,7 @@ export interface MpsDaemons {
   keepOnly(inUse: () => ReadonlySet<string>): Promise<void>;
 }
 
+/** Knows nothing of daemons but what runs: those of an agent before this one are found by their environment. */
 export function createMpsDaemons({ folder, driverRoot, clock }: MpsOptions): MpsDaemons {
   let last: Promise<unknown> = Promise.resolve();
   /** One after the other: a daemon must not be ended while it is being started for the next job. */

@@ -1,7 +1,8 @@
 import { type SpawnOptions, spawn } from "node:child_process";
-import { access, mkdir, open } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError, type Clock } from "../../../shared/domain/index.ts";
+import { exists } from "../../platform/index.ts";
 import { mpsProcesses } from "./mps-processes.ts";
 
 const CONTROL = "usr/bin/nvidia-cuda-mps-control";
@@ -22,13 +23,14 @@ export interface MpsFolders {
   log: string;
 }
 
+/** `home` is of one GPU: daemons of two must not meet in a folder. */
 export function mpsFolders(home: string): MpsFolders {
   return { pipe: join(home, "pipe"), shm: join(home, "shm"), log: join(home, "log") };
 }
 
 /** Whether the driver's program is there; one that is may still fail to start. */
 export function isMpsInstalled(driverRoot: string): Promise<boolean> {
-  return isThere(join(driverRoot, CONTROL));
+  return exists(join(driverRoot, CONTROL));
 }
 
 /** @throws BerthError missing_requirement */
@@ -86,16 +88,9 @@ async function untilReady(gpuUuid: string, folders: MpsFolders, clock: Clock): P
   const deadline = clock.monotonic() + START_MS;
   // A program that is being executed has no environment for a moment: only one that stays away has ended.
   for (let missed = 0; missed < LOOKS_MISSED && clock.monotonic() < deadline; ) {
-    if (await isThere(join(folders.pipe, "control"))) return;
+    if (await exists(join(folders.pipe, "control"))) return;
     missed = (await mpsProcesses(folders.pipe)).length > 0 ? 0 : missed + 1;
     await clock.sleep(LOOK_MS);
   }
   throw new BerthError("gpu_unavailable", `the MPS control daemon of GPU ${gpuUuid} opened no pipe; see ${folders.log}`);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

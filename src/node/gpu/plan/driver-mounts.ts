@@ -45,6 +45,7 @@ export function libraryFolders(files: DriverFiles): string[] {
   return files.libraries32.length > 0 ? [LIBRARY_FOLDER, LIBRARY_FOLDER_32] : [LIBRARY_FOLDER];
 }
 
+/** Where CUDA finds the host's MPS daemon; {} without one. */
 export function serviceEnvironment(files: DriverFiles): Record<string, string> {
   return files.services.some(({ service }) => service === "mps") ? { CUDA_MPS_PIPE_DIRECTORY: MPS_FOLDER } : {};
 }

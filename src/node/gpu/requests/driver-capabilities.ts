@@ -29,6 +29,7 @@ export function parseDriverCapabilities(
   return { capabilities: CAPABILITY_WORDS.filter((word) => all || words.has(word)), all };
 }
 
+/** Lower case only, and "all" is none: the parsers settle both before. */
 export function isCapabilityWord(word: string): word is CapabilityWord {
   return CAPABILITY_WORDS.some((known) => known === word);
 }

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { access, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
+import { exists } from "../../platform/index.ts";
 import { builtNames, LIBRARY_FOLDER, layDriverRoot } from "./lay-driver-root.ts";
 import { type SimulatedMig, simulatedMigDevices } from "./simulated-mig.ts";
 
@@ -82,11 +83,4 @@ async function keyOf({ count, mig, fakeBuildDir }: SimulationOptions, seed: stri
 async function dropOthers(home: string, keep: string): Promise<void> {
   const names = (await readdir(home)).filter((name) => (name.startsWith("root-") && name !== keep) || name.startsWith(".new-"));
   for (const name of names) await rm(join(home, name), { recursive: true, force: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -36,6 +36,7 @@ export interface BlobStore {
   remove(digest: string): Promise<void>;
 }
 
+/** `session` pins what is written until an image names it, so that a prune of another process lets it be. */
 export function createBlobStore(paths: StorePaths, session: IngestSession): BlobStore {
   const size = (digest: string) => sizeOf(paths.blob(digest));
   const write: BlobStore["write"] = async (source, signal, expected) => {

@@ -1,11 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { errnoOf } from "./storage-error.ts";
 
-/** Whether something is at the path, symbolic links followed. */
-export async function exists(path: string): Promise<boolean> {
-  return (await sizeOf(path)) !== null;
-}
-
 /** Bytes of a file; null when nothing is there. */
 export async function sizeOf(path: string): Promise<number | null> {
   try {

@@ -34,10 +34,12 @@ export async function namesIn(layers: readonly ReadableRoot[], folder: string): 
   return [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 }
 
+/** True for a folder that hides what lower layers have in it (overlayfs, "trusted.overlay.opaque"). */
 export async function isOpaque(root: ReadableRoot, path: string): Promise<boolean> {
   return (await root.xattrs(path))[OPAQUE_XATTR]?.toString() === "y";
 }
 
+/** Paths in a layer have no leading slash; "" is its root. */
 export function joined(folder: string, name: string): string {
   return folder === "" ? name : `${folder}/${name}`;
 }

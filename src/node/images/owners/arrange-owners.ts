@@ -33,6 +33,7 @@ interface OwnersOptions {
   unmount: (path: string) => Promise<void>;
 }
 
+/** Tries the kernel at the first mapping that is asked about, and keeps to what that showed. */
 export function createOwners(options: OwnersOptions): Owners {
   const { paths, native, wanted, unmount } = options;
   const ownersOf = createMappedOwners(native);

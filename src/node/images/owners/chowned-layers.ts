@@ -1,9 +1,9 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "../../../shared/domain/index.ts";
-import { type IdMapping, type Native, syncFolder } from "../../platform/index.ts";
+import { exists, type IdMapping, type Native, syncFolder } from "../../platform/index.ts";
 import { makeDirectories } from "../content/durable-files.ts";
-import { exists, namesIn } from "../content/probe-path.ts";
+import { namesIn } from "../content/probe-path.ts";
 import { createStoreLock } from "../content/store-lock.ts";
 import { copyLayer } from "../copies/copy-layer.ts";
 import type { StorePaths } from "../paths.ts";
@@ -12,6 +12,7 @@ import { toHostOwners } from "./shift-owners.ts";
 /** The chowned copy of a layer: made once for a mapping, whole on disk before it has its name. */
 export type ChownedLayer = (chainId: string, mapping: IdMapping) => Promise<string>;
 
+/** Copies are on disk before they are used; who asks for one that another process makes waits for it. */
 export function createChownedLayers(parts: { paths: StorePaths; native: Native; clock: Clock }): ChownedLayer {
   const { paths, native, clock } = parts;
   // One at a time, over all processes: so what is unfinished when the lock is free belongs to nobody.

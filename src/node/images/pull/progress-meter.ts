@@ -12,6 +12,7 @@ export interface ProgressMeter {
   follow(layer: Descriptor, fetch: BlobFetch): Promise<void>;
 }
 
+/** `progress` gets bytes of the compressed layer. */
 export function createProgressMeter(progress: Progress, clock: Clock): ProgressMeter {
   return {
     present: (layer) => progress({ step: "exists", detail: shortDigest(layer.digest), current: layer.size, total: layer.size }),

@@ -13,6 +13,7 @@ interface Shared {
   abort: AbortController;
 }
 
+/** For one process: keyed by digest, so two registries' copies of a layer are one fetch. */
 export function createSharedFetches(): SharedFetches {
   const running = new Map<string, Shared>();
   const begin = (digest: string, start: (signal: AbortSignal) => BlobFetch): Shared => {

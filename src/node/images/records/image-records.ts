@@ -42,6 +42,7 @@ export function withoutReference(records: ImageRecords, reference: string): Imag
   return { version: 1, images: Object.fromEntries(images) };
 }
 
+/** Records without these images and all their names. */
 export function withoutImages(records: ImageRecords, digests: ReadonlySet<string>): ImageRecords {
   return { version: 1, images: Object.fromEntries(Object.entries(records.images).filter(([digest]) => !digests.has(digest))) };
 }

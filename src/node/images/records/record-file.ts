@@ -14,6 +14,7 @@ export interface RecordFile {
   sweep(): Promise<void>;
 }
 
+/** A missing file is an empty list. @throws BerthError internal when it is not what this version writes */
 export function createRecordFile(path: string, lock: StoreLock, reserve: RecordReserve): RecordFile {
   const read = async (): Promise<ImageRecords> => {
     try {

@@ -24,6 +24,10 @@ export async function knownImages(paths: StorePaths, store: Pick<ImageStore, "ge
   );
 }
 
+/**
+ * Without the store lock: what it says may change right after.
+ * @throws BerthError internal when the file is not what this version writes
+ */
 export async function readRecords(paths: StorePaths): Promise<ImageRecords> {
   try {
     return parseRecords(await readFile(paths.imagesFile, "utf8"), paths.imagesFile);

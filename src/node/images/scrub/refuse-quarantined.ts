@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { digestHex, familiarReference, parseReference } from "../../../shared/oci/index.ts";
-import { exists } from "../content/probe-path.ts";
+import { exists } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image } from "../types.ts";
 

@@ -1,8 +1,7 @@
 import { readdir } from "node:fs/promises";
 import type { Clock } from "../../../shared/domain/index.ts";
 import { digestOfHex } from "../../../shared/oci/index.ts";
-import type { Native } from "../../platform/index.ts";
-import { exists } from "../content/probe-path.ts";
+import { exists, type Native } from "../../platform/index.ts";
 import { quarantineLayer } from "../content/quarantine.ts";
 import { createStoreLock } from "../content/store-lock.ts";
 import { chownedCopies, type LayerFolder } from "../owners/list-copies.ts";

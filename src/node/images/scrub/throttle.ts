@@ -10,6 +10,7 @@ export const UNTHROTTLED: Throttle = { take: async () => undefined };
 /** Shorter waits cost more than they slow down. */
 const SHORTEST_WAIT_MS = 5;
 
+/** Counts from now: what was not used while nothing was taken may be taken at once later. */
 export function createThrottle(bytesPerSecond: number | null, clock: Clock): Throttle {
   const started = clock.monotonic();
   let taken = 0;

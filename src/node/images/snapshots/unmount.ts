@@ -27,6 +27,7 @@ async function unmountOnce(native: Native, clock: Clock, rootfs: string): Promis
   await native.unmount(rootfs, UMOUNT_NOFOLLOW | MNT_DETACH);
 }
 
+/** By /proc/self/mountinfo, so it asks no file system that may hang. */
 export async function isMounted(path: string): Promise<boolean> {
   return (await readMounts()).some(({ mountPoint }) => mountPoint === path);
 }

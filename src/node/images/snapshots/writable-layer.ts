@@ -1,8 +1,7 @@
 import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { type Native, type NativeRoot, readMounts, runProgram } from "../../platform/index.ts";
-import { exists } from "../content/probe-path.ts";
+import { exists, type Native, type NativeRoot, readMounts, runProgram } from "../../platform/index.ts";
 
 /** Where a container's own files are kept; both folders on one file system. */
 export interface WritableLayer {

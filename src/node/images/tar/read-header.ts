@@ -37,6 +37,7 @@ export function readHeader(block: Buffer): TarHeader {
   };
 }
 
+/** Two of them end an archive (POSIX.1-1988, ustar). */
 export function isZeroBlock(block: Buffer): boolean {
   return block.equals(ZERO_BLOCK);
 }

@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { digestHex, digestLike, digestOf, digestOfHex, parseAnyIndex } from "../../../shared/oci/index.ts";
 import { writeFileDurably } from "../../platform/index.ts";
+import { namesIn } from "../content/probe-path.ts";
 import { errnoOf } from "../content/storage-error.ts";
 
 const Base64 = Type.String({ maxLength: 8 * 1024 * 1024 });
@@ -38,6 +39,7 @@ export interface EvidenceFolder {
   keepOnly(digests: ReadonlySet<string>): Promise<void>;
 }
 
+/** The folder is made with the first signature. */
 export function createEvidenceFolder(folder: string): EvidenceFolder {
   const pathOf = (digest: string) => join(folder, `${digestHex(digest)}.json`);
   const read = async (digest: string): Promise<Evidence | null> => {
@@ -86,13 +88,4 @@ export function coveringDigests(manifest: string, indexes: readonly Uint8Array[]
     isInner = (digest) => digest === digestLike(digest, bytes);
   }
   return covering;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
 }

@@ -74,6 +74,7 @@ export function repositoryOf({ registry, repository }: Reference): string {
   return formatReference({ registry, repository, tag: null, digest: null });
 }
 
+/** trust_policy_invalid: while it stands no image is pulled or started. */
 export function invalidPolicy(path: string, why: string, cause?: unknown): BerthError {
   return new BerthError("trust_policy_invalid", `the trust policy ${path} cannot be used: ${why}`, cause === undefined ? {} : { cause });
 }

@@ -55,6 +55,7 @@ export interface TrustOptions {
   clientFor(reference: string): Promise<RegistryClient>;
 }
 
+/** Reads the policy at each question, so a change counts from the next pull or start. */
 export function createTrustGate(options: TrustOptions): TrustGate {
   const policy = createPolicyFile(options.policyPath, options.required);
   const evidence = createEvidenceFolder(options.evidenceFolder);

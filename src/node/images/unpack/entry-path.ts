@@ -24,6 +24,7 @@ export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
+/** "usr/bin/sh" -> "sh"; "usr" -> "usr". */
 export function baseOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }

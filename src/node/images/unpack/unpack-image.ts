@@ -1,11 +1,10 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { type EntryMetadata, type Native, type NativeRoot, syncFolder } from "../../platform/index.ts";
+import { type EntryMetadata, exists, type Native, type NativeRoot, syncFolder } from "../../platform/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import { decompressed } from "../content/compression.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
-import { exists } from "../content/probe-path.ts";
 import { asStorageError, errnoOf } from "../content/storage-error.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image, Progress } from "../types.ts";

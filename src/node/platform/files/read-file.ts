@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { access, type FileHandle, open, readFile } from "node:fs/promises";
 
 /** The file's text; null when there is no such file. */
 export function readTextIfThere(path: string): Promise<string | null> {
@@ -8,6 +8,18 @@ export function readTextIfThere(path: string): Promise<string | null> {
 /** The file, to read; null when there is no such file. */
 export function openIfThere(path: string): Promise<FileHandle | null> {
   return open(path, "r").catch(nullIfMissing);
+}
+
+/** Whether something is at the path, symbolic links followed; what cannot be found out (EIO, ELOOP, EACCES) is thrown. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
+    throw error;
+  }
 }
 
 function nullIfMissing(error: NodeJS.ErrnoException): null {

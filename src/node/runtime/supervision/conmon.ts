@@ -1,9 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { access, mkdir, open, readFile, rm } from "node:fs/promises";
+import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
-import { identifyProcess, isProcessAlive, type Native, type ProcessIdentity, readTextIfThere, SYSTEM_PATH } from "../../platform/index.ts";
+import {
+  exists,
+  identifyProcess,
+  isProcessAlive,
+  type Native,
+  type ProcessIdentity,
+  readTextIfThere,
+  SYSTEM_PATH,
+} from "../../platform/index.ts";
 import { conmonArguments, conmonFiles } from "./conmon-arguments.ts";
 import { createExitWatcher, endOf } from "./exit-watcher.ts";
 import type { Monitor, MonitoredContainer } from "./monitor.ts";
@@ -99,11 +107,4 @@ async function readPid(path: string): Promise<number | null> {
   const text = (await readTextIfThere(path)) ?? "";
   const pid = Number.parseInt(text, 10);
   return pid > 0 ? pid : null;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
