@@ -43,6 +43,12 @@ export function storageSize(text: string): string {
 export const cpus = checked(parseCpuMillis);
 export const duration = checked(parseDurationSeconds);
 
+/** A bare number would be seconds here and is minutes to Slurm's `--time`: a job must not end after half a minute by that. */
+export function timeLimit(text: string): string {
+  if (/^\d+$/.test(text)) throw new InvalidArgumentError(`a number needs a unit: ${text}m for minutes, ${text}s for seconds.`);
+  return duration(text);
+}
+
 /** "0-99:2%10", as a job's `array`. */
 export function taskIndexes(text: string): string {
   try {

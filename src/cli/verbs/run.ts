@@ -15,6 +15,7 @@ import {
   size,
   storageSize,
   taskIndexes,
+  timeLimit,
 } from "../submit/option-values.ts";
 import { type RunOptions, specOfRun } from "../submit/spec-of-run.ts";
 import { submitReliably } from "../submit/submit-reliably.ts";
@@ -54,7 +55,7 @@ export function runVerb(io: CliIo): Command {
     )
     .option("-n, --replicas <n>", "containers that start together or not at all", positiveInteger)
     .option("-a, --array <indexes>", "one task for each index: 0-99, 1,5,10-20, 0-99:2%10 (10 at a time)", taskIndexes)
-    .option("-t, --time <duration>", "time limit: 90s, 2h30m, 1-12:00:00", duration)
+    .option("-t, --time <duration>", "time limit: 90s, 2h30m, 1-12:00:00", timeLimit)
     .option("--priority <n>", "higher goes first; -1000..1000", integer)
     .option("--project <name>", "who pays")
     .option("--retries <n>", "tries after a failure", naturalNumber)

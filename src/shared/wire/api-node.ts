@@ -2,7 +2,10 @@ import { type Static, Type } from "typebox";
 import { NodeFactsSchema } from "./agent-protocol.ts";
 import { Milliseconds, nullable } from "./api-common.ts";
 
-const LabelKey = Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" });
+const LabelKey = Type.String({
+  pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$",
+  description: "letters, digits, - _ . and /, at most 127, beginning with a letter or digit",
+});
 const LabelValue = Type.String({ maxLength: 256 });
 const TaintSchema = Type.Object({ key: LabelKey, value: LabelValue }, { additionalProperties: false });
 

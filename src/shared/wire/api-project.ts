@@ -1,7 +1,10 @@
 import { type Static, Type } from "typebox";
 
 const closed = { additionalProperties: false } as const;
-const Name = Type.String({ pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" });
+const Name = Type.String({
+  pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+  description: "lower-case letters, digits and inner dashes, at most 63",
+});
 const Count = Type.Integer({ minimum: 0, maximum: 1_000_000 });
 
 export const ProjectParamsSchema = Type.Object({ name: Name });

@@ -6,14 +6,20 @@ import { LIMITS } from "./limits.ts";
  * JSON schema and the type. Units are read by `resolveJobSpec`.
  */
 const closed = { additionalProperties: false } as const;
-const Label = Type.String({ pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" });
+const Label = Type.String({
+  pattern: "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$",
+  description: "lower-case letters, digits and inner dashes, at most 63",
+});
 const Size = Type.Union([Type.String({ maxLength: 32 }), Type.Integer({ minimum: 0 })], {
   description: "bytes: 512Mi, 8Gi (powers of two) or 8G (powers of ten)",
 });
 const Duration = Type.Union([Type.String({ maxLength: 32 }), Type.Integer({ minimum: 0 })], {
-  description: "90s, 2h30m, 1-12:00:00, or seconds",
+  description: "90s, 2h30m, 1-12:00:00 (days-hours:minutes:seconds), or a number of seconds",
 });
-const LabelKey = Type.String({ pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$" });
+const LabelKey = Type.String({
+  pattern: "^[A-Za-z0-9]([-A-Za-z0-9_./]{0,126})$",
+  description: "letters, digits, - _ . and /, at most 127, beginning with a letter or digit",
+});
 const LabelValue = Type.String({ maxLength: 256 });
 const Versions = (example: string) =>
   Type.String({
@@ -66,7 +72,7 @@ export const MountSchema = Type.Object(
   {
     type: Type.Optional(Type.Union([Type.Literal("volume"), Type.Literal("bind")], { default: "volume" })),
     source: Type.String({ minLength: 1, maxLength: 4096, description: "volume name, or absolute host path with type: bind" }),
-    target: Type.String({ pattern: "^/", maxLength: 4096 }),
+    target: Type.String({ pattern: "^/", maxLength: 4096, description: "absolute path in the container" }),
     readOnly: Type.Optional(Type.Boolean({ default: false })),
   },
   closed,
@@ -74,7 +80,7 @@ export const MountSchema = Type.Object(
 
 export const PlacementSchema = Type.Object(
   {
-    architecture: Type.Optional(Type.String({ pattern: "^[a-z0-9]{1,32}$", description: "amd64 or arm64" })),
+    architecture: Type.Optional(Type.String({ pattern: "^[a-z0-9_]{1,32}$", description: "amd64 or arm64" })),
     nodeSelector: Type.Optional(
       Type.Record(LabelKey, LabelValue, { ...closed, maxProperties: LIMITS.labels, description: "labels a node must have" }),
     ),
@@ -112,7 +118,7 @@ export const JobSpecSchema = Type.Object(
         maxProperties: LIMITS.envEntries,
       }),
     ),
-    workdir: Type.Optional(Type.String({ pattern: "^/", maxLength: 4096 })),
+    workdir: Type.Optional(Type.String({ pattern: "^/", maxLength: 4096, description: "absolute path in the container" })),
     resources: Type.Optional(ResourcesSchema),
     replicas: Type.Optional(
       Type.Union(

@@ -1,7 +1,8 @@
 import { BerthError, type ResourceRequest, WHOLE_GPU_MILLIS } from "../domain/index.ts";
 import type { JobSpecInput } from "./job-spec-schema.ts";
 
-type Asked = Pick<NonNullable<JobSpecInput["resources"]>, "gpus" | "gpuSharing" | "mig">;
+const GPU_WISHES = ["gpuModel", "gpuMemory", "computeCapability", "driver", "cuda"] as const;
+type Asked = Pick<NonNullable<JobSpecInput["resources"]>, "gpus" | "gpuSharing" | "mig" | (typeof GPU_WISHES)[number]>;
 type Wishes = Pick<ResourceRequest, "gpuMemoryBytes" | "gpuMemoryMaxBytes" | "gpuConditions">;
 
 /** Finer shares than these are no use: MPS counts in percent, and no GPU runs more than a few dozen programs well. */
@@ -16,6 +17,9 @@ export function gpuUnits(asked: Asked, wishes: Wishes): Wishes & Pick<ResourceRe
   const part = gpus !== undefined && !Number.isInteger(gpus);
   if (gpuSharing !== undefined && !part)
     refuse("/resources/gpuSharing", `${gpuSharing} is for a part of a GPU; ask for one with gpus: 0.5`);
+  // An explicit 0 takes the GPUs out of a spec that describes them; without a number they were probably meant.
+  const wish = gpus === undefined && mig === undefined ? GPU_WISHES.find((name) => asked[name] !== undefined) : undefined;
+  if (wish !== undefined) refuse(`/resources/${wish}`, "is a wish about GPUs, and none is asked for; write gpus: 1 (gpus: 0 for none)");
   if (mig !== undefined) return { ...wishes, gpus: devices(gpus, part), migProfile: mig };
   if (!part) return { ...wishes, gpus: gpus ?? 0 };
   const millis = millisOf(gpus);

@@ -47,13 +47,16 @@ function conditionsOf(subject: GpuCondition["subject"], text: string | undefined
   });
 }
 
+/** What \`uname -m\` calls them -> the OCI image spec's names, by which nodes are known. */
+const OCI_ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
+
 /** Nothing when the job has no wishes, so that its row stays as small as before. */
 export function resolvePlacement(input: JobSpecInput, readBytes: ReadBytes): Pick<JobSpec, "placement"> {
   const { placement: asked = {}, resources } = input;
   if (Object.keys(asked).length === 0 && resources?.disk === undefined) return {};
   return {
     placement: {
-      architecture: asked.architecture ?? null,
+      architecture: asked.architecture === undefined ? null : (OCI_ARCHITECTURES[asked.architecture] ?? asked.architecture),
       diskBytes: resources?.disk === undefined ? null : readBytes(resources.disk),
       nodeSelector: { ...asked.nodeSelector },
       tolerations: (asked.tolerations ?? []).map(({ key, value }) => ({ key, value: value ?? null })),

@@ -88,6 +88,33 @@ describe("what is refused, and where it says it is wrong", () => {
     ]);
   });
 
+  const words: [what: string, change: Record<string, unknown>, field: string, message: string][] = [
+    ["a name", { name: "Bad_Name" }, "/name", '"Bad_Name" does not fit: lower-case letters, digits and inner dashes, at most 63'],
+    [
+      "a version",
+      { resources: { gpus: 1, driver: "new" } },
+      "/resources/driver",
+      '"new" does not fit: >=550; several conditions by commas; a bare version is >=',
+    ],
+    ["no replica", { replicas: 0 }, "/replicas", "must be 1 to 1024"],
+    ["an empty model", { resources: { gpus: 1, gpuModel: "" } }, "/resources/gpuModel", "must not be empty"],
+    [
+      "a GPU described, none asked for",
+      { resources: { gpuModel: "h100" } },
+      "/resources/gpuModel",
+      "is a wish about GPUs, and none is asked for; write gpus: 1 (gpus: 0 for none)",
+    ],
+  ];
+  it.each(words)("%s, in words", async (_what, change, field, message) => {
+    expect((await post({ ...SPEC, ...change })).json<Problem>().errors).toEqual([{ field, message }]);
+  });
+
+  it("not the names that uname has for CPU architectures, nor a GPU's description beside gpus: 0", async () => {
+    const answer = await post({ ...SPEC, placement: { architecture: "aarch64" }, resources: { gpus: 0, gpuModel: "h100" } });
+    expect(answer.statusCode).toBe(201);
+    expect(answer.json<{ spec: { placement: { architecture: string } } }>().spec.placement.architecture).toBe("arm64");
+  });
+
   it("an environment of 10 MB, as too large", async () => {
     const answer = await post({ ...SPEC, env: { BIG: "x".repeat(10_000_000) } });
     expect([answer.statusCode, answer.json<Problem>().code]).toEqual([413, "payload_too_large"]);

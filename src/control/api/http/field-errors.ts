@@ -4,7 +4,16 @@ export interface SchemaError {
   instancePath: string;
   params: Record<string, unknown>;
   message?: string | undefined;
-  parentSchema?: { properties?: Record<string, unknown>; anyOf?: { type?: string; const?: unknown }[] } | undefined;
+  /** The value that does not fit. */
+  data?: unknown;
+  parentSchema?: { properties?: Record<string, unknown>; anyOf?: Branch[]; description?: string } | undefined;
+}
+
+interface Branch {
+  type?: string;
+  const?: unknown;
+  minimum?: number;
+  maximum?: number;
 }
 
 export interface FieldError {
@@ -49,11 +58,23 @@ function messageOf(error: SchemaError): string {
       return `must be at least ${params.limit}`;
     case "maximum":
       return `must be at most ${params.limit}`;
+    case "minLength":
+    case "minItems":
+      return params.limit === 1 ? "must not be empty" : (error.message ?? "is too short");
+    case "pattern":
+      return pattern(error);
     case "type":
       return `must be ${article(String(params.type))}`;
     default:
       return error.message ?? "is not valid";
   }
+}
+
+/** What the field wants, in its own words: a regular expression says it to few. */
+function pattern({ data, message, parentSchema }: SchemaError): string {
+  const form = parentSchema?.description;
+  if (form === undefined || typeof data !== "string") return message ?? "is not valid";
+  return `${JSON.stringify(data.slice(0, 64))} does not fit: ${form}`;
 }
 
 function surplus(error: SchemaError): string {
@@ -65,6 +86,9 @@ function surplus(error: SchemaError): string {
 
 function union(error: SchemaError): string {
   const branches = error.parentSchema?.anyOf ?? [];
+  const meant = typeof error.data === "number" ? branches.find(({ type }) => type === "integer" || type === "number") : undefined;
+  if (Number.isInteger(error.data) && meant?.minimum !== undefined)
+    return meant.maximum === undefined ? `must be at least ${meant.minimum}` : `must be ${meant.minimum} to ${meant.maximum}`;
   const literals = branches.flatMap(({ const: value }) => (value === undefined ? [] : [JSON.stringify(value)]));
   if (literals.length === branches.length && literals.length > 0) return `must be one of ${literals.join(", ")}`;
   const types = branches.flatMap(({ type }) => (type === undefined ? [] : [article(type)]));
