@@ -1,35 +1,35 @@
 import { setImmediate } from "node:timers/promises";
-import { CommanderError } from "commander";
+import { Command, CommanderError } from "commander";
 import { type CliIo, Interrupted, processIo } from "./cli-io.ts";
 import { EXIT } from "./exit-codes.ts";
 import { fileError } from "./files/file-error.ts";
 import { printError } from "./output/errors.ts";
-import { buildProgram, verbOf } from "./program.ts";
+import { buildProgram, verbOf, wordsOfCommand } from "./program.ts";
 import { VERBS } from "./verbs/catalogue.ts";
 
 /** Runs one command line and returns what to exit with. Never throws. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  const verb = verbOf(argv);
+  let program = new Command();
   try {
-    const verb = verbOf(argv);
-    const program = await buildProgram(io, verb?.wholeProgram ? VERBS : verb ? [verb] : []);
+    program = await buildProgram(io, verb?.wholeProgram ? VERBS : verb ? [verb] : []);
     await program.parseAsync(argv, { from: "user" });
     return io.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return usageExit(io, error, argv);
+    if (error instanceof CommanderError) return usageExit(io, error, argv, program);
     printError(io, error);
     if (error instanceof Interrupted) return EXIT.interrupted;
     // `run` returns the job's code, which may well be 1: Berth's own failures need one that no job is likely to use.
-    return verbOf(argv)?.name === "run" ? EXIT.infrastructure : EXIT.error;
+    return verb?.name === "run" ? EXIT.infrastructure : EXIT.error;
   }
 }
 
-function usageExit(io: CliIo, error: CommanderError, argv: readonly string[]): number {
+function usageExit(io: CliIo, error: CommanderError, argv: readonly string[], program: Command): number {
   if (error.exitCode === 0) return EXIT.ok;
   // Commander's own way of "print the help because there is no verb": the help is already out.
   if (error.code === "commander.help") return EXIT.usage;
-  const verb = verbOf(argv);
   io.stderr.write(`error: ${error.message.replace(/^error: /, "")}\n`);
-  io.stderr.write(`hint: \`berth ${verb ? `${verb.name} ` : ""}--help\` shows how to write it\n`);
+  io.stderr.write(`hint: \`${["berth", ...wordsOfCommand(program, argv), "--help"].join(" ")}\` shows how to write it\n`);
   return EXIT.usage;
 }
 

@@ -12,6 +12,20 @@ export function verbOf(argv: readonly string[]): VerbEntry | undefined {
   return VERBS.find((verb) => verb.name === name);
 }
 
+/** The verb and what stands below it, as written: ["project", "set"]. */
+export function wordsOfCommand(program: Command, argv: readonly string[]): string[] {
+  const verb = verbOf(argv);
+  if (verb === undefined) return [];
+  const words = [verb.name];
+  let command = program.commands.find((one) => one.name() === verb.name);
+  for (const word of argv.slice(argv.indexOf(verb.name) + 1)) {
+    command = command?.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (command === undefined) break;
+    words.push(word);
+  }
+  return words;
+}
+
 /** The program with every verb named but only `loaded` defined; the others are lines of the help. */
 export async function buildProgram(io: CliIo, loaded: readonly VerbEntry[]): Promise<Command> {
   const program = withNode(withHost(new Command("berth")))

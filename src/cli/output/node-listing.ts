@@ -1,18 +1,22 @@
 import { formatBytes, type Gpu, gpuCountText, migPart, quarantineText, WHOLE_GPU_MILLIS } from "../../shared/domain/index.ts";
+import type { ReservationView } from "../../shared/wire/index.ts";
 import type { NodeView } from "../client/api-client.ts";
 import type { Listing } from "./formats.ts";
 import { migText } from "./gpu-listing.ts";
 import type { Style } from "./style.ts";
 import { between } from "./time.ts";
 
+const NOTHING_SAID: NonNullable<NodeView["controls"]> = { cordoned: false, draining: false, labels: {}, taints: [], quarantines: [] };
+
 const NODE_STYLES: Record<NodeView["state"], Style> = { ready: "green", suspect: "yellow", lost: "red" };
 
 /** The table of `berth nodes`. */
-export function nodeListing(now: number): Listing<NodeView> {
+export function nodeListing(now: number, reservations: readonly ReservationView[] = []): Listing<NodeView> {
+  const open = reservations.filter(({ from, to }) => from <= now && now < to);
   return {
     columns: [
       { title: "NAME", value: (node) => node.name },
-      { title: "STATE", value: (node) => ({ text: stateText(node), style: NODE_STYLES[node.state] ?? null }) },
+      { title: "STATE", value: (node) => ({ text: stateText(node, open), style: NODE_STYLES[node.state] ?? null }) },
       { title: "GPUS", value: (node) => gpuCount(node), align: "right" },
       { title: "MODEL", value: gpuModels },
       { title: "CPUS", value: (node) => `${used((node.allocated?.cpuMillis ?? 0) / 1000)}/${node.facts.cpus}`, align: "right" },
@@ -38,15 +42,16 @@ export function nodeListing(now: number): Listing<NodeView> {
   };
 }
 
-/** "ready", "ready,draining", "ready,quarantined": what operators said comes after what the node says. */
-function stateText({ state, controls }: NodeView): string {
-  if (controls === undefined) return state;
+/** "ready", "ready,draining", "ready,maintenance": what operators said comes after what the node says. */
+function stateText({ id, state, controls = NOTHING_SAID }: NodeView, open: readonly ReservationView[]): string {
   const { cordoned, draining, quarantines, taints } = controls;
+  const windows = open.filter(({ nodes }) => nodes.includes(id));
   const gpus = quarantines.filter(({ gpuUuid }) => gpuUuid !== null).length;
   const said = [
     draining ? "draining" : cordoned ? "cordoned" : "",
     quarantines.length > gpus ? "quarantined" : gpus > 0 ? `${gpus} GPU${gpus === 1 ? "" : "s"} quarantined` : "",
     taints.length > 0 ? "tainted" : "",
+    windows.some(({ projects }) => projects.length === 0) ? "maintenance" : windows.length > 0 ? "reserved" : "",
   ];
   return [state, ...said.filter((word) => word !== "")].join(",");
 }

@@ -20,7 +20,7 @@ export function nodeVerb(io: CliIo): Command {
   patching("uncordon", "Place jobs on them again; ends a drain too.", { cordoned: false, draining: false });
   examples(
     withHost(command.command("drain"))
-      .description("As cordon, for maintenance: what runs may finish.")
+      .description("As cordon, for maintenance now: what runs may finish. For a later time: berth reservation create.")
       .argument("<node...>", "names")
       .option("--evict", "what runs saves a checkpoint, stops and goes on elsewhere, in its old place in the queue")
       .action(

@@ -19,9 +19,9 @@ export function nodesVerb(io: CliIo): Command {
 async function showNodes(io: CliIo, name: string | undefined, options: FormatOptions, self: Command): Promise<void> {
   const api = await connectApi(io, self);
   if (name === undefined) {
-    const nodes = await api.nodes();
+    const [nodes, reservations] = await Promise.all([api.nodes(), api.reservations()]);
     sayWhenSimulated(io, nodes);
-    return printListing(io, options, nodeListing(io.clock.now()), nodes);
+    return printListing(io, options, nodeListing(io.clock.now(), reservations), nodes);
   }
   const node = (await api.nodes()).find((candidate) => candidate.name === name) ?? (await api.node(name));
   sayWhenSimulated(io, [node]);

@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from "commander";
-import { BerthError, parseDurationSeconds } from "../../shared/domain/index.ts";
+import { parseDurationSeconds } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
 import { type FormatOptions, printListing, withFormats } from "../output/formats.ts";
-import { reservationListing } from "../output/reservation-listing.ts";
+import { reservationListing, stillThere } from "../output/reservation-listing.ts";
 import { collect, duration, positiveInteger } from "../submit/option-values.ts";
 import { action, examples } from "../verb.ts";
 
@@ -20,7 +20,9 @@ interface CreateOptions {
 export function reservationVerb(io: CliIo): Command {
   const command = new Command("reservation").description("Keep nodes for projects, or free for maintenance, for a time.");
   const create = withHost(command.command("create"))
-    .description("Reserve nodes; jobs that would run into it are not placed there, what runs already is not stopped.")
+    .description(
+      "Reserve nodes for projects, or (without --project) close them for maintenance: jobs that would run into it are not placed there; what runs already is not stopped.",
+    )
     .argument("<name>")
     .option("--node <name>", "a node to keep (repeatable)", collect)
     .option("--count <n>", "or so many ready nodes, those with the fewest jobs", positiveInteger)
@@ -30,8 +32,12 @@ export function reservationVerb(io: CliIo): Command {
     .option("--project <name>", "whose jobs may use the nodes (repeatable); none for maintenance", collect)
     .action(
       action(io, async (name: string, options: CreateOptions, self: Command) => {
-        const made = await (await connectApi(io, self)).createReservation({ name, ...inputOf(options, Date.now()) });
+        const input = inputOf(options, io.clock.now(), self);
+        const api = await connectApi(io, self);
+        const made = await api.createReservation({ name, ...input });
         io.stdout.write(`reservation/${made.name} keeps ${made.nodes.join(", ")}\n`);
+        const note = stillThere(made, await api.list({ states: ["starting", "running", "stopping"], tasks: true }));
+        if (note !== null) io.stderr.write(`${note}\n`);
       }),
     );
   const ls = withFormats(withHost(command.command("ls")))
@@ -42,17 +48,20 @@ export function reservationVerb(io: CliIo): Command {
       ),
     );
   const rm = withHost(command.command("rm"))
-    .description("End a reservation.")
-    .argument("<name>")
+    .description("End reservations.")
+    .argument("<names...>")
     .action(
-      action(io, async (name: string, _options: object, self: Command) => {
-        await (await connectApi(io, self)).removeReservation(name);
-        io.stdout.write(`reservation/${name} removed\n`);
+      action(io, async (names: string[], _options: object, self: Command) => {
+        const api = await connectApi(io, self);
+        for (const name of names) {
+          await api.removeReservation(name);
+          io.stdout.write(`reservation/${name} removed\n`);
+        }
       }),
     );
   examples(create, ["berth reservation create disks --node a --node b --from 2026-03-01T08:00:00Z --for 4h"]);
   examples(ls, ["berth reservation ls -o json"]);
-  examples(rm, ["berth reservation rm disks"]);
+  examples(rm, ["berth reservation rm disks", "berth reservation rm $(berth reservation ls -o name)"]);
   return examples(command, [
     "berth reservation create disks --node a --node b --from 2026-03-01T08:00:00Z --for 4h",
     "berth reservation create demo --count 4 --for 1d --project vision",
@@ -60,8 +69,9 @@ export function reservationVerb(io: CliIo): Command {
   ]);
 }
 
-function inputOf({ node, count, from, to, for: length, project }: CreateOptions, now: number) {
-  if ((to === undefined) === (length === undefined)) throw new BerthError("invalid_request", "give either --to or --for");
+function inputOf({ node, count, from, to, for: length, project }: CreateOptions, now: number, self: Command) {
+  if ((node === undefined) === (count === undefined)) self.error("error: give either --node or --count");
+  if ((to === undefined) === (length === undefined)) self.error("error: give either --to or --for");
   const begins = from ?? now;
   return {
     ...(node === undefined ? {} : { nodes: node }),

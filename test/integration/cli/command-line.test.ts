@@ -82,6 +82,18 @@ test("version asks no server with --client, and fails when the server is silent"
   expect(JSON.parse(both.stdout())).toMatchObject({ client: { version: expect.any(String) }, server: null });
 });
 
+test("the hint of a usage error names the sub-verb whose options were wrong", async () => {
+  const set = await berth(["project", "set", "vision", "--weight", "NaN"]);
+  expect([set.code, set.stderr()]).toEqual([2, expect.stringContaining("hint: `berth project set --help` shows how to write it")]);
+  const reserve = await berth(["reservation", "create", "disks", "--node", "a"]);
+  expect([reserve.code, reserve.stderr()]).toEqual([
+    2,
+    "error: give either --to or --for\nhint: `berth reservation create --help` shows how to write it\n",
+  ]);
+  const time = await berth(["run", "--time", "30", "tiny"]);
+  expect([time.code, time.stderr()]).toEqual([2, expect.stringContaining("a number needs a unit: 30m for minutes, 30s for seconds")]);
+});
+
 test("every verb has help with an example", async () => {
   const { stdout } = await berth(["completion", "bash"]);
   const paths = [...stdout().matchAll(/^ {4}"([a-z ]+)"\) echo/gm)].map(([, path]) => path ?? "");

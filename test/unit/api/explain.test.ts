@@ -177,6 +177,18 @@ describe("PATCH /v1/nodes/:id", () => {
     expect((await plan(tolerant)).assignments).toMatchObject([{ nodeId: "b" }]);
   });
 
+  it("does not pretend to take away a label that the agent brings", async () => {
+    const facts = { ...factsOf("b", 4), labels: { rack: "r1" } };
+    const report = { nodeId: "b", incarnation: "i", bootId: "b", sentAt: 2, address: "10.0.0.1", facts };
+    await api.deps.stores.nodes.recordSync(report, api.deps.clock.now());
+    const label = (rack: string | null) => api.call({ method: "PATCH", url: "/v1/nodes/b", payload: { labels: { rack } } });
+    expect((await label(null)).json()).toMatchObject({
+      code: "conflict",
+      detail: expect.stringContaining("label rack=r1 comes from the agent"),
+    });
+    expect([(await label("r2")).statusCode, (await label(null)).statusCode]).toEqual([200, 200]);
+  });
+
   it("is refused for a node that nobody knows", async () => {
     expect((await api.call({ method: "PATCH", url: "/v1/nodes/zzz", payload: { cordoned: true } })).statusCode).toBe(404);
   });

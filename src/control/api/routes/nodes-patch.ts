@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { Type } from "typebox";
-import { BerthError } from "../../../shared/domain/index.ts";
+import { BerthError, type NodeRecord } from "../../../shared/domain/index.ts";
 import { type NodeParams, NodeParamsSchema, type NodePatch, NodePatchSchema } from "../../../shared/wire/index.ts";
 import { evictJobs, patchControls } from "../../jobs/index.ts";
 import type { ApiDeps } from "../api-deps.ts";
@@ -25,6 +25,7 @@ export function patchNode(app: FastifyInstance, deps: ApiDeps): void {
       const { id } = request.params;
       if (request.body.evict === true && request.body.draining !== true)
         throw new BerthError("invalid_request", "/evict: only a draining node is emptied", { field: "/evict" });
+      refuseAgentsLabels(await deps.stores.nodes.get(id), request.body);
       const record = await deps.stores.nodes.control(id, (controls) => patchControls(controls, request.body));
       await evict(deps, id, request.body);
       void deps.queues.wakeScheduler(`${id} was changed by an operator`);
@@ -33,6 +34,16 @@ export function patchNode(app: FastifyInstance, deps: ApiDeps): void {
       return { ...node, allocated };
     },
   );
+}
+
+/** A label that the agent brings stays whatever is stored here: taking it away would be answered with yes and change nothing. */
+function refuseAgentsLabels(node: NodeRecord | null, { labels = {} }: NodePatch): void {
+  const key = Object.keys(labels).find(
+    (name) => labels[name] === null && node?.facts?.labels?.[name] !== undefined && node.controls?.labels[name] === undefined,
+  );
+  if (key === undefined) return;
+  const written = `${key}=${node?.facts?.labels?.[key]}`;
+  throw new BerthError("conflict", `label ${written} comes from the agent: start it with another --label, or set another value here`);
 }
 
 /** After the node takes nothing new: what stops here must not come back. */
