@@ -45,6 +45,8 @@ interface CaseNode {
   sharesAcrossProjects?: true;
   /** False: NVIDIA MPS is not installed. */
   mps?: false;
+  /** User namespaces that its operator allows; left out when it does not say. */
+  userns?: ("private" | "host")[];
   /** Large image layers it holds. */
   layers?: string[];
 }
@@ -87,6 +89,7 @@ interface CasePending extends CaseRequest {
   layers?: Record<string, number>;
   /** CPU architectures of its image. */
   imageFor?: string[];
+  userns?: "private" | "host";
   /** What failed it before: "a:0" a GPU, "a" a node. */
   avoid?: string[];
   limitMinutes?: number;
@@ -174,6 +177,7 @@ function nodeOf(id: string, node: CaseNode): NodeCapacity {
     ...(node.diskFreeGi === undefined ? {} : { diskFreeBytes: node.diskFreeGi * GIB }),
     ...(node.sharesAcrossProjects === undefined ? {} : { sharesAcrossProjects: true }),
     ...(node.layers === undefined ? {} : { imageLayers: [...node.layers].sort() }),
+    ...(node.userns === undefined ? {} : { usernsModes: node.userns }),
     ...(node.mps === false ? { withoutMps: true } : {}),
     ...(node.mig === undefined
       ? {}
@@ -261,6 +265,7 @@ function pendingOf(id: string, job: CasePending): PendingJob {
     ...(job.image === undefined ? {} : { imageRequirements: job.image.map((any) => any.map((all) => all.map(conditionOf))) }),
     ...(job.layers === undefined ? {} : { imageLayers: Object.entries(job.layers).map(([key, gib]) => ({ key, sizeBytes: gib * GIB })) }),
     ...(job.imageFor === undefined ? {} : { imageArchitectures: job.imageFor }),
+    ...(job.userns === undefined ? {} : { userns: job.userns }),
     ...(job.limitMinutes === undefined ? {} : { timeLimitMs: job.limitMinutes * 60_000 }),
     ...(job.project === undefined ? {} : { project: job.project }),
     ...(job.avoid === undefined ? {} : { avoid: job.avoid.map(avoidedOf) }),

@@ -17,6 +17,30 @@ export const RULE_CASES: ClusterCase[] = [
     waits: { 1: "no node has a GPU with 20.0 GiB to 40.0 GiB of memory (there are: 16.0 GiB, 80.0 GiB)" },
   },
   {
+    name: "a job goes where its user namespace is",
+    nodes: { a: { userns: ["host"] }, b: { userns: ["private"] } },
+    queue: { 1: { userns: "private" }, 2: { userns: "host" }, 3: {} },
+    placed: { 1: ["b"], 2: ["a"], 3: ["a"] },
+  },
+  {
+    name: "a node of an older agent gets the job that asks for a user namespace, and judges",
+    nodes: { a: { userns: ["host"] }, b: {} },
+    queue: { 1: { userns: "private" } },
+    placed: { 1: ["b"] },
+  },
+  {
+    name: "no node has user namespaces",
+    nodes: { a: { userns: ["host"] }, b: { userns: ["host"] } },
+    queue: { 1: { userns: "private" } },
+    waits: { 1: "can never fit: 2 without user namespaces" },
+  },
+  {
+    name: "operators forbid the host's user namespace",
+    nodes: { a: { userns: ["private"] } },
+    queue: { 1: { userns: "host" } },
+    waits: { 1: "can never fit: 1 closed to the host's user namespace" },
+  },
+  {
     name: "an old GPU is passed over for its compute capability",
     nodes: { a: { gpus: 2, gpu: T4 }, b: { gpus: 2 } },
     queue: { 1: { gpus: 1, conditions: ["compute-capability >= 8.0"] } },

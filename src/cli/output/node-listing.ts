@@ -35,6 +35,7 @@ export function nodeListing(now: number, reservations: readonly ReservationView[
       { title: "DRIVER", value: (node) => node.facts.driverVersion },
       { title: "CUDA", value: (node) => node.facts.cudaVersion },
       { title: "DISK FREE", value: (node) => formatBytes(node.facts.diskFreeBytes), align: "right" },
+      { title: "USERNS", value: usernsText },
       { title: "BERTH", value: (node) => node.facts.berthVersion },
     ],
     name: (node) => `node/${node.name}`,
@@ -54,6 +55,12 @@ function stateText({ id, state, controls = NOTHING_SAID }: NodeView, open: reado
     windows.some(({ projects }) => projects.length === 0) ? "maintenance" : windows.length > 0 ? "reserved" : "",
   ];
   return [state, ...said.filter((word) => word !== "")].join(",");
+}
+
+/** "private (idmapped), host"; null from older agents. */
+function usernsText({ facts: { userns } }: NodeView): string | null {
+  if (userns === undefined) return null;
+  return userns.modes.map((mode) => (mode === "private" ? `private (${userns.layers})` : mode)).join(", ");
 }
 
 /** "1/4", "1.5/4": taken and all; simulated ones are said so in the model column. */

@@ -48,6 +48,7 @@ export function pendingJob({
     resources: spec.resources,
     ...(spec.minReplicas === undefined ? {} : { minReplicas: spec.minReplicas }),
     ...(spec.placement === undefined ? {} : { rules: spec.placement }),
+    ...(spec.userns === undefined ? {} : { userns: spec.userns }),
     ...(avoid === undefined ? {} : { avoid: avoid.map(({ nodeId, gpuUuid, why }) => ({ nodeId, gpuUuid, why })) }),
     ...(imageRequirements.length === 0 ? {} : { imageRequirements }),
     ...(imageLayers === undefined ? {} : { imageLayers }),

@@ -8,6 +8,7 @@ import type {
   ResourceRequest,
   RoomPromise,
   Taint,
+  UsernsMode,
 } from "../../shared/domain/index.ts";
 import type { ProjectShare, QueueingPolicy } from "./order/queueing-policy.ts";
 import type { DefragmentPolicy } from "./preempt/defragment-policy.ts";
@@ -37,6 +38,8 @@ export interface NodeCapacity {
   sharesAcrossProjects?: true;
   /** NVIDIA MPS is not installed; absent when it is, or nobody knows. */
   withoutMps?: true;
+  /** User namespaces that its operator allows; absent when nobody knows. */
+  usernsModes?: UsernsMode[];
   /** OCI name ("amd64"); absent when unknown, like the next ones. */
   architecture?: string;
   diskFreeBytes?: number;
@@ -67,6 +70,8 @@ export interface PendingJob {
   imageRequirements?: GpuCondition[][][];
   /** CPU architectures its image is made for; absent when they are not known. */
   imageArchitectures?: string[];
+  /** The user namespace its containers need; absent takes what the node has. */
+  userns?: UsernsMode;
   /** Layers of its image; nodes that lack few of their bytes are preferred. */
   imageLayers?: ImageLayer[];
   /** Hardware that failed this job before, and how. */

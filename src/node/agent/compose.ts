@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BerthError } from "../../shared/domain/index.ts";
+import { BerthError, type NodeUserns } from "../../shared/domain/index.ts";
 import { createRegistryAccess, type RegistryAccess } from "../../shared/oci/index.ts";
-import { createEngine, type NodeEngine, type UsernsSetting } from "../engine/index.ts";
+import { createEngine, type NodeEngine } from "../engine/index.ts";
 import {
   createGpuHost,
   createMpsDaemons,
@@ -23,12 +23,13 @@ import {
   storePaths,
   type TrustGate,
 } from "../images/index.ts";
-import { builtFiles, packageRoot, readBootId, readCgroupLayout, readHostFacts, readIdMapping } from "../platform/index.ts";
+import { builtFiles, packageRoot, readBootId, readCgroupLayout, readHostFacts } from "../platform/index.ts";
 import type { AgentParts } from "./agent.ts";
 import { type AgentMetrics, createAgentMetrics } from "./agent-metrics.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { composeMembership, type MembershipParts } from "./compose-membership.ts";
 import { composePeers, type PeerParts } from "./compose-peers.ts";
+import { composeUserns } from "./compose-userns.ts";
 import type { ControlPlaneClient } from "./control-plane-client.ts";
 import { runDiagnostic } from "./diagnostics/run-diagnostic.ts";
 import { createEnsureImage } from "./ensure-image.ts";
@@ -59,6 +60,7 @@ export interface EngineParts {
   /** Null when this node has no part in peers. */
   peers: PeerParts | null;
   address: string;
+  userns: NodeUserns;
 }
 
 /** The real driver's GPUs, or simulated ones: from here on nothing tells them apart but what is shown. */
@@ -98,6 +100,7 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
   const wrap = peers === null ? {} : { wrapSource: peers.sources.wrap };
   const images = await createImageStore({ dataDir, native, clock, trust, ...wrap });
   const snapshots = await composeSnapshots(ground);
+  const userns = await composeUserns(options.userns, snapshots, log);
   const engine = createEngine({
     dataDir,
     runDir,
@@ -111,9 +114,9 @@ export async function composeEngine(ground: Ground): Promise<EngineParts> {
     programs: builtFiles(packageRoot()),
     runtime,
     advertiseAddress: address,
-    userns: await composeUserns(ground, snapshots),
+    userns: userns.setting,
   });
-  return { images, snapshots, engine, gpu, registries, trust, member, peers, address };
+  return { images, snapshots, engine, gpu, registries, trust, member, peers, address, userns: userns.fact };
 }
 
 /** Copies are the way out where overlayfs is missing: the operator should know what each start costs. */
@@ -123,15 +126,6 @@ async function composeSnapshots({ options, native, clock, log }: Ground): Promis
   if (driver === "vfs") log.warn({ driver, reason }, "each container gets a copy of its image, and storage limits are refused");
   else log.info({ driver, reason }, "chose the storage driver");
   return createSnapshots({ dataDir, native, clock, driver, owners: options.userns?.layers ?? "auto" });
-}
-
-async function composeUserns({ options: { userns }, log }: Ground, snapshots: Snapshots): Promise<UsernsSetting | null> {
-  if (userns === undefined) return null;
-  const mapping = await readIdMapping(userns.remap);
-  const layers = await snapshots.ownersVariant(mapping);
-  if (layers.kind === "chowned") log.warn(layers, "image layers are copied for user namespaces");
-  log.info({ ...mapping, layers: layers.kind }, "containers run in user namespaces");
-  return { mapping, allowHost: userns.allowHost };
 }
 
 /** A policy that was named must be there; the data dir's own may be missing, and then everything is allowed. */
@@ -156,11 +150,11 @@ export interface NodeParts {
 /** Call after `engine.recover()`: only then the runtime is chosen. */
 export async function composeAgent(ground: Ground, parts: EngineParts): Promise<NodeParts> {
   const { options, native, clock, log } = ground;
-  const { engine, gpu, images, registries, trust, address } = parts;
+  const { engine, gpu, images, registries, trust, address, userns } = parts;
   const paths = agentPaths(options.dataDir, options.runDir);
   const peaks = createGpuMemoryPeaks(() => engine.list());
   const facts = await openNodeFacts({
-    fixed: { ...(await readFixedFacts(engine)), ...(options.labels === undefined ? {} : { labels: { ...options.labels } }) },
+    fixed: { ...(await readFixedFacts(engine)), userns, ...(options.labels === undefined ? {} : { labels: { ...options.labels } }) },
     dataDir: options.dataDir,
     gpuInventory: () => gpu.host.inventory(),
     imageLayers: async () => (await images.list()).flatMap(({ layers }) => layers),

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { Descriptor, ImageConfig } from "../../shared/oci/index.ts";
 import type { IdMapping, ReadableRoot } from "../platform/index.ts";
-import type { OwnersVariant } from "./owners/choose-variant.ts";
+import type { UsableVariant } from "./owners/choose-variant.ts";
 import type { BlobFetch } from "./pull/fetch-blob-once.ts";
 import type { Pull } from "./pull/pull-image.ts";
 import type { Push } from "./push/push-image.ts";
@@ -79,7 +79,7 @@ export interface Snapshots {
    */
   mount(containerDir: string, chainIds: string[], options?: MountOptions): Promise<{ rootfs: string }>;
   /** How mounts with that mapping are made here. @throws BerthError missing_requirement when they cannot be as configured */
-  ownersVariant(mapping: IdMapping): Promise<OwnersVariant>;
+  ownersVariant(mapping: IdMapping): Promise<UsableVariant>;
   /** The writable layer's files as the container sees them, mounted or not. The caller closes it. */
   openUpper(containerDir: string): Promise<ReadableRoot>;
   /** The folders of the unpacked layers that a mount stands on, top first. @throws BerthError image_not_found */

@@ -27,7 +27,18 @@ export type {
 } from "./job.ts";
 export { isActive, isTerminal, lastCheckpoint, nameOfJobId } from "./job.ts";
 export type { ArraySpec, CheckpointSpec, JobSpec, MountRequest, NetworkMode, PullPolicy, ResourceRequest, UsernsMode } from "./job-spec.ts";
-export type { Gpu, MigDevice, NodeControls, NodeFacts, NodeRecord, NodeState, NvlinkPeer, Quarantine, Release } from "./node.ts";
+export type {
+  Gpu,
+  MigDevice,
+  NodeControls,
+  NodeFacts,
+  NodeRecord,
+  NodeState,
+  NodeUserns,
+  NvlinkPeer,
+  Quarantine,
+  Release,
+} from "./node.ts";
 export { quarantineText } from "./node.ts";
 export { pause } from "./pause.ts";
 export type { GpuCondition, PlacementRules, Taint, Toleration, VersionOperator } from "./placement-rules.ts";

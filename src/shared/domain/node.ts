@@ -1,3 +1,4 @@
+import type { UsernsMode } from "./job-spec.ts";
 import type { Taint } from "./placement-rules.ts";
 
 /** One GPU as its node reports it. `uuid` is its name everywhere; `index` only helps people. */
@@ -62,10 +63,19 @@ export interface NodeFacts {
   simulatedGpus: boolean;
   /** Whether NVIDIA MPS is there to share its GPUs; absent without GPUs, and from older agents. */
   mps?: boolean;
+  /** Which user namespaces its containers may have; absent from older agents. */
+  userns?: NodeUserns;
   /** Of the large image layers it holds, by `heldLayers`; absent from older agents. */
   imageLayers?: string[];
   /** Given to the agent by --label; absent from older agents. */
   labels?: Record<string, string>;
+}
+
+/** What a node gives to jobs that ask `userns`. */
+export interface NodeUserns {
+  modes: UsernsMode[];
+  /** How image files get the ids of a private one: by their mounts, or by a copy of each layer, which costs its size once; null without private ones. */
+  layers: "idmapped" | "chowned" | null;
 }
 
 /** A GPU, or a whole node (`gpuUuid` null), that failed jobs too often to be used before it was looked at. */

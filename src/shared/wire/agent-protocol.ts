@@ -73,6 +73,15 @@ export const NodeFactsSchema = Type.Object({
   gpus: Type.Array(GpuSchema, { maxItems: 64 }),
   simulatedGpus: Type.Boolean(),
   mps: Type.Optional(Type.Boolean({ description: "whether NVIDIA MPS is there to share its GPUs" })),
+  userns: Type.Optional(
+    Type.Object(
+      {
+        modes: Type.Array(Type.Union([Type.Literal("private"), Type.Literal("host")]), { maxItems: 2 }),
+        layers: nullable(Type.Union([Type.Literal("idmapped"), Type.Literal("chowned")])),
+      },
+      { description: "user namespaces that its containers may have, and how image layers get their ids in a private one" },
+    ),
+  ),
   imageLayers: Type.Optional(
     Type.Array(Type.String({ pattern: "^[a-f0-9]{12}$" }), {
       maxItems: 128,

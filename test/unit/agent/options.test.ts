@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nameFromHostname, nodeNameOf, parseListen } from "../../../src/node/agent/agent-options.ts";
+import { usernsFact } from "../../../src/node/agent/compose-userns.ts";
 import { parseEndpoint } from "../../../src/node/agent/endpoint.ts";
 import { claimGpus } from "../../../src/node/agent/gpu-ledger.ts";
 import { readIdentity, writeIdentity } from "../../../src/node/agent/identity.ts";
 import { readJoinToken } from "../../../src/node/agent/join-token.ts";
 import { findNodeAddress } from "../../../src/node/agent/node-address.ts";
 import { containerIdOf } from "../../../src/node/agent/replica-key.ts";
+import { chooseUserNamespace } from "../../../src/node/engine/choose-user-namespace.ts";
 import type { GpuShare } from "../../../src/shared/domain/index.ts";
 
 let folder: string;
@@ -123,4 +125,19 @@ describe("the GPU ledger", () => {
     expect(refusal(["GPU-c"])).toThrow("not on this node");
     expect(refusal(["GPU-a", "GPU-a"])).toThrow("assigned twice");
   });
+});
+
+test.each([
+  [null, ["host"]],
+  [{ allowHost: true }, ["private", "host"]],
+  [{ allowHost: false }, ["private"]],
+])("the user namespaces that a node reports are those that its engine gives: %o", (userns, modes) => {
+  const setting = userns === null ? null : { ...userns, mapping: { uid: 1, gid: 1, count: 1 } };
+  const fact = usernsFact(userns, userns === null ? null : "idmapped");
+  expect(fact).toEqual({ modes, layers: userns === null ? null : "idmapped" });
+  for (const mode of ["private", "host"] as const) {
+    const choose = () => chooseUserNamespace(mode, setting);
+    if (modes.includes(mode)) expect(choose).not.toThrow();
+    else expect(choose).toThrow();
+  }
 });

@@ -9,6 +9,7 @@ export type BlockerKind =
   | "excluded"
   | "failed-before"
   | "architecture"
+  | "userns"
   | "labels"
   | "taint"
   | "disk"
@@ -58,8 +59,8 @@ export function windowBlocker({ windows }: NodeCapacity, { barredBy }: PendingJo
 export function ruleBlocker(node: NodeCapacity, job: PendingJob): Blocker | null {
   const avoided = job.avoid?.find(({ nodeId, gpuUuid }) => nodeId === node.id && gpuUuid === null);
   if (avoided !== undefined) return { kind: "failed-before", detail: `failed this job before: ${avoided.why}` };
-  const otherArchitecture = architectureBlocker(node, job);
-  if (otherArchitecture !== null) return otherArchitecture;
+  const unable = architectureBlocker(node, job) ?? usernsBlocker(node, job);
+  if (unable !== null) return unable;
   const rules = job.rules;
   if (rules === undefined) return untolerated(node, []);
   for (const rule of RULES) {
@@ -76,6 +77,12 @@ function architectureBlocker({ architecture }: NodeCapacity, { imageArchitecture
     kind: "architecture",
     detail: `CPU architecture ${architecture}, the image is for ${imageArchitectures.slice(0, 4).join(", ")}`,
   };
+}
+
+/** A node that does not say which it has gets the job, and judges. */
+function usernsBlocker({ usernsModes }: NodeCapacity, { userns }: PendingJob): Blocker | null {
+  if (userns === undefined || usernsModes === undefined || usernsModes.includes(userns)) return null;
+  return { kind: "userns", detail: userns === "private" ? "without user namespaces" : "closed to the host's user namespace" };
 }
 
 const RULES: readonly Rule[] = [

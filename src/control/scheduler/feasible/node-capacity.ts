@@ -34,6 +34,7 @@ export function nodeCapacity(record: NodeRecord): NodeCapacity {
     ...(labelled(record, SHARING_LABEL) === ACROSS_PROJECTS ? { sharesAcrossProjects: true } : {}),
     ...(facts.imageLayers === undefined ? {} : { imageLayers: facts.imageLayers }),
     ...(facts.mps === false ? { withoutMps: true } : {}),
+    ...(facts.userns === undefined ? {} : { usernsModes: facts.userns.modes }),
     ...(closed === null ? {} : { closed }),
   };
 }

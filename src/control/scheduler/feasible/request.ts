@@ -47,10 +47,10 @@ export function requestOf(job: PendingJob, key = requestKey(job)): Request {
 }
 
 /** Equal for jobs that the same nodes admit. "" for the many without wishes. */
-export function rulesKey({ rules, avoid, barredBy, imageArchitectures }: PendingJob): string {
+export function rulesKey({ rules, avoid, barredBy, imageArchitectures, userns }: PendingJob): string {
   const plain = rules === undefined && (avoid === undefined || avoid.length === 0) && barredBy === undefined;
-  if (plain && imageArchitectures === undefined) return "";
-  return JSON.stringify([rules, avoid, barredBy, imageArchitectures]);
+  if (plain && imageArchitectures === undefined && userns === undefined) return "";
+  return JSON.stringify([rules, avoid, barredBy, imageArchitectures, userns]);
 }
 
 /** Equal for jobs whose replicas are feasible in exactly the same places, however many a job has. */
@@ -72,6 +72,7 @@ export function requestKey(job: PendingJob): string {
     job.imageLayers,
     job.avoid?.length ? job.avoid : undefined,
     job.barredBy,
+    job.userns,
   ];
   const whose = resources.gpuShare === undefined ? "" : ` ${job.project ?? DEFAULT_PROJECT}`;
   const named = Object.keys(more).length === 0 ? "" : JSON.stringify(more) + whose;

@@ -5,7 +5,7 @@ import type { IdMapping, MappedOwners, Native } from "../../platform/index.ts";
 import { copyLayer } from "../copies/copy-layer.ts";
 import type { StorePaths } from "../paths.ts";
 import { probeOverlay } from "../snapshots/probe-overlay.ts";
-import { chooseOwnersVariant, type OwnersFacts, type OwnersVariant } from "./choose-variant.ts";
+import { chooseOwnersVariant, type OwnersFacts, type UsableVariant } from "./choose-variant.ts";
 import { createChownedLayers } from "./chowned-layers.ts";
 import { createMappedOwners } from "./mapped-owners.ts";
 import { noteHostOwners } from "./owners-file.ts";
@@ -20,7 +20,7 @@ export interface OwnedLayers {
 
 export interface Owners {
   /** Tried once, with the first mapping that is asked about. @throws BerthError missing_requirement when refused */
-  variant(mapping: IdMapping): Promise<OwnersVariant>;
+  variant(mapping: IdMapping): Promise<UsableVariant>;
   /** `chain`: the image's layers, `topLayers` those of the container's own above them, top first. */
   arrange(containerDir: string, chain: readonly string[], topLayers: readonly string[], mapping: IdMapping): Promise<OwnedLayers>;
 }
@@ -38,8 +38,8 @@ export function createOwners(options: OwnersOptions): Owners {
   const { paths, native, wanted, unmount } = options;
   const ownersOf = createMappedOwners(native);
   const chowned = createChownedLayers(options);
-  let chosen: Promise<OwnersVariant> | null = null;
-  const choose = async (mapping: IdMapping): Promise<OwnersVariant> => {
+  let chosen: Promise<UsableVariant> | null = null;
+  const choose = async (mapping: IdMapping): Promise<UsableVariant> => {
     const probe = await probeOverlay(paths.dataDir, native, async () => ({ mapped: await ownersOf(mapping) }), unmount);
     const variant = chooseOwnersVariant({ wanted, ...probe });
     if (variant.kind === "refused") throw new BerthError("missing_requirement", variant.reason);

@@ -6,6 +6,9 @@ export type OwnersVariant =
   | { kind: "chowned"; reason: string }
   | { kind: "refused"; reason: string };
 
+/** What is left where a start was not refused. */
+export type UsableVariant = Exclude<OwnersVariant, { kind: "refused" }>;
+
 export interface OwnersFacts {
   /** "auto" takes the first that works. */
   wanted: "auto" | "idmapped" | "chowned";
