@@ -1,5 +1,5 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
-import { type LockPorts, type ProcessIdentity, tryLockOf } from "../../node/platform/index.ts";
+import type { LockPorts, ProcessIdentity } from "../../node/platform/index.ts";
 import { BerthError } from "../../shared/domain/index.ts";
 
 /** Who holds a data dir; written for people and for `berth down`, the lock itself is flock's. */
@@ -26,6 +26,8 @@ interface Flock {
  * @throws BerthError data_dir_locked, naming the holder
  */
 export async function lockDataDir(ports: LockPorts, path: string, dataDir: string, holder: LockHolder): Promise<DataDirLock> {
+  // Not above: every `berth` command would load it with what it needs.
+  const { tryLockOf } = await import("../../node/platform/index.ts");
   const file = await open(path, "a+", 0o600);
   try {
     if (!(await tryLockOf(ports, file.fd, () => identityOfHolder(path)))) throw lockedError(dataDir, await readLockHolder(path));
