@@ -34,6 +34,10 @@ export interface Cycle {
   noGap: Map<string, number>;
 }
 
+/**
+ * Reads the snapshot and, where there is one, the memory of the cycle before; changes neither the snapshot nor what it
+ * holds.
+ */
 export function startCycle(snapshot: ClusterSnapshot, now: number, memory: CycleMemory | undefined): Cycle {
   const queue = orderQueue(snapshot, now, memory);
   const pass = startPass(snapshot, memory);

@@ -85,6 +85,7 @@ export interface Pass {
   end(): void;
 }
 
+/** Borrows the free nodes of the memory, where there is one, until `end`. */
 export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass {
   const free = memory?.free() ?? freeNodes(snapshot.nodes.filter(isOpen), snapshot.active);
   const keyOf: CycleMemory["keyOf"] = memory?.keyOf ?? requestKey;

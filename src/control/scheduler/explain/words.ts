@@ -7,6 +7,7 @@ import {
   WHOLE_GPU_MILLIS,
 } from "../../../shared/domain/index.ts";
 
+/** count(1, "GPU") -> "1 GPU", count(2, "GPU") -> "2 GPUs". */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
@@ -21,6 +22,7 @@ export function cpusAsked(millis: number): string {
   return `${cpus(millis)} CPU${millis === 1000 ? "" : "s"}`;
 }
 
+/** Bytes as "24.0 GiB"; what is overdrawn is told as none. */
 export function memory(bytes: number): string {
   return formatBytes(Math.max(0, bytes));
 }

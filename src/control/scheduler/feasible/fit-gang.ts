@@ -28,6 +28,7 @@ export function fitGang(entries: readonly FreeNode[], request: Request): GangPar
   return best?.parts ?? null;
 }
 
+/** Whether `fitGang` finds a place for at least the least gang. */
 export function gangFits(entries: readonly FreeNode[], request: Request): boolean {
   return fitGang(entries, request) !== null;
 }

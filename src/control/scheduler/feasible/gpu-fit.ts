@@ -25,10 +25,12 @@ export function mpsAllows({ withoutMps }: Pick<NodeCapacity, "withoutMps">, { gp
   return withoutMps !== true || gpuShare?.sharing !== "mps";
 }
 
+/** The asked text is a part of the model's name, in any case: "h100" is in "NVIDIA H100 80GB HBM3". */
 export function modelMatches(gpu: Gpu, { gpuModel }: ResourceRequest): boolean {
   return gpuModel === null || gpu.model.toLowerCase().includes(gpuModel.toLowerCase());
 }
 
+/** By the memory of the whole GPU, bounds included; whether a part of it is left, shares count by themselves. */
 export function gpuMemoryFits(gpu: Gpu, { gpuMemoryBytes, gpuMemoryMaxBytes }: ResourceRequest): boolean {
   return (
     (gpuMemoryBytes === null || gpu.memoryBytes >= gpuMemoryBytes) &&

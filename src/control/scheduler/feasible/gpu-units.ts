@@ -8,6 +8,7 @@ import { type SharedGpu, sharesThatFit, untouched } from "./shared-gpu.ts";
 /** What a request counts its `gpus` in. */
 export type GpuUnits = "gpus" | "shares" | "mig";
 
+/** A request is in one of them: the job schema refuses a part of a MIG device. */
 export function unitsAsked({ gpuShare, migProfile }: ResourceRequest): GpuUnits {
   return gpuShare !== undefined ? "shares" : migProfile !== undefined ? "mig" : "gpus";
 }

@@ -6,12 +6,14 @@ export type HeldPorts = ReadonlyMap<string, string>;
 /** Stands for all nodes without published ports. */
 export const NO_PORTS: HeldPorts = new Map();
 
+/** A copy in which the job has these ports too. */
 export function holdPorts(held: HeldPorts, jobId: string, ports: readonly string[]): HeldPorts {
   const more = new Map(held);
   for (const port of ports) more.set(port, jobId);
   return more;
 }
 
+/** A copy without the ports that are this job's; what another holds meanwhile stays. */
 export function givePortsBack(held: HeldPorts, jobId: string, ports: readonly string[]): HeldPorts {
   const fewer = new Map(held);
   for (const port of ports) if (fewer.get(port) === jobId) fewer.delete(port);

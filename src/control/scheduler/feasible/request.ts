@@ -30,6 +30,7 @@ export interface Request {
   kinds: Map<string, boolean>;
 }
 
+/** `key` spares making it again where it is known. Its `kinds` fill as GPUs are looked at. */
 export function requestOf(job: PendingJob, key = requestKey(job)): Request {
   const avoided = (job.avoid ?? []).flatMap(({ gpuUuid }) => gpuUuid ?? []);
   return {

@@ -50,6 +50,7 @@ export interface CycleMemory extends OrderMemory {
   look(snapshot: ClusterSnapshot): void;
 }
 
+/** Keep one for each sequence of snapshots, and call `look` before each cycle. */
 export function createCycleMemory(): CycleMemory {
   const keys = new WeakMap<PendingJob, string>();
   const held = createHeldNodes();

@@ -25,6 +25,7 @@ export interface FollowedRequests {
   clear(): void;
 }
 
+/** Follows nothing yet; whoever changes a node's room must tell it by `changed`. */
 export function createFollowedRequests(): FollowedRequests {
   const followed = new Map<string, FollowedRequest>();
   return {

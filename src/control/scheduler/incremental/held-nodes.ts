@@ -20,6 +20,7 @@ export interface HeldNodes {
   look(snapshot: Pick<ClusterSnapshot, "nodes" | "active">): "anew" | { touched: FreeNode[]; nodesChanged: boolean };
 }
 
+/** Empty until the first `look`. What is lent and not given back (a cycle that threw) is simply copied anew. */
 export function createHeldNodes(): HeldNodes {
   let nodes: readonly NodeCapacity[] = [];
   let active: readonly ActiveJob[] = [];

@@ -20,6 +20,7 @@ export interface BucketHeap {
   tellRest(reason: Omit<PendingReason, "jobId">, into: PendingReason[]): void;
 }
 
+/** `compare` must agree with the order within the buckets. */
 export function createBucketHeap(compare: (left: PendingJob, right: PendingJob) => number): BucketHeap {
   const cursors: Cursor[] = [];
   const before = (one: Cursor, other: Cursor) => compare(one.head, other.head) < 0;

@@ -25,6 +25,7 @@ export interface JobBuckets {
   remove(job: PendingJob): void;
 }
 
+/** `prefixOf` tells apart what the order depends on; `keyOf` what is asked. */
 export function createJobBuckets(
   pending: readonly PendingJob[],
   keyOf: (job: PendingJob) => string,

@@ -36,6 +36,10 @@ export interface OrderMemory {
   totals(): Amounts;
 }
 
+/**
+ * By the policy: what is likely to end soon goes first (service), or shares where there are projects, else priority and
+ * age. Without memory all is counted from the snapshot.
+ */
 export function orderQueue(snapshot: ClusterSnapshot, now: number, memory = nothingKnown(snapshot)): OrderedQueue {
   const buckets = memory.buckets(snapshot.pending, bucketNaming(snapshot));
   return { ...inOrder(snapshot, now, buckets, memory), promised: () => [...buckets.promised()] };

@@ -123,6 +123,7 @@ function part(some: number, all: number): number {
   return all > 0 ? some / all : 0;
 }
 
+/** What all nodes have, whatever their state: a node that is away must not raise everybody's share. */
 export function totalsOf({ nodes }: Pick<ClusterSnapshot, "nodes">): Amounts {
   const total = { gpus: 0, cpuMillis: 0, memoryBytes: 0 };
   for (const node of nodes) {

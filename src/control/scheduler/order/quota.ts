@@ -6,10 +6,12 @@ import type { ProjectLimits } from "./queueing-policy.ts";
 /** Parts of GPUs add up to whole ones but for the last bits of a double. */
 const ROUNDING = 1e-9;
 
+/** Of all its replicas; parts of GPUs as fractions. */
 export function asked({ resources, replicas }: PendingJob): Amounts {
   return amounts(resources, replicas);
 }
 
+/** Of the replicas that are placed: an elastic job may hold less than it asked. */
 export function heldBy({ resources, assignments }: ActiveJob): Amounts {
   return amounts(resources, assignments.length);
 }

@@ -44,6 +44,7 @@ export function presentRoom(entries: readonly FreeNode[], byId: Pick<FutureNodes
   return { entries, request, members, rooms, total, byId };
 }
 
+/** Begins with nobody gone; the present is shared by all futures and not changed. */
 export function futureRoom({ entries, request, members, rooms, total: present, byId }: PresentRoom): FutureRoom {
   const copies = new Map<string, FreeNode>();
   const futures: number[] = [];

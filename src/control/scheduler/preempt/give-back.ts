@@ -7,6 +7,7 @@ import type { ActiveJob } from "../snapshot.ts";
 /** Nodes as they will be: a copy that may be changed without touching the pass. */
 export type FutureNodes = Map<string, FreeNode>;
 
+/** By id. */
 export function copyNodes(entries: Iterable<FreeNode>): FutureNodes {
   const copies: FutureNodes = new Map();
   for (const entry of entries) copies.set(entry.node.id, copyNode(entry));

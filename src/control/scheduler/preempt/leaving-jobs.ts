@@ -10,6 +10,7 @@ export interface LeavingJobs {
   nameOf(nodeId: string): string;
 }
 
+/** `stopping` is asked each time: those that stop already, by the rows. */
 export function leavingJobs({ nodes }: Pick<ClusterSnapshot, "nodes">, stopping: () => readonly ActiveJob[]): LeavingJobs {
   const asked = new Map<string, ActiveJob>();
   let names: Map<string, string> | null = null;

@@ -105,6 +105,7 @@ export function gpuSecondsLost(victim: ActiveJob, now: number): number {
   return (Math.max(0, now - since) / 1000) * gpusOf(victim);
 }
 
+/** Of the replicas that are placed; parts of GPUs as fractions. */
 export function gpusOf({ assignments, resources }: ActiveJob): number {
   return gpusCounted(resources) * assignments.length;
 }

@@ -33,6 +33,7 @@ export function candidates(room: Room, ask: Ask): number[][] {
   return found;
 }
 
+/** A copy of the room with the ask booked on these GPUs. */
 export function after(room: Room, ask: Ask, gpus: readonly number[]): Room {
   const copy = { ...room, gpuMillis: [...room.gpuMillis] };
   book(copy, ask, gpus);

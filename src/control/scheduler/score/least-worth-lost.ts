@@ -48,6 +48,7 @@ export function sharePrices(expected: readonly TypicalAsk[]): ShareWorth {
   return shareWorth(shareDemand(expected));
 }
 
+/** `worth` in whole GPUs' worth; what is stranded is worked out once, for all places of the node. */
 export function nodeWorth(shape: ShapeOutlook, cpuMillis: number, worth: number, freeGpus: number): NodeWorth {
   return { shape, cpuMillis, worth, stranded: strandedIn(shape, worth, cpuMillis), freeGpus };
 }

@@ -12,6 +12,7 @@ export const AGE_BINS = LAST + 1;
 /** Where the bins begin, milliseconds; one more entry than bins. */
 export const BIN_EDGES: readonly number[] = [0, ...Array.from({ length: AGE_BINS }, (_, power) => FIRST_MS * FACTOR ** power)];
 
+/** The bin that holds the age; the last one for whatever is older. */
 export function binOf(ageMs: number): number {
   if (ageMs < FIRST_MS) return 0;
   // The logarithm may round across an edge by one.

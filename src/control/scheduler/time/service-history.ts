@@ -72,6 +72,7 @@ const HALF_LIFE_ENDS = 200;
 const CACHE_ENDS = 100;
 const HEAVIEST = 1e12;
 
+/** Knows nothing: every job's chances are then those of a run that ends the later the longer it ran. */
 export function createServiceHistory(): ServiceHistory {
   const all = counts();
   const sizes = new Map<string, Recent>();

@@ -18,6 +18,7 @@ export interface WindowMemory {
   job(job: PendingJob, barredBy: string[]): PendingJob;
 }
 
+/** Held weakly: nodes and jobs that are gone leave nothing behind. */
 export function createWindowMemory(): WindowMemory {
   const nodes = new WeakMap<NodeCapacity, NodeCapacity>();
   const jobs = new WeakMap<PendingJob, PendingJob>();
