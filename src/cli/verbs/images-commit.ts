@@ -15,7 +15,7 @@ interface CommitOptions extends TextOptions, RankOptions {
   message?: string;
 }
 
-/** Prints "NAME DIGEST". The replica is not paused: a file that it writes meanwhile may be there half. */
+/** Prints "NAME DIGEST". The replica is not paused; a file that changes its size while it is read fails the commit (conflict). */
 export function commitVerb(io: CliIo): Command {
   const command = withRank(withTextOrJson(withNode(new Command("commit"))))
     .description("Make an image of a running replica: its image, and one layer with what it changed; never the GPU driver.")

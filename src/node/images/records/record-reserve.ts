@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { rm, stat, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { isDiskFull } from "../../platform/index.ts";
-import { asStorageError, errnoOf } from "../content/storage-error.ts";
+import { sizeOf } from "../content/probe-path.ts";
+import { asStorageError } from "../content/storage-error.ts";
 
 /** The records with some thousand names. */
 const RESERVE_BYTES = 256 * 1024;
@@ -17,6 +18,7 @@ export interface RecordReserve {
   spendOn(write: () => Promise<void>): Promise<void>;
 }
 
+/** Sets nothing aside yet. `path` is on the disk of the records. */
 export function createRecordReserve(path: string): RecordReserve {
   return {
     async fill() {
@@ -37,14 +39,4 @@ export function createRecordReserve(path: string): RecordReserve {
       }
     },
   };
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return stat(path).then(
-    ({ size }) => size,
-    (error: unknown) => {
-      if (errnoOf(error) === "ENOENT") return 0;
-      throw error;
-    },
-  );
 }
