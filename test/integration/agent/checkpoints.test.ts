@@ -44,7 +44,7 @@ describe("a job that writes checkpoints", () => {
   });
 
   test("has what is left of its grace under the next agent", async () => {
-    const spec = await run({ graceSeconds: 2 });
+    const spec = await run({ graceSeconds: 4 });
     node.plane.desired = [{ ...spec, action: "stop", checkpointFirst: true }];
     await until("the signal", 60, () => signals().length > 0);
     await node.agent.stop();

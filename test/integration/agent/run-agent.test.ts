@@ -87,8 +87,10 @@ async function contextTar(dockerfile: string): Promise<Buffer> {
 const reported = (state: string) =>
   until(`the replica to be ${state}`, 60, () => (plane.report("7")?.state === state ? plane.report("7") : null));
 
+const GATE = { type: "volume" as const, source: "gate", target: "/gate", readOnly: false };
+
 const shell = (script: string, gpuUuids: string[] = []) =>
-  desiredReplica({ spec: { image: "tiny", command: ["/bin/sh", "-c", script], memoryBytes: 64 * 2 ** 20, gpuUuids } });
+  desiredReplica({ spec: { image: "tiny", command: ["/bin/sh", "-c", script], memoryBytes: 64 * 2 ** 20, gpuUuids, mounts: [GATE] } });
 
 test("runs a real container on a simulated GPU and adopts one that outlived its agent", async () => {
   start();
@@ -97,16 +99,13 @@ test("runs a real container on a simulated GPU and adopts one that outlived its 
   expect(await until("the CDI file", 60, () => readFile(join(folder, "cdi/berth.yaml"), "utf8"))).toContain(facts.gpus[1]?.uuid);
   await loadTinyImage();
   const gpu = facts.gpus[1]?.uuid ?? "";
-  plane.desired = [
-    shell("ls /dev/nvidia*; echo begun; while [ ! -e /tmp/go ]; do sleep 0.2; [ $((i=i+1)) -gt 20 ] && break; done; echo ended; exit 3", [
-      gpu,
-    ]),
-  ];
+  plane.desired = [shell("ls /dev/nvidia*; echo begun; while [ ! -e /gate/go ]; do sleep 0.2; done; echo ended; exit 3", [gpu])];
   await reported("running");
   await until("the first lines", 60, () => plane.logs.get("7/1/0")?.includes("begun"));
   await stop();
   await expect(request(`http://${options.metricsListen}/metrics`)).rejects.toThrow();
   start();
+  await writeFile(join(folder, "volumes/gate/data/go"), "");
   expect(await reported("exited")).toMatchObject({ cause: "exited", exitCode: 3 });
   const log = plane.logs.get("7/1/0")?.toString() ?? "";
   expect(log.match(/ended/g)).toHaveLength(1);

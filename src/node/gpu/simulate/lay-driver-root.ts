@@ -16,8 +16,8 @@ const CONTROL_NODES = [
 /** Opens its pipe as the real one does, and serves nobody. */
 const MPS_CONTROL = `#!/bin/sh
 [ "$1" = -f ] || { echo "only -f is simulated" >&2; exit 1; }
+echo "simulated MPS control daemon of $CUDA_VISIBLE_DEVICES" > /dev/shm/cuda.mps || exit 1
 mkfifo "$CUDA_MPS_PIPE_DIRECTORY/control" || exit 1
-echo "simulated MPS control daemon of $CUDA_VISIBLE_DEVICES" > /dev/shm/cuda.mps
 exec sleep 1000000000
 `;
 /** A usual dynamic one, as UVM's. */
