@@ -59,7 +59,7 @@ export async function assembleCore(options: EngineOptions, paths: EnginePaths): 
     table: createContainerTable(onError),
     runtime,
     runtimes,
-    monitor: createConmonMonitor({ conmon, runtime, exitDir: paths.exits, native: options.native, onError }),
+    monitor: createConmonMonitor({ conmon, runtime, exitDir: paths.exits, native: options.native, clock: options.clock, onError }),
     cgroups,
     seccomp,
     privileges,

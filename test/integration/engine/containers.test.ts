@@ -219,8 +219,7 @@ describe("life", () => {
       await own.engine.remove(id);
     }
     await own.engine.close();
-    // Its monitor is killed and may need a moment to end.
-    await expect.poll(() => leftovers(own.dataDir, own.runDir)).toEqual([]);
+    expect(await leftovers(own.dataDir, own.runDir)).toEqual([]);
     await own.close();
   });
 
@@ -237,6 +236,6 @@ describe("interruption", () => {
     const started = test.engine.run(request, (message) => message === "starting" && interrupt.abort(), interrupt.signal);
     await expect(started).rejects.toThrow();
     expect(test.engine.get(request.id)).toBeNull();
-    await expect.poll(async () => (await leftovers(test.dataDir, test.runDir)).filter((text) => text.includes(request.id))).toEqual([]);
+    expect((await leftovers(test.dataDir, test.runDir)).filter((text) => text.includes(request.id))).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { BerthError } from "../../../shared/domain/index.ts";
+import { BerthError, type Clock } from "../../../shared/domain/index.ts";
 import {
   exists,
   identifyProcess,
@@ -19,6 +19,8 @@ import type { Monitor, MonitoredContainer } from "./monitor.ts";
 import { readContainerPid } from "./sync-pipe.ts";
 
 const CREATE_TIMEOUT_MS = 60_000;
+const KILL_WAIT_MS = 10_000;
+const KILL_LOOK_MS = 2;
 const SIGKILL = 9;
 
 export interface ConmonOptions {
@@ -27,6 +29,7 @@ export interface ConmonOptions {
   /** Made by the caller; every container's exit code appears here under its id. */
   exitDir: string;
   native: Pick<Native, "signalProcess">;
+  clock: Clock;
   onError: (message: string) => void;
 }
 
@@ -53,11 +56,21 @@ export function createConmonMonitor(options: ConmonOptions): Monitor {
     sawOom: (container) => exists(conmonFiles(container).oomMark),
     async forget(container) {
       const conmon = await find(container);
-      if (conmon !== null) options.native.signalProcess(conmon.pid, conmon.startTimeTicks, SIGKILL);
+      if (conmon !== null) await kill(options, conmon);
       await rm(join(options.exitDir, container.id), { force: true });
     },
     close: () => watcher.close(),
   };
+}
+
+/**
+ * A runtime that is still creating the container is killed with its conmon (PR_SET_PDEATHSIG), but not before: only when
+ * conmon has ended nobody makes a cgroup any more.
+ */
+async function kill({ native, clock }: ConmonOptions, conmon: ProcessIdentity): Promise<void> {
+  native.signalProcess(conmon.pid, conmon.startTimeTicks, SIGKILL);
+  const deadline = clock.monotonic() + KILL_WAIT_MS;
+  while ((await isProcessAlive(conmon)) && clock.monotonic() < deadline) await clock.sleep(KILL_LOOK_MS);
 }
 
 function spawnConmon(options: ConmonOptions, container: MonitoredContainer, logFd: number): ChildProcess {
