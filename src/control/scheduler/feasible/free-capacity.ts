@@ -29,6 +29,7 @@ export interface FreeNode {
 
 /** All nodes empty, by id. */
 export function emptyNodes(nodes: readonly NodeCapacity[]): FreeNode[] {
+  const kinds = new Map<string, string>();
   return [...nodes]
     .sort((left, right) => (left.id < right.id ? -1 : left.id > right.id ? 1 : 0))
     .map((node, position) => ({
@@ -38,7 +39,7 @@ export function emptyNodes(nodes: readonly NodeCapacity[]): FreeNode[] {
       cpuMillis: node.cpuMillis,
       memoryBytes: node.memoryBytes,
       gpus: byIndex(node.gpus),
-      kind: gpuKind(node),
+      kind: sameText(kinds, gpuKind(node)),
       gpuHolders: new Map(),
       shared: NO_SHARES,
       migDevices: node.migDevices ?? NO_DEVICES,
@@ -68,6 +69,14 @@ function gpuKind({ gpus, driverVersion, cudaVersion, withoutMps }: NodeCapacity)
   return alike
     ? `${first.model} ${first.memoryBytes} ${first.computeCapability} ${driverVersion ?? ""} ${cudaVersion ?? ""}${withoutMps ? " no MPS" : ""}`
     : null;
+}
+
+/** One string for equal ones: a look-up by the very same string need not compare its letters. */
+function sameText(known: Map<string, string>, text: string | null): string | null {
+  if (text === null) return null;
+  const same = known.get(text);
+  if (same === undefined) known.set(text, text);
+  return same ?? text;
 }
 
 /** The nodes less what active jobs hold. A node can be below zero: its GPUs or memory may have shrunk under a running job. */

@@ -4,7 +4,7 @@ import type { Request } from "../feasible/request.ts";
 import { createHeap } from "../place/heap.ts";
 import type { FutureRoom, PresentRoom } from "./future-room.ts";
 import { copyNode, giveBack } from "./give-back.ts";
-import { type NodeVictims, type Victim, type VictimSearch, victimsHere } from "./victims-by-node.ts";
+import { type NodeVictims, type Victim, type VictimSearch, victimsLeft } from "./victims-by-node.ts";
 
 /** The victims of one node that give room for one replica more, over all nodes the cheapest. */
 export interface CheapestSteps {
@@ -22,9 +22,9 @@ interface NodeStep {
   /** The first of equals is taken. */
   position: number;
   cost: number;
+  /** Who may be chosen here, the cheapest first. */
+  here: readonly Victim[];
   victims: Victim[] | null;
-  /** The bound is of those that may be chosen, not of all that are on the node. */
-  close: boolean;
 }
 
 /** Bounds are products where costs are sums: they must not come out above them by the last bits of a double. */
@@ -37,53 +37,50 @@ export function cheapestSteps(
   future: FutureRoom,
   chosen: ReadonlySet<Victim>,
 ): CheapestSteps {
+  const mayGo = (victim: Victim) => !victim.gone && allowed(victim.job) && !chosen.has(victim);
+  const leftAt = (position: number): NodeVictims | null => {
+    const all = victims[position];
+    return all === undefined ? null : victimsLeft(all, mayGo);
+  };
+  const boundOf = (entry: FreeNode, left: NodeVictims | null, room: number): NodeStep | undefined => {
+    const cost = left === null ? null : costAtLeast(entry, request, left, room);
+    if (left === null || cost === null) return undefined;
+    return { nodeId: entry.node.id, position: entry.position, cost, here: left.victims, victims: null };
+  };
   /** By position. */
   const latest: (NodeStep | undefined)[] = [];
-  const boundOf = (entry: FreeNode, room: number): NodeStep | undefined => {
-    const here = victims[entry.position];
-    const cost = here === undefined ? null : costAtLeast(entry, request, here, room);
-    return cost === null ? undefined : { nodeId: entry.node.id, position: entry.position, cost, victims: null, close: false };
-  };
   let possible = 0;
   const found: NodeStep[] = [];
   for (const entry of entries) {
     const { position } = entry;
-    if (members[position] === undefined) continue;
-    possible += replicasAtMost(entry, request, victims[position]?.units ?? 0);
-    const step = boundOf(entry, rooms[position] ?? 0);
+    if (members[position] !== 1) continue;
+    const left = leftAt(position);
+    possible += replicasAtMost(entry, request, left?.units ?? 0);
+    const step = boundOf(entry, left, rooms[position] ?? 0);
     if (step === undefined) continue;
     latest[position] = step;
     found.push(step);
   }
-  const heap = createHeap(found, (one, other) => one.cost < other.cost || (one.cost === other.cost && one.position < other.position));
   const enough = possible >= request.minReplicas;
-  /** A closer bound first, for many a node has nobody who may be chosen; then the step itself. */
-  const closer = (step: NodeStep): NodeStep | null => {
+  const heap = createHeap(
+    enough ? found : [],
+    (one, other) => one.cost < other.cost || (one.cost === other.cost && one.position < other.position),
+  );
+  const exactly = (step: NodeStep): NodeStep | null => {
     const entry = future.get(step.nodeId);
-    if (entry === undefined) return null;
-    const here = victimsAt(step.position);
-    if (step.close) {
-      const exact = stepOn(entry, request, here);
-      return exact === null ? null : { ...step, ...exact };
-    }
-    const cost =
-      here.length === 0
-        ? null
-        : costAtLeast(entry, request, victimsHere(here, entry.node.id), replicasThatFit(entry, request, request.replicas));
-    return cost === null ? null : { ...step, cost, close: true };
+    const exact = entry === undefined ? null : stepOn(entry, request, step.here);
+    return exact === null ? null : { ...step, ...exact };
   };
-  const victimsAt = (position: number) =>
-    (victims[position]?.victims ?? []).filter((victim) => !victim.gone && !chosen.has(victim) && allowed(victim.job));
   return {
     mayDo: () => enough,
     next: () => {
       for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
         if (latest[top.position] !== top) continue;
         if (top.victims !== null) return top.victims;
-        const nearer = closer(top);
-        if (nearer === null) continue;
-        latest[top.position] = nearer;
-        heap.push(nearer);
+        const exact = exactly(top);
+        if (exact === null) continue;
+        latest[top.position] = exact;
+        heap.push(exact);
       }
       return null;
     },
@@ -92,7 +89,7 @@ export function cheapestSteps(
       for (const nodeId of touched) {
         const entry = future.get(nodeId);
         if (entry === undefined) continue;
-        const step = boundOf(entry, replicasThatFit(entry, request, request.replicas));
+        const step = boundOf(entry, leftAt(entry.position), replicasThatFit(entry, request, request.replicas));
         latest[entry.position] = step;
         if (step !== undefined) heap.push(step);
       }
@@ -108,7 +105,7 @@ function replicasAtMost(entry: FreeNode, request: Request, units: number): numbe
   return Math.min(limit, Math.floor((entry.gpus.length + units) / gpus));
 }
 
-/** A bound below what room for one more replica than `room` costs here, whoever of them is allowed; null when there is never any. */
+/** A bound below what room for one more replica than `room` costs here; null when there is never any. */
 function costAtLeast(entry: FreeNode, request: Request, { victims, units, leastPerGpu, parts }: NodeVictims, room: number): number | null {
   if (room >= Math.min(request.replicas, request.maxPerNode)) return null;
   const cheapest = victims[0]?.cost ?? 0;

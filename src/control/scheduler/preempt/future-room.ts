@@ -21,23 +21,24 @@ export interface FutureRoom {
 export interface PresentRoom {
   entries: readonly FreeNode[];
   request: Request;
-  /** Those that could run a replica if they were empty, by position: nobody's leaving matters on the others. */
-  members: readonly (FreeNode | undefined)[];
+  /** By position, 1 for those that could run a replica if they were empty: nobody's leaving matters on the others. */
+  members: Uint8Array;
   /** Replicas by position. */
-  rooms: readonly number[];
+  rooms: Float64Array;
   total: number;
   byId: Pick<FutureNodes, "get">;
 }
 
 /** `byId` knows every one of the entries, and perhaps more. */
 export function presentRoom(entries: readonly FreeNode[], byId: Pick<FutureNodes, "get">, request: Request): PresentRoom {
-  const members: (FreeNode | undefined)[] = [];
-  const rooms: number[] = [];
+  const size = 1 + entries.reduce((most, { position }) => Math.max(most, position), -1);
+  const members = new Uint8Array(size);
+  const rooms = new Float64Array(size);
   let total = 0;
   for (const entry of entries) {
     if (!mayServe(entry, request)) continue;
     const room = replicasThatFit(entry, request, request.replicas);
-    members[entry.position] = entry;
+    members[entry.position] = 1;
     rooms[entry.position] = room;
     total += room;
   }
@@ -53,7 +54,7 @@ export function futureRoom({ entries, request, members, rooms, total: present, b
     const copy = copies.get(nodeId);
     if (copy !== undefined) return copy;
     const entry = byId.get(nodeId);
-    return entry !== undefined && members[entry.position] === entry ? entry : undefined;
+    return entry !== undefined && members[entry.position] === 1 ? entry : undefined;
   };
   const copied = (nodeId: string): FreeNode | undefined => {
     const entry = get(nodeId);

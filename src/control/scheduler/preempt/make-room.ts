@@ -95,7 +95,7 @@ export function createRoomMaker(
       looks += 1;
       const entries = inFuture(admitted());
       const allowed = choose(entries, request, (victim) => rules.mayPushOut(job, victim));
-      const chosen = allowed ?? choose(entries, request, (victim) => rules.mayOutwait(job, victim));
+      const chosen = allowed ?? (rules.outwaits(job) ? choose(entries, request, (victim) => rules.mayOutwait(job, victim)) : null);
       if (chosen === null) {
         hopeless.add(claimKey(job, request));
         return null;

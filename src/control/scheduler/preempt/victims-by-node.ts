@@ -17,7 +17,9 @@ export interface Victim {
 export interface NodeVictims {
   /** The cheapest first. */
   victims: Victim[];
-  /** GPUs, parts of GPUs and MIG devices that they hold here. */
+  /** GPUs, parts of GPUs and MIG devices that each of them holds here. */
+  held: number[];
+  /** What they hold here together. */
   units: number;
   /** The least cost of one of their GPUs. */
   leastPerGpu: number;
@@ -60,21 +62,30 @@ export function victimsByNode(
   return onNode;
 }
 
-/** Those of a node that are left of all its victims. */
-export function victimsHere(victims: readonly Victim[], nodeId: string): NodeVictims {
-  const here = nobody();
-  for (const victim of victims)
-    for (const assignment of victim.job.assignments) if (assignment.nodeId === nodeId) add(here, victim, assignment.gpuUuids.length);
-  return here;
+/** Those of a node that may be chosen; null when nobody of them may. */
+export function victimsLeft({ victims, held }: NodeVictims, mayGo: (victim: Victim) => boolean): NodeVictims | null {
+  let left: NodeVictims | null = null;
+  for (let place = 0; place < victims.length; place += 1) {
+    const victim = victims[place] as Victim;
+    if (!mayGo(victim)) continue;
+    left ??= nobody();
+    add(left, victim, held[place] ?? 0);
+  }
+  return left;
 }
 
 function nobody(): NodeVictims {
-  return { victims: [], units: 0, leastPerGpu: Number.POSITIVE_INFINITY, parts: false };
+  return { victims: [], held: [], units: 0, leastPerGpu: Number.POSITIVE_INFINITY, parts: false };
 }
 
 function add(here: NodeVictims, victim: Victim, units: number): void {
   // A gang's replicas on one node come one after the other.
-  if (here.victims.at(-1) !== victim) here.victims.push(victim);
+  const last = here.victims.length - 1;
+  if (here.victims[last] === victim) here.held[last] = (here.held[last] ?? 0) + units;
+  else {
+    here.victims.push(victim);
+    here.held.push(units);
+  }
   here.units += units;
   here.leastPerGpu = Math.min(here.leastPerGpu, victim.costPerGpu);
   here.parts ||= victim.job.resources.gpuShare !== undefined;
