@@ -1,5 +1,5 @@
 import { gpusCounted, isTerminal, type Job } from "../../shared/domain/index.ts";
-import { type ClusterSnapshot, createServiceHistory, jobGroup, type Remaining } from "../scheduler/index.ts";
+import { type ActiveJob, type ClusterSnapshot, createServiceHistory, jobGroup, type PendingJob, type Remaining } from "../scheduler/index.ts";
 import type { JobStore } from "./job-store.ts";
 
 /** Ended jobs read at the start: what a new leader knows of the past. */
@@ -24,6 +24,8 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
   const history = createServiceHistory();
   const tracked = new Map<string, string>();
   const endedOf = new Map<string, number>();
+  const pending = keepingSame<PendingJob>();
+  const active = keepingSame<ActiveJob>();
   let begun = false;
 
   const enter = (job: TrackedJob) => {
@@ -65,16 +67,16 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
         if (job === null) history.forget(id);
         else leave(job);
       }
-      for (const job of [...jobs].sort((left, right) => left.submittedAt - right.submittedAt || Number(left.id) - Number(right.id))) {
-        if (!tracked.has(job.id)) enter(job);
+      for (const job of jobs.filter(({ id }) => !tracked.has(id)).sort(firstSubmitted)) {
+        enter(job);
         tracked.set(job.id, userOf(job));
-        history.attained(job.id, serviceMs(job, now));
       }
+      for (const job of jobs) history.attained(job.id, serviceMs(job, now));
       const hasRun = (id: string) => (present.get(id)?.preemptions ?? 0) > 0;
       return {
         ...snapshot,
-        pending: snapshot.pending.map((job) => ({ ...job, serviceIndex: history.index(job.id), hasRun: hasRun(job.id) })),
-        active: snapshot.active.map((job) => ({ ...job, serviceIndex: history.index(job.id) })),
+        pending: snapshot.pending.map((job) => pending(job, { serviceIndex: history.index(job.id), hasRun: hasRun(job.id) })),
+        active: snapshot.active.map((job) => active(job, { serviceIndex: history.index(job.id) })),
       };
     },
     remaining: (id) => {
@@ -84,6 +86,25 @@ export function createServiceTracker(store: Pick<JobStore, "get" | "list">): Ser
       return p50 === null || p90 === null ? null : { p50, p90 };
     },
   };
+}
+
+/**
+ * Writes into a row what the history says of it. A row that stays what it was stays the same object too: what an incremental
+ * decision remembers depends on it.
+ */
+function keepingSame<Row extends PendingJob | ActiveJob>(): (row: Row, said: Pick<PendingJob, "serviceIndex" | "hasRun">) => Row {
+  const written = new WeakMap<Row, { said: Pick<PendingJob, "serviceIndex" | "hasRun">; made: Row }>();
+  return (row, said) => {
+    const before = written.get(row);
+    if (before !== undefined && before.said.serviceIndex === said.serviceIndex && before.said.hasRun === said.hasRun) return before.made;
+    const made = { ...row, ...said };
+    written.set(row, { said, made });
+    return made;
+  };
+}
+
+function firstSubmitted(one: TrackedJob, other: TrackedJob): number {
+  return one.submittedAt - other.submittedAt || Number(one.id) - Number(other.id);
 }
 
 function serviceMs({ serviceMs: earlier = 0, attempt }: Pick<TrackedJob, "serviceMs" | "attempt">, until: number): number {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { applyChange, createMemoryStores, createScheduleLoop } from "../../../src/control/jobs/index.ts";
-import { decide } from "../../../src/control/scheduler/index.ts";
+import { type ClusterSnapshot, decide } from "../../../src/control/scheduler/index.ts";
 import { type Job, systemClock } from "../../../src/shared/domain/index.ts";
 import { factsOf, specOf } from "../../support/control-samples.ts";
 
@@ -14,9 +14,14 @@ async function experiencedCluster() {
   let syncs = 0;
   const clock = { ...systemClock(), now: () => now, monotonic: () => now };
   await stores.nodes.join("a", T);
+  let seen: ClusterSnapshot = { nodes: [], pending: [], active: [] };
   const start = () => {
     const queues = { nudgeNode: async () => {} };
-    const loop = createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, queueing: "service", decide, queues, clock });
+    const watched: typeof decide = (snapshot, at) => {
+      seen = snapshot;
+      return decide(snapshot, at);
+    };
+    const loop = createScheduleLoop({ store: stores.jobs, nodes: stores.nodes, queueing: "service", decide: watched, queues, clock });
     return async (minutes = 0) => {
       now += minutes * MINUTE;
       syncs += 1;
@@ -48,10 +53,27 @@ async function experiencedCluster() {
     await report(id, "exited", 0);
     await pass();
   }
-  return { start, pass, submit, report, get };
+  return { start, pass, submit, report, get, seen: () => seen };
 }
 
 describe("the service policy in the schedule loop", () => {
+  test("a job that nothing happened to is the same object in the next pass, so what is remembered of it counts", async () => {
+    const { pass, submit, report, seen } = await experiencedCluster();
+    const running = await submit("train-2");
+    const waiting = [await submit("train-3"), await submit("eval-2")];
+    for (let settling = 0; settling < 3; settling += 1) await pass();
+    const before = seen();
+    expect([...before.active, ...before.pending].map(({ id }) => id).sort()).toEqual([running, ...waiting].sort());
+    await pass();
+    expect(seen().pending.every((job, place) => job === before.pending[place])).toBe(true);
+    expect(seen().active.every((job, place) => job === before.active[place])).toBe(true);
+    const [started] = before.active;
+    await report(started?.id ?? "", "running");
+    await pass(200);
+    expect(seen().active[0]).not.toBe(started);
+    expect(seen().active[0]?.serviceIndex).not.toBe(started?.serviceIndex);
+  });
+
   test("of two waiting jobs the one whose like ended soon starts, although it is younger", async () => {
     const { pass, submit, get } = await experiencedCluster();
     const [train, quick] = [await submit("train-2"), await submit("eval-2")];
