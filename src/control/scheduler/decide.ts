@@ -190,7 +190,7 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preempt
   }
   if (keepsNoNodes(snapshot)) return [];
   if (cycle.reservations < MOST_RESERVATIONS && !request.unreservable) {
-    const reservation = cycle.ends.length === 0 ? null : reserve(pass.openNodes(request), pass.byId(), request, job, cycle.ends, now);
+    const reservation = cycle.ends.length === 0 ? null : reserve(pass.presentRoom(request), job, cycle.ends, now);
     if (reservation !== null) {
       cycle.reservations += 1;
       pass.hold(job, reservation.nodeIds, reservation.startsAt);

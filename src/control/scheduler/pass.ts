@@ -2,10 +2,11 @@ import { couldServe } from "./explain/no-room.ts";
 import { gangFits } from "./feasible/fit-gang.ts";
 import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
 import { nodeBlocker, ruleBlocker, windowBlocker } from "./feasible/node-blocker.ts";
-import { replicasThatFit } from "./feasible/replica-fit.ts";
+import { mayServe, replicasThatFit } from "./feasible/replica-fit.ts";
 import { type Request, replicaKey, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
 import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts";
+import type { PresentRoom } from "./preempt/future-room.ts";
 import { clusterShapes } from "./score/cluster-shapes.ts";
 import { createNodeRanker } from "./score/rank-nodes.ts";
 import type { ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "./snapshot.ts";
@@ -52,6 +53,10 @@ export interface Pass {
   /** Nodes a job of the class may be placed on now. */
   openNodes(request: RequestClass): FreeNode[];
   indexOf(request: RequestClass): CandidateIndex;
+  /** Of `admitted`, those where the class may find room now; with a topology rule, all of them. */
+  worthATry(request: RequestClass): readonly FreeNode[];
+  /** What `openNodes` have room for. */
+  presentRoom(request: RequestClass): PresentRoom;
   /** Nodes booked in this pass, in order. */
   changed: FreeNode[];
   /** Admitted nodes as if nothing ran: those that are ready and open, or all. */
@@ -99,6 +104,7 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
   const heldUntil = new Map<string, number>();
   const waiting: PendingJob[] = [];
   const admissions = new Map<string, FreeNode[]>();
+  const masks = new Map<string, Uint8Array>();
   const empties = memory?.empties ?? new Map<string, FreeNode[]>();
   const avoiding = new Map<string, RequestClass>();
   let everything: FreeNode[] | null = null;
@@ -161,6 +167,28 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       known === undefined ? request.admitted.filter((entry) => replicasThatFit(entry, request, 1) > 0) : nodesAt(free, known);
     return request.room.roomy;
   };
+  /** By position, 1 for the nodes that these rules admit. */
+  const admits = ({ rules, admitted }: RequestClass) =>
+    remembered(masks, rules, () => {
+      const mask = new Uint8Array(free.length);
+      for (const { position } of admitted) mask[position] = 1;
+      return mask;
+    });
+  const presentRoom = (request: RequestClass): PresentRoom => {
+    const rooms = new Float64Array(free.length);
+    const roomy: FreeNode[] = [];
+    let total = 0;
+    for (const entry of roomyNodes(request)) {
+      const room = isHeld(entry) ? 0 : replicasThatFit(entry, request, request.replicas);
+      if (room === 0) continue;
+      rooms[entry.position] = room;
+      roomy.push(entry);
+      total += room;
+    }
+    const mask = admits(request);
+    const isMember = (entry: FreeNode) => mask[entry.position] === 1 && !isHeld(entry) && mayServe(entry, request);
+    return { request, entries: () => openNodes(request), roomy, isMember, rooms, total, byId: idAt() };
+  };
   /** A rule on racks counts the racks without room too. */
   const worthATry = (request: RequestClass) => (hasTopology(request.job) ? request.admitted : roomyNodes(request));
   const emptyFor = ({ job, rules }: RequestClass, which: "ready" | "all") =>
@@ -197,6 +225,8 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
       request.room.index ??= indexCandidates(roomyNodes(request), request, changed, isHeld);
       return request.room.index;
     },
+    worthATry,
+    presentRoom,
     changed,
     emptyNodes: emptyFor,
     everything: all,

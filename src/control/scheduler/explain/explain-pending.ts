@@ -9,14 +9,14 @@ export function explainPending(pass: Pass, request: RequestClass, job: PendingJo
   if (request.hopeless === undefined) request.hopeless = hopeless(pass, request);
   if (request.hopeless !== null) return { jobId: job.id, ...request.hopeless };
   if (position >= pass.precise) return { jobId: job.id, kind: "behind-others", reason: pass.behind };
-  if (pass.held.size > 0 && gangFits(request.admitted, request))
+  if (pass.held.size > 0 && gangFits(pass.worthATry(request), request))
     return { jobId: job.id, kind: "held-back", reason: explainHeldBack([...pass.held.values()]) };
   return { jobId: job.id, kind: "no-room", reason: noRoom(pass, request) + queueText(job, pass.waiting) };
 }
 
 function noRoom(pass: Pass, request: RequestClass): string {
   if (request.noRoom?.at !== pass.changed.length)
-    request.noRoom = { text: explainNoRoom(request.admitted, request, pass.serversOf(request)), at: pass.changed.length };
+    request.noRoom = { text: explainNoRoom(pass.worthATry(request), request, pass.serversOf(request)), at: pass.changed.length };
   return request.noRoom.text;
 }
 

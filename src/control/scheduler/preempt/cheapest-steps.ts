@@ -33,7 +33,7 @@ const ROUNDING = 1 - 1e-9;
 /** A node's own step is only sought when no other node can have a cheaper one: most nodes are never looked at closely. */
 export function cheapestSteps(
   { victims, allowed }: VictimSearch,
-  { entries, members, rooms, request }: PresentRoom,
+  { entries, isMember, rooms, request }: PresentRoom,
   future: FutureRoom,
   chosen: ReadonlySet<Victim>,
 ): CheapestSteps {
@@ -51,9 +51,9 @@ export function cheapestSteps(
   const latest: (NodeStep | undefined)[] = [];
   let possible = 0;
   const found: NodeStep[] = [];
-  for (const entry of entries) {
+  for (const entry of entries()) {
     const { position } = entry;
-    if (members[position] !== 1) continue;
+    if (!isMember(entry)) continue;
     const left = leftAt(position);
     possible += replicasAtMost(entry, request, left?.units ?? 0);
     const step = boundOf(entry, left, rooms[position] ?? 0);

@@ -13,75 +13,110 @@ export interface FutureRoom {
   leave(job: ActiveJob): void;
   /** Whether the gang fits now. */
   fits(): boolean;
-  /** To be booked on. */
+  /** To be booked on: every node that has room, and for a job with topology rules all others too. */
   all(): FreeNode[];
 }
 
-/** What the entries have room for before anybody leaves: counted once for many futures. */
+/** What the nodes that a job may use have room for before anybody leaves: counted once for many futures. */
 export interface PresentRoom {
-  entries: readonly FreeNode[];
   request: Request;
-  /** By position, 1 for those that could run a replica if they were empty: nobody's leaving matters on the others. */
-  members: Uint8Array;
-  /** Replicas by position. */
-  rooms: Float64Array;
+  entries(): readonly FreeNode[];
+  /** Those of the entries that have room for a replica. */
+  roomy: readonly FreeNode[];
+  /** Of the entries, those that could run a replica if they were empty: nobody's leaving matters on the others. */
+  isMember(entry: FreeNode): boolean;
+  /** Replicas by position; 0 or undefined for those without room. */
+  rooms: readonly number[] | Float64Array;
   total: number;
+  /** Knows every one of the entries, and perhaps more. */
   byId: Pick<FutureNodes, "get">;
 }
 
-/** `byId` knows every one of the entries, and perhaps more. */
+/** By a walk over the entries. `byId` knows every one of them, and perhaps more. */
 export function presentRoom(entries: readonly FreeNode[], byId: Pick<FutureNodes, "get">, request: Request): PresentRoom {
   const size = 1 + entries.reduce((most, { position }) => Math.max(most, position), -1);
   const members = new Uint8Array(size);
   const rooms = new Float64Array(size);
+  const roomy: FreeNode[] = [];
   let total = 0;
   for (const entry of entries) {
     if (!mayServe(entry, request)) continue;
-    const room = replicasThatFit(entry, request, request.replicas);
     members[entry.position] = 1;
+    const room = replicasThatFit(entry, request, request.replicas);
+    if (room === 0) continue;
     rooms[entry.position] = room;
+    roomy.push(entry);
     total += room;
   }
-  return { entries, request, members, rooms, total, byId };
+  return { request, entries: () => entries, roomy, isMember: ({ position }) => members[position] === 1, rooms, total, byId };
+}
+
+/** A node that jobs have left: `leaving` are those not yet taken off the copy, for as long as they cannot change its room. */
+interface LeftNode {
+  copy: FreeNode;
+  leaving: ActiveJob[];
+  /** At least as many GPUs as are free with all of them gone. */
+  gpus: number;
+  room: number;
 }
 
 /** Begins with nobody gone; the present is shared by all futures and not changed. */
-export function futureRoom({ entries, request, members, rooms, total: present, byId }: PresentRoom): FutureRoom {
-  const copies = new Map<string, FreeNode>();
-  const futures: number[] = [];
+export function futureRoom({ entries, roomy, request, isMember, rooms, total: present, byId }: PresentRoom): FutureRoom {
+  const left = new Map<string, LeftNode>();
+  const { gpus: asked } = request.resources;
+  const byGpus = request.units === "gpus" && asked > 0;
+  const { sameLabel = null, spreadLabel = null } = request.job.rules ?? {};
+  const hasTopology = sameLabel !== null || spreadLabel !== null;
   let total = present;
-  const get = (nodeId: string): FreeNode | undefined => {
-    const copy = copies.get(nodeId);
-    if (copy !== undefined) return copy;
+  const leftNode = (nodeId: string): LeftNode | undefined => {
+    const known = left.get(nodeId);
+    if (known !== undefined) return known;
     const entry = byId.get(nodeId);
-    return entry !== undefined && members[entry.position] === 1 ? entry : undefined;
+    if (entry === undefined || !isMember(entry)) return undefined;
+    const made = { copy: copyNode(entry), leaving: [], gpus: entry.gpus.length, room: rooms[entry.position] ?? 0 };
+    left.set(nodeId, made);
+    return made;
   };
-  const copied = (nodeId: string): FreeNode | undefined => {
-    const entry = get(nodeId);
-    if (entry === undefined || copies.has(nodeId)) return entry;
-    const copy = copyNode(entry);
-    copies.set(nodeId, copy);
-    return copy;
+  const settled = (node: LeftNode): FreeNode => {
+    for (const job of node.leaving) giveBack({ get: (nodeId) => (nodeId === node.copy.node.id ? node.copy : undefined) }, job);
+    node.leaving = [];
+    return node.copy;
   };
-  const all = () => entries.map((entry) => copies.get(entry.node.id) ?? copyNode(entry));
+  const later = (entry: FreeNode): FreeNode => {
+    const node = left.get(entry.node.id);
+    return node === undefined ? copyNode(entry) : settled(node);
+  };
+  const all = () => {
+    if (hasTopology) return entries().map(later);
+    const came = [...left.values()].filter(({ copy, room }) => room > 0 && (rooms[copy.position] ?? 0) === 0);
+    return [...roomy.map(later), ...came.map(settled)];
+  };
+  const recount = (node: LeftNode) => {
+    const room = replicasThatFit(settled(node), request, request.replicas);
+    total += room - node.room;
+    node.room = room;
+  };
   return {
-    get,
+    get: (nodeId) => {
+      const node = left.get(nodeId);
+      if (node !== undefined) return settled(node);
+      const entry = byId.get(nodeId);
+      return entry !== undefined && isMember(entry) ? entry : undefined;
+    },
     leave: (job) => {
-      giveBack({ get: copied }, job);
+      for (const { nodeId, gpuUuids } of job.assignments) {
+        const node = leftNode(nodeId);
+        if (node === undefined) continue;
+        node.gpus += gpuUuids.length;
+        // What a gang has on one node is given back at once.
+        if (node.leaving.at(-1) !== job) node.leaving.push(job);
+      }
       for (const { nodeId } of job.assignments) {
-        const entry = copies.get(nodeId);
-        if (entry === undefined) continue;
-        const room = replicasThatFit(entry, request, request.replicas);
-        total += room - (futures[entry.position] ?? rooms[entry.position] ?? 0);
-        futures[entry.position] = room;
+        const node = left.get(nodeId);
+        if (node !== undefined && node.leaving.length > 0 && (!byGpus || Math.floor(node.gpus / asked) > node.room)) recount(node);
       }
     },
-    fits: () => {
-      if (total < request.minReplicas) return false;
-      const { sameLabel = null, spreadLabel = null } = request.job.rules ?? {};
-      if (sameLabel === null && spreadLabel === null) return true;
-      return gangFits(all(), request);
-    },
+    fits: () => total >= request.minReplicas && (!hasTopology || gangFits(all(), request)),
     all,
   };
 }

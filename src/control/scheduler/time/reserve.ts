@@ -1,9 +1,6 @@
-import type { FreeNode } from "../feasible/free-capacity.ts";
-import type { Request } from "../feasible/request.ts";
 import { indexCandidates } from "../place/candidate-index.ts";
 import { placeGang } from "../place/place-gang.ts";
-import { futureRoom, presentRoom } from "../preempt/future-room.ts";
-import type { FutureNodes } from "../preempt/give-back.ts";
+import { futureRoom, type PresentRoom } from "../preempt/future-room.ts";
 import type { ActiveJob, PendingJob } from "../snapshot.ts";
 
 /** The nodes a waiting job will start on, and when at the latest. */
@@ -16,19 +13,12 @@ export interface Reservation {
 
 /**
  * The earliest moment the gang fits, when every running job ends at its time limit at the latest; null when that never
- * makes room (`ends` are the running jobs with a limit, the first to end first; a job without a limit may run for ever). `entries` are the nodes it may use that no job before it has
- * reserved, so reservations never count on the same node twice; `byId` knows every one of them.
+ * makes room (`ends` are the running jobs with a limit, the first to end first; a job without a limit may run for ever).
+ * `present` is of the nodes it may use that no job before it has reserved, so reservations never count on the same node twice.
  */
-export function reserve(
-  entries: readonly FreeNode[],
-  byId: Pick<FutureNodes, "get">,
-  request: Request,
-  job: PendingJob,
-  ends: readonly ActiveJob[],
-  now: number,
-): Reservation | null {
-  if (ends.length === 0) return null;
-  const future = futureRoom(presentRoom(entries, byId, request));
+export function reserve(present: PresentRoom, job: PendingJob, ends: readonly ActiveJob[], now: number): Reservation | null {
+  const { request } = present;
+  const future = futureRoom(present);
   for (const [place, end] of ends.entries()) {
     future.leave(end);
     // Jobs that end together make room together.
