@@ -10,7 +10,7 @@ import { placeGang } from "./place/place-gang.ts";
 import { bookMoved, keepMoved, mayStillMove, moveOthers } from "./preempt/defragment.ts";
 import { keepPromises, newPromise, promiseText } from "./preempt/promises.ts";
 import type { ClusterSnapshot, PendingJob, PendingKind, PendingReason, Plan, Preemption } from "./snapshot.ts";
-import { reserve } from "./time/reserve.ts";
+import { type Reservation, reserve, reserveFromKnown } from "./time/reserve.ts";
 import { withWindows } from "./time/windows.ts";
 
 /** A job that waited this long holds back those behind it. */
@@ -190,7 +190,7 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preempt
   }
   if (keepsNoNodes(snapshot)) return [];
   if (cycle.reservations < MOST_RESERVATIONS && !request.unreservable) {
-    const reservation = cycle.ends.length === 0 ? null : reserve(pass.presentRoom(request), job, cycle.ends, now);
+    const reservation = cycle.ends.length === 0 ? null : reserveFor(cycle, request, job);
     if (reservation !== null) {
       cycle.reservations += 1;
       pass.hold(job, reservation.nodeIds, reservation.startsAt);
@@ -206,6 +206,13 @@ function keepRoom(cycle: Cycle, request: RequestClass, job: PendingJob): Preempt
   }
   if (now - job.queuedAt >= HOLD_BACK_AFTER_MS && !reservesLater(cycle, request)) pass.holdFor(job, request);
   return [];
+}
+
+function reserveFor({ pass, ends, now }: Cycle, request: RequestClass, job: PendingJob): Reservation | null {
+  const present = pass.presentRoom(request);
+  const known = pass.knownEnds(request);
+  const reservation = known === null ? undefined : reserveFromKnown(present, known, job, now);
+  return reservation === undefined ? reserve(present, job, ends, now) : reservation;
 }
 
 /** Shares do not help the first two; of jobs far behind it would be rewritten at every change of a share. */

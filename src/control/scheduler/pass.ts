@@ -10,6 +10,7 @@ import type { PresentRoom } from "./preempt/future-room.ts";
 import { clusterShapes } from "./score/cluster-shapes.ts";
 import { createNodeRanker } from "./score/rank-nodes.ts";
 import type { ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "./snapshot.ts";
+import type { KnownEnds } from "./time/reserve.ts";
 
 /** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
 export interface RequestClass extends Request {
@@ -43,6 +44,9 @@ interface RoomForOne {
 /** Nodes that the precise reasons of a pass walk over. */
 const PRECISE_NODES = 100_000;
 
+/** Nodes booked in a pass beyond which what is remembered of their jobs' ends says little. */
+const MOST_BOOKED = 256;
+
 /** Jobs named in texts as being before another. */
 const WAITING_REMEMBERED = 1000;
 
@@ -57,6 +61,8 @@ export interface Pass {
   worthATry(request: RequestClass): readonly FreeNode[];
   /** What `openNodes` have room for. */
   presentRoom(request: RequestClass): PresentRoom;
+  /** What the cycles before left of the room that comes by itself; null without any, or when too much was placed since. */
+  knownEnds(request: RequestClass): KnownEnds | null;
   /** Nodes booked in this pass, in order. */
   changed: FreeNode[];
   /** Admitted nodes as if nothing ran: those that are ready and open, or all. */
@@ -227,6 +233,10 @@ export function startPass(snapshot: ClusterSnapshot, memory?: CycleMemory): Pass
     },
     worthATry,
     presentRoom,
+    knownEnds: (request) => {
+      if (memory === undefined || changed.length > MOST_BOOKED) return null;
+      return { coming: memory.coming(request), booked: new Set(changed), nodes: free, endingOn: memory.endingOn };
+    },
     changed,
     emptyNodes: emptyFor,
     everything: all,

@@ -27,7 +27,7 @@ const jobArbitrary = fc.record({
   priority: fc.integer({ min: 0, max: 2 }),
   waitedSeconds: fc.constantFrom(5, 60, 3600),
   together: fc.constantFrom(null, null, "rack"),
-  timeLimitSeconds: fc.constantFrom(undefined, 600),
+  timeLimitSeconds: fc.constantFrom(undefined, 600, 600, 1800, 5400, 36_000),
   project: fc.constantFrom("a", "b", undefined),
   user: fc.constantFrom("u", "v"),
   serviceIndex: fc.constantFrom(0, 0.001, 0.1),
@@ -59,12 +59,12 @@ const setUpArbitrary: fc.Arbitrary<Pick<ClusterSnapshot, "projects" | "queueing"
 type Step =
   | { type: "submit"; job: typeof jobArbitrary extends fc.Arbitrary<infer J> ? J : never }
   | { type: "cancel" | "end" | "node"; pick: number }
-  | { type: "place" };
+  | { type: "place"; minutes: number };
 
 const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ type: fc.constant("submit" as const), job: jobArbitrary }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constantFrom("cancel" as const, "end" as const, "node" as const), pick: fc.nat(1000) }) },
-  { weight: 3, arbitrary: fc.constant({ type: "place" as const }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("place" as const), minutes: fc.constantFrom(0, 0, 1, 20) }) },
 );
 
 function nodeOf(place: number): NodeCapacity {
@@ -97,7 +97,7 @@ function without<T>(items: readonly T[], pick: number): T[] {
 }
 
 /** The snapshot after the step; what has not changed stays the same object. */
-function after(snapshot: ClusterSnapshot, step: Step, place: number): ClusterSnapshot {
+function after(snapshot: ClusterSnapshot, step: Step, place: number, now: number): ClusterSnapshot {
   const { nodes, pending, active } = snapshot;
   switch (step.type) {
     case "submit":
@@ -109,13 +109,13 @@ function after(snapshot: ClusterSnapshot, step: Step, place: number): ClusterSna
     case "node":
       return { ...snapshot, nodes: nodes.map((node, at) => (at === step.pick % nodes.length ? toggled(node) : node)) };
     case "place": {
-      const { placements, preemptions, promises } = decide(snapshot, NOW);
+      const { placements, preemptions, promises } = decide(snapshot, now);
       const asked = new Set(preemptions.map(({ jobId }) => jobId));
       const started = new Map(placements.map(({ jobId, assignments }) => [jobId, assignments]));
       const running = pending.flatMap((job): ActiveJob[] => {
         const assignments = started.get(job.id);
-        const ends = job.timeLimitMs === undefined ? {} : { endsAt: NOW + job.timeLimitMs };
-        return assignments === undefined ? [] : [{ ...job, assignments, startedAt: NOW - HOUR, ...ends }];
+        const ends = job.timeLimitMs === undefined ? {} : { endsAt: now + job.timeLimitMs };
+        return assignments === undefined ? [] : [{ ...job, assignments, startedAt: now - HOUR, ...ends }];
       });
       const left = active.filter(({ stopping }) => stopping !== true).map((job) => (asked.has(job.id) ? { ...job, stopping: true } : job));
       const waiting = pending.filter(({ id }) => !started.has(id));
@@ -128,17 +128,41 @@ function toggled(node: NodeCapacity): NodeCapacity {
   return { ...node, state: node.state === "ready" ? "suspect" : "ready" };
 }
 
+/** Decides after every step, from what is remembered and from nothing; both must say the same. */
+function sameAfterAll(start: ClusterSnapshot, steps: readonly Step[]): void {
+  const incremental = createIncrementalDecide();
+  let [snapshot, now] = [start, NOW];
+  for (const [place, step] of steps.entries()) {
+    if (step.type === "place") now += step.minutes * 60_000;
+    snapshot = after(snapshot, step, place, now);
+    expect(incremental(snapshot, now)).toEqual(decide(snapshot, now));
+  }
+}
+
 test("deciding again from what is remembered gives the plan that deciding from nothing gives", () => {
   fc.assert(
     fc.property(setUpArbitrary, fc.array(stepArbitrary, { minLength: 1, maxLength: 25 }), (setUp, steps) => {
-      const incremental = createIncrementalDecide();
       const nodes = Array.from({ length: 6 }, (_, place) => nodeOf(place));
-      let snapshot: ClusterSnapshot = { ...setUp, nodes, pending: [], active: [] };
-      for (const [place, step] of steps.entries()) {
-        snapshot = after(snapshot, step, place);
-        expect(incremental(snapshot, NOW)).toEqual(decide(snapshot, NOW));
-      }
+      sameAfterAll({ ...setUp, nodes, pending: [], active: [] }, steps);
     }),
     { numRuns: runs(200) },
+  );
+});
+
+/** A queue of jobs with time limits that is longer than the cluster is large, so that its head has reservations in every pass. */
+const busyArbitrary = fc.array(
+  jobArbitrary.map((job) => ({ ...job, gpus: Math.max(1, job.gpus), timeLimitSeconds: job.timeLimitSeconds ?? 3600 })),
+  { minLength: 15, maxLength: 30 },
+);
+
+test("reservations that are remembered are those that would be made from nothing, whatever has happened since", () => {
+  fc.assert(
+    fc.property(setUpArbitrary, busyArbitrary, fc.array(stepArbitrary, { minLength: 1, maxLength: 15 }), (setUp, jobs, steps) => {
+      const nodes = Array.from({ length: 6 }, (_, place) => nodeOf(place));
+      const pending = jobs.map((job, place) => pendingOf(1000 + place, job));
+      const filling: Step[] = [{ type: "place", minutes: 0 }];
+      sameAfterAll({ ...setUp, nodes, pending, active: [] }, [...filling, ...steps]);
+    }),
+    { numRuns: runs(80) },
   );
 });

@@ -47,6 +47,12 @@ export function requestOf(job: PendingJob, key = requestKey(job)): Request {
   };
 }
 
+/** Without what belongs to the cycle that made it. */
+export function detached(request: Request): Request {
+  const { key, job, resources, units, project, replicas, minReplicas, maxPerNode, avoidedGpus, kinds } = request;
+  return { key, job, resources, units, project, replicas, minReplicas, maxPerNode, avoidedGpus, kinds };
+}
+
 /** Equal for jobs that the same nodes admit. "" for the many without wishes. */
 export function rulesKey({ rules, avoid, barredBy, imageArchitectures, userns }: PendingJob): string {
   const plain = rules === undefined && (avoid === undefined || avoid.length === 0) && barredBy === undefined;

@@ -35,7 +35,8 @@ function lazily<Value>(make: () => Value): () => Value {
   };
 }
 
-function compareEnds(one: ActiveJob, other: ActiveJob): number {
+/** The first to end first. */
+export function compareEnds(one: ActiveJob, other: ActiveJob): number {
   return (one.endsAt ?? 0) - (other.endsAt ?? 0) || compareIds(one, other);
 }
 

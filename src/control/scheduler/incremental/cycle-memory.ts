@@ -6,8 +6,10 @@ import type { OrderMemory } from "../order/order-queue.ts";
 import { type Amounts, totalsOf } from "../order/project-tree.ts";
 import { type ClusterShapes, clusterShapes } from "../score/cluster-shapes.ts";
 import type { ActiveJob, ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "../snapshot.ts";
-import { type ActiveLists, createActiveLists } from "./active-lists.ts";
+import type { ComingRoom } from "../time/coming-room.ts";
+import { type ActiveLists, compareEnds, createActiveLists } from "./active-lists.ts";
 import { difference } from "./difference.ts";
+import { createFollowedRoom } from "./followed-ends.ts";
 import { createFollowedRequests } from "./followed-requests.ts";
 import { createHeldNodes } from "./held-nodes.ts";
 import { createProjectHoldings } from "./project-holdings.ts";
@@ -46,6 +48,10 @@ export interface CycleMemory extends OrderMemory {
   /** From now on the room of these requests is followed, node by node. */
   learn(requests: readonly Request[]): void;
   active(jobs: readonly ActiveJob[]): ActiveLists;
+  /** When which free node gets room for the request as jobs reach their time limits, as if nobody were placed; the soonest first. */
+  coming(request: Request): readonly ComingRoom[];
+  /** The active jobs on the node that have a time limit, the first to end first. */
+  endingOn(nodeId: string): readonly ActiveJob[];
   /** Starts the next cycle. */
   look(snapshot: ClusterSnapshot): void;
 }
@@ -55,6 +61,8 @@ export function createCycleMemory(): CycleMemory {
   const keys = new WeakMap<PendingJob, string>();
   const held = createHeldNodes();
   const followed = createFollowedRequests();
+  const endingOn = (nodeId: string) => [...held.on(nodeId)].filter(({ endsAt }) => endsAt !== undefined).sort(compareEnds);
+  const ends = createFollowedRoom(held.all, endingOn);
   const admissions = new Map<string, readonly number[]>();
   const servers = new Map<string, readonly number[]>();
   const empties = new Map<string, FreeNode[]>();
@@ -110,7 +118,12 @@ export function createCycleMemory(): CycleMemory {
     },
     candidates: followed.candidates,
     knownToFail: followed.knownToFail,
-    learn: (requests) => followed.learn(requests, held.all()),
+    learn: (requests) => {
+      followed.learn(requests, held.all());
+      ends.end();
+    },
+    coming: ends.coming,
+    endingOn,
     buckets: (now, naming) => {
       const change = difference(pending, now);
       pending = now;
@@ -132,8 +145,10 @@ export function createCycleMemory(): CycleMemory {
     look: (snapshot) => {
       nodes = snapshot.nodes;
       const change = held.look(snapshot);
-      if (change === "anew") followed.clear();
-      else for (const entry of change.touched) followed.changed(entry);
+      for (const one of [followed, ends]) {
+        if (change === "anew") one.clear();
+        else for (const entry of change.touched) one.changed(entry);
+      }
       if (change === "anew" || change.nodesChanged) forgetNodes();
     },
   };

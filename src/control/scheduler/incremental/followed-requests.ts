@@ -1,7 +1,7 @@
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { nodeBlocker } from "../feasible/node-blocker.ts";
 import { replicasThatFit } from "../feasible/replica-fit.ts";
-import type { Request } from "../feasible/request.ts";
+import { detached, type Request } from "../feasible/request.ts";
 
 /** Requests followed beside those of the last cycle: each costs a look at every node that changes. */
 const MOST_IDLE = 256;
@@ -62,10 +62,4 @@ function follow(one: FollowedRequest, entry: FreeNode): void {
   one.total += room - (rooms.get(entry.position) ?? 0);
   if (room === 0) rooms.delete(entry.position);
   else rooms.set(entry.position, room);
-}
-
-/** Without what belongs to the cycle that made it. */
-function detached(request: Request): Request {
-  const { key, job, resources, units, project, replicas, minReplicas, maxPerNode, avoidedGpus, kinds } = request;
-  return { key, job, resources, units, project, replicas, minReplicas, maxPerNode, avoidedGpus, kinds };
 }

@@ -9,6 +9,8 @@ const FEW = 64;
 export interface HeldNodes {
   /** By position; not to be booked on. */
   all(): readonly FreeNode[];
+  /** The active jobs on the node, in no order. */
+  on(nodeId: string): Iterable<ActiveJob>;
   /** A copy to book on, and to give back. */
   lend(): FreeNode[];
   /** The nodes that were booked on are made what they were. */
@@ -82,6 +84,7 @@ export function createHeldNodes(): HeldNodes {
 
   return {
     all: () => base,
+    on: (nodeId) => holders.get(nodeId) ?? [],
     lend: () => {
       lent = spare ?? base.map((entry) => ({ ...entry, version: 0 }));
       spare = null;

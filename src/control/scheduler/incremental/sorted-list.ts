@@ -35,7 +35,7 @@ export function createSortedList<Item>(compare: (one: Item, other: Item) => numb
 }
 
 /** Of the first item that is not before it. */
-function placeOf<Item>(sorted: readonly Item[], item: Item, compare: (one: Item, other: Item) => number): number {
+export function placeOf<Item>(sorted: readonly Item[], item: Item, compare: (one: Item, other: Item) => number): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;
