@@ -1,5 +1,12 @@
 import { gpusCounted, isTerminal, type Job } from "../../shared/domain/index.ts";
-import { type ActiveJob, type ClusterSnapshot, createServiceHistory, jobGroup, type PendingJob, type Remaining } from "../scheduler/index.ts";
+import {
+  type ActiveJob,
+  type ClusterSnapshot,
+  createServiceHistory,
+  jobGroup,
+  type PendingJob,
+  type Remaining,
+} from "../scheduler/index.ts";
 import type { JobStore } from "./job-store.ts";
 
 /** Ended jobs read at the start: what a new leader knows of the past. */
