@@ -151,7 +151,7 @@ test("deciding again from what is remembered gives the plan that deciding from n
 
 /** A queue of jobs with time limits that is longer than the cluster is large, so that its head has reservations in every pass. */
 const busyArbitrary = fc.array(
-  jobArbitrary.map((job) => ({ ...job, gpus: Math.max(1, job.gpus), timeLimitSeconds: job.timeLimitSeconds ?? 3600 })),
+  jobArbitrary.map((job) => ({ ...job, gpus: Math.max(1, job.gpus), timeLimitSeconds: job.timeLimitSeconds ?? (1800 as const) })),
   { minLength: 15, maxLength: 30 },
 );
 
