@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import {
   historyJobs,
   historyNodes,
@@ -10,6 +10,7 @@ import {
   QUEUEING_NAMES,
   type Simulation,
   simulate,
+  simulatedNodes,
   simulateReplay,
   simulationChart,
 } from "../../control/simulator/index.ts";
@@ -26,13 +27,13 @@ interface SimulateOptions {
   fromCluster?: string;
   cluster: string;
   policy: string;
-  seed: string;
-  restart: string;
-  passInterval: string;
-  checkpointInterval?: string;
-  checkpointCost: string;
-  checkpointGrace: string;
-  defragment?: string;
+  seed: number;
+  restart: number;
+  passInterval: number;
+  checkpointInterval?: number;
+  checkpointCost: number;
+  checkpointGrace: number;
+  defragment?: number;
   chart?: string;
   output: "table" | "json";
 }
@@ -43,18 +44,19 @@ export function simulateVerb(io: CliIo): Command {
     .description("Run a trace of jobs through the scheduler and say how it went. Nothing is changed and no server is needed.")
     .option("--trace <file>", "jobs: Berth's CSV or JSON, Philly, Muri or openb; may be gzipped")
     .option("--from-cluster <period>", "replay the running cluster's own jobs of this long instead: 7d, 12h")
-    .option("--cluster <file>", "nodes: a CSV file, or 8x4 for eight machines of four GPUs", "8x8")
+    .option("--cluster <file>", "nodes: a CSV file, or 8x4 for eight machines of four GPUs; with --from-cluster instead of its own", "8x8")
     .option("--policy <policy>", `${QUEUEING_NAMES.join(", ")}, a JSON file, or a name below`, "fair")
-    .option("--seed <number>", "of the placement experiment", "42")
-    .option("--restart <seconds>", "what a preempted job loses when it starts again", "30")
-    .option("--pass-interval <seconds>", "while jobs wait the scheduler looks again this often", "300")
+    .option("--seed <number>", "of the placement experiment", amount, 42)
+    .option("--restart <seconds>", "what a preempted job loses when it starts again", amount, 30)
+    .option("--pass-interval <seconds>", "while jobs wait the scheduler looks again this often", amount, 300)
     .option(
       "--checkpoint-interval <seconds>",
       "jobs save so often; 0 never: begin again when stopped (default: lose nothing but --restart)",
+      amount,
     )
-    .option("--checkpoint-cost <seconds>", "what one checkpoint takes; the job does not go on meanwhile", "0")
-    .option("--checkpoint-grace <seconds>", "what a job has to save when it must stop", "60")
-    .option("--defragment <moves>", "running jobs with checkpoints that may be moved within an hour, so that larger ones start")
+    .option("--checkpoint-cost <seconds>", "what one checkpoint takes; the job does not go on meanwhile", amount, 0)
+    .option("--checkpoint-grace <seconds>", "what a job has to save when it must stop", amount, 60)
+    .option("--defragment <moves>", "running jobs with checkpoints that may be moved within an hour, so that larger ones start", amount)
     .option("--chart <file>", "draw utilisation, allocation, fragmentation and queue over time (SVG)")
     .addOption(new Option("-o, --output <format>", "how to print").choices(["table", "json"]).default("table"))
     .addHelpText("after", FORMATS)
@@ -64,6 +66,7 @@ export function simulateVerb(io: CliIo): Command {
     "berth simulate --trace jobs.csv --cluster nodes.csv --policy service --chart run.svg",
     "berth simulate --trace jobs.csv --checkpoint-interval 600 --checkpoint-cost 15 --defragment 4",
     "berth simulate --from-cluster 7d --policy service  # your own history under another policy",
+    "berth simulate --from-cluster 7d --cluster 12x8  # on other machines",
     "berth simulate --trace openb_pods.csv --cluster openb_nodes.csv --policy fgd --seed 43",
   ]);
 }
@@ -89,26 +92,39 @@ async function runSimulation(io: CliIo, options: SimulateOptions, self: Command)
   if (options.output === "json") return printValue(io, "json", simulation);
   const style = { headers: true, colour: io.colour.stdout };
   io.stdout.write(renderTable(SUMMARY_COLUMNS, summaryRows(simulation), style));
+  sayNeverStarted(io, simulation);
   const projects = simulation.kind === "replay" ? simulation.report.fairness.projects : [];
   if (projects.length > 1) io.stdout.write(`\n${renderTable(PROJECT_COLUMNS, projects, style)}`);
+}
+
+const JOBS_NAMED = 8;
+
+function sayNeverStarted(io: CliIo, simulation: Simulation): void {
+  const ids = simulation.kind === "replay" ? simulation.report.neverStarted : [];
+  if (ids.length === 0) return;
+  const more = ids.length > JOBS_NAMED ? ` and ${ids.length - JOBS_NAMED} more` : "";
+  io.stderr.write(`never started, as the empty cluster cannot run them: ${ids.slice(0, JOBS_NAMED).join(", ")}${more}\n`);
 }
 
 async function simulationOf(io: CliIo, options: SimulateOptions, self: Command): Promise<Simulation> {
   const input = {
     policy: options.policy.endsWith(".json") ? await textOf(options.policy) : options.policy,
-    restartSeconds: count("--restart", options.restart),
-    passSeconds: Math.max(1, count("--pass-interval", options.passInterval)),
-    checkpointCostSeconds: count("--checkpoint-cost", options.checkpointCost),
-    checkpointGraceSeconds: count("--checkpoint-grace", options.checkpointGrace),
-    ...(options.checkpointInterval === undefined ? {} : { checkpointSeconds: count("--checkpoint-interval", options.checkpointInterval) }),
-    ...(options.defragment === undefined ? {} : { movesPerHour: count("--defragment", options.defragment) }),
+    restartSeconds: options.restart,
+    passSeconds: Math.max(1, options.passInterval),
+    checkpointCostSeconds: options.checkpointCost,
+    checkpointGraceSeconds: options.checkpointGrace,
+    ...(options.checkpointInterval === undefined ? {} : { checkpointSeconds: options.checkpointInterval }),
+    ...(options.defragment === undefined ? {} : { movesPerHour: options.defragment }),
   };
   if ((options.trace === undefined) === (options.fromCluster === undefined))
-    throw new BerthError("invalid_request", "give either --trace FILE or --from-cluster PERIOD");
-  if (options.fromCluster !== undefined)
-    return simulateReplay({ ...input, ...(await history(io, options.fromCluster, self, input.checkpointCostSeconds)) });
+    self.error("error: give either --trace FILE or --from-cluster PERIOD");
   const cluster = /^\d+x\d+$/.test(options.cluster) ? options.cluster : await textOf(options.cluster);
-  return simulate({ ...input, trace: await textOf(options.trace ?? ""), cluster, seed: count("--seed", options.seed) });
+  if (options.fromCluster !== undefined) {
+    const own = await history(io, options.fromCluster, self, input.checkpointCostSeconds);
+    const other = self.getOptionValueSource("cluster") === "cli" ? { nodes: simulatedNodes(cluster) } : {};
+    return simulateReplay({ ...input, ...own, ...other });
+  }
+  return simulate({ ...input, trace: await textOf(options.trace ?? ""), cluster, seed: options.seed });
 }
 
 /** Arrays' own rows too, which may go on while tasks of theirs have ended. */
@@ -141,9 +157,8 @@ function refuse(message: string): never {
   throw new BerthError("invalid_request", message);
 }
 
-function count(option: string, value: string): number {
-  const parsed = Number(value);
-  if (!Number.isFinite(parsed) || parsed < 0)
-    throw new BerthError("invalid_request", `${option} must be a number not below 0, is '${value}'`);
+function amount(text: string): number {
+  const parsed = Number(text);
+  if (text.trim() === "" || !Number.isFinite(parsed) || parsed < 0) throw new InvalidArgumentError("it must be a number not below 0.");
   return parsed;
 }

@@ -17,4 +17,4 @@ export { QUEUEING_NAMES } from "./replay/read-policy.ts";
 export type { ReplayJob, ReplayNode } from "./replay/replay-job.ts";
 export type { ReplayReport } from "./replay/replay-report.ts";
 export type { ReplaySample } from "./replay/sampler.ts";
-export { type Simulation, type SimulationInput, simulate, simulateReplay } from "./simulate.ts";
+export { type Simulation, type SimulationInput, simulate, simulatedNodes, simulateReplay } from "./simulate.ts";

@@ -39,7 +39,12 @@ export function simulate(input: SimulationInput): Simulation {
     const curve = runPlacement({ nodes, pods, policy: placementPolicyName(policy), seed });
     return { kind: "placement", policy, seed, allocation: [...curve].map(([asked, allocated]) => ({ asked, allocated })) };
   }
-  return simulateReplay({ ...input, jobs: readReplayJobs(input.trace), nodes: readReplayNodes(input.cluster).map(capacityOf) });
+  return simulateReplay({ ...input, jobs: readReplayJobs(input.trace), nodes: simulatedNodes(input.cluster) });
+}
+
+/** The machines of a cluster file, or of "8x4". @throws BerthError invalid_trace */
+export function simulatedNodes(cluster: string): NodeCapacity[] {
+  return readReplayNodes(cluster).map(capacityOf);
 }
 
 export interface ReplayInput extends ReplaySettings {

@@ -81,8 +81,21 @@ describe("bad input", () => {
     [`${HEADER}\na,0,10,1\na,5,10,1\n`, /the trace has two jobs a/],
     [`${HEADER}\n,0,10,1\n`, /the trace has a job without an id/],
     ["[{", /the trace is not JSON/],
+    ["", /the trace is empty: not even a header/],
+    ['{"jobs": []}', /a trace in JSON is a list of jobs/],
+    ["[3]", /a trace in JSON is a list of jobs/],
+    [`${HEADER}\na,0,1,000,8\n`, /line 2 of the trace has 5 cells, the header 4/],
+    [`${HEADER},time_limit\na,0,10,1,5\n`, /the trace has a column 'time_limit'; known are id,.*time_limit_s/],
   ])("the trace %j is refused with what is wrong", (trace, message) => {
     expect(() => readReplayJobs(trace)).toThrow(message);
+  });
+
+  test("quoted cells may hold commas and quotes, and an empty JSON list has no jobs", () => {
+    const [job] = readReplayJobs(`${HEADER},project,user\n"a,1",0,"10",1,"","say ""x"""\n`);
+    expect(job).toMatchObject({ id: "a,1", durationSeconds: 10, project: "default", user: 'say "x"' });
+    const rows = [{ id: "b,2", submit_s: 0, duration_s: 5, gpus: 1 }];
+    expect(readReplayJobs(JSON.stringify(rows))).toMatchObject([{ id: "b,2", durationSeconds: 5 }]);
+    expect(readReplayJobs("[]")).toEqual([]);
   });
 
   test("an unknown policy, policy field or cluster file is refused by name", () => {
@@ -100,6 +113,9 @@ describe("bad input", () => {
     ["name,gpus\n,1\n", /the cluster has a machine without a name/],
     ["vc,nodes\nx,2.5\n", /a cluster has a whole number of 0 to 100000 machines, not 2.5/],
     ["99999999999x8", /machines, not 99999999999/],
+    ["", /the cluster file is empty/],
+    ["name,gpus,memory_mib\na,1,much\n", /line 2 of the cluster file: 'memory_mib' must be a number, is 'much'/],
+    ["name,gpus,memory_gib\na,1,4\n", /the cluster file has a column 'memory_gib'; known are name,gpus,/],
   ])("the cluster %j is refused with what is wrong", (cluster, message) => {
     expect(() => readReplayNodes(cluster)).toThrow(message);
   });

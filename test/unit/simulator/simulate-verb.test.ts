@@ -2,10 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { fastify } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CliIo } from "../../../src/cli/cli-io.ts";
 import { simulateVerb } from "../../../src/cli/verbs/simulate.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
+import { resourcesOf } from "../../support/control-samples.ts";
+import { sampleJob } from "../cli/samples.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -15,13 +18,26 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function simulated(...options: string[]): Promise<string> {
-  const stdout = new PassThrough();
+  return (await ran(["--trace", join(folder, "jobs.csv"), "--cluster", "1x2", ...options])).stdout;
+}
+
+async function ran(options: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const io: CliIo = {
-    ...{ stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: {}, colour: { stdout: false, stderr: false } },
+    ...{
+      stdin: new PassThrough(),
+      stdout,
+      stderr,
+      env: { BERTH_HOST: `unix://${folder}/api.sock` },
+      colour: { stdout: false, stderr: false },
+    },
     ...{ interactive: false, clock: systemClock(), onSignal: () => () => {}, exitCode: 0 },
   };
-  await simulateVerb(io).parseAsync(["--trace", join(folder, "jobs.csv"), "--cluster", "1x2", ...options], { from: "user" });
-  return String(stdout.read());
+  await simulateVerb(io)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined })
+    .parseAsync(options, { from: "user" });
+  return { stdout: String(stdout.read()), stderr: String(stderr.read() ?? "") };
 }
 
 describe("berth simulate", () => {
@@ -52,6 +68,35 @@ describe("berth simulate", () => {
     expect(report.samples.length).toBeGreaterThan(0);
   });
 
+  test("names the jobs that never started", async () => {
+    const { stderr } = await ran(["--trace", join(folder, "jobs.csv"), "--cluster", "1x2"]);
+    expect(stderr).toBe("never started, as the empty cluster cannot run them: c\n");
+  });
+
+  test("replays the cluster's history on other machines where they are given", async () => {
+    const app = fastify();
+    const attempt = {
+      epoch: 1,
+      assignments: [],
+      replicas: [],
+      assignedAt: Date.now() - 2000,
+      startedAt: Date.now() - 2000,
+      stopReason: null,
+    };
+    const outcome = { cause: "exited" as const, exitCode: 0, message: "" };
+    const times = { submittedAt: Date.now() - 3000, startedAt: Date.now() - 2000, finishedAt: Date.now() - 1000 };
+    const job = sampleJob({ state: "succeeded", attempt, outcome, ...times }, { resources: resourcesOf({ gpus: 4 }) });
+    app.get("/v1/jobs", () => ({ items: [job], nextCursor: null }));
+    for (const path of ["/v1/nodes", "/v1/projects"]) app.get(path, () => ({ items: [] }));
+    await app.listen({ path: join(folder, "api.sock") });
+    try {
+      expect((await ran(["--from-cluster", "1h"])).stdout).toMatch(/never started +1\n/);
+      expect((await ran(["--from-cluster", "1h", "--cluster", "1x4"])).stdout).toMatch(/never started +0\n/);
+    } finally {
+      await app.close();
+    }
+  });
+
   test("draws a chart", async () => {
     const chart = join(folder, "run.svg");
     await simulated("--chart", chart);
@@ -65,7 +110,10 @@ describe("berth simulate", () => {
   });
 
   test("refuses numbers that are none, and files that are not there", async () => {
-    await expect(simulated("--restart", "soon")).rejects.toThrow("--restart must be a number not below 0, is 'soon'");
+    await expect(simulated("--restart", "soon")).rejects.toThrow(
+      /'--restart <seconds>' argument 'soon' is invalid. it must be a number not/,
+    );
+    await expect(simulated("--from-cluster", "7d")).rejects.toThrow("give either --trace FILE or --from-cluster PERIOD");
     await expect(simulated("--cluster", join(folder, "none.csv"))).rejects.toThrow(/cannot read .*none\.csv/);
     await expect(simulated("--chart", join(folder, "none", "run.svg"))).rejects.toThrow(/cannot write .*run\.svg/);
   });

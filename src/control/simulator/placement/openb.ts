@@ -11,7 +11,7 @@ export interface Pod {
 
 /** Nodes of an openb node list (sn,cpu_milli,memory_mib,gpu,model), all free. */
 export function openbNodes(csv: string): Room[] {
-  return readCsv(csv, ["sn", "cpu_milli", "memory_mib", "gpu", "model"]).map((row) => {
+  return readCsv(csv, ["sn", "cpu_milli", "memory_mib", "gpu", "model"], "cluster file").map((row) => {
     const total = { cpuMillis: row.number("cpu_milli"), memoryBytes: row.number("memory_mib") * MIB };
     const gpuMillis = new Array<number>(row.number("gpu")).fill(WHOLE_GPU);
     return { ...total, gpuMillis, gpuModel: row.text("model"), total };

@@ -37,7 +37,7 @@ export function partitionJobs(csv: string): Map<string, PartitionJob[]> {
 
 /** Nodes of every partition (vc,nodes_full,nodes_half). @throws BerthError invalid_trace */
 export function partitionNodes(csv: string, size: "full" | "half"): Map<string, number> {
-  return new Map(readCsv(csv, ["vc", `nodes_${size}`]).map((row) => [row.text("vc"), row.number(`nodes_${size}`)]));
+  return new Map(readCsv(csv, ["vc", `nodes_${size}`], "cluster file").map((row) => [row.text("vc"), row.number(`nodes_${size}`)]));
 }
 
 /** Seconds a job loses when it is preempted and started again. */

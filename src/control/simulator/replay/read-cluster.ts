@@ -1,5 +1,5 @@
 import { BerthError } from "../../../shared/domain/index.ts";
-import { type CsvRow, csvColumns, readCsv } from "../trace/csv.ts";
+import { type CsvRow, csvColumns, readCsv, refuseOtherColumns } from "../trace/csv.ts";
 import type { ReplayNode } from "./replay-job.ts";
 
 const MIB = 2 ** 20;
@@ -35,11 +35,18 @@ function nodesOf(text: string): ReplayNode[] {
   if (plain !== null) return machines("node", Number(plain[1]), Number(plain[2]), null);
   const columns = csvColumns(text);
   const has = (...names: string[]) => names.every((name) => columns.includes(name));
-  if (has("sn", "gpu", "model")) return readCsv(text, ["cpu_milli", "memory_mib"]).map(openbNode);
-  if (has("name", "gpus")) return readCsv(text, []).map(berthNode);
+  if (has("sn", "gpu", "model")) return readCsv(text, ["cpu_milli", "memory_mib"], "cluster file").map(openbNode);
+  if (has("name", "gpus")) return berthCluster(text, columns);
   const size = ["nodes", "nodes_half", "nodes_full"].find((name) => has("vc", name));
-  if (size !== undefined) return readCsv(text, []).flatMap((row) => machines(row.text("vc"), row.number(size), 8, row.text("vc")));
+  if (size !== undefined)
+    return readCsv(text, [], "cluster file").flatMap((row) => machines(row.text("vc"), row.number(size), 8, row.text("vc")));
+  if (columns.length === 0) throw new BerthError("invalid_trace", "the cluster file is empty: not even a header");
   throw new BerthError("invalid_trace", `the cluster file has the columns ${columns.join(",")}; see berth simulate --help`);
+}
+
+function berthCluster(text: string, columns: readonly string[]): ReplayNode[] {
+  refuseOtherColumns(columns, ["name", "gpus", "gpu_model", "cpu_milli", "memory_mib", "partition"], "cluster file");
+  return readCsv(text, [], "cluster file").map(berthNode);
 }
 
 function machines(name: string, count: number, gpus: number, partition: string | null): ReplayNode[] {

@@ -1,6 +1,6 @@
 import { BerthError, NO_RULES, type ResourceRequest, WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
 import { muriJobs } from "../muri/muri-trace.ts";
-import { type CsvRow, csvColumns, readCsv } from "../trace/csv.ts";
+import { type CsvRow, csvCell, csvColumns, readCsv, refuseOtherColumns } from "../trace/csv.ts";
 import type { ReplayJob } from "./replay-job.ts";
 
 const MIB = 2 ** 20;
@@ -14,7 +14,7 @@ interface Format {
 const FORMATS: readonly Format[] = [
   {
     columns: ["id", "submit_s", "duration_s", "gpus"],
-    read: (text) => readCsv(text, ["id", "submit_s", "duration_s", "gpus"]).map(berthJob),
+    read: berthTrace,
   },
   { columns: ["job_id", "vc", "submit_s", "gpus", "duration_s"], read: (text) => readCsv(text, []).map(phillyJob) },
   { columns: ["job_id", "num_gpu", "submit_time", "iterations", "iteration_time"], read: muriTrace },
@@ -28,7 +28,8 @@ const FORMATS: readonly Format[] = [
  * @throws BerthError invalid_trace
  */
 export function readReplayJobs(text: string): ReplayJob[] {
-  const csv = /^\s*\[/.test(text) ? csvOfJson(text) : text;
+  if (text.trim() === "") throw new BerthError("invalid_trace", "the trace is empty: not even a header");
+  const csv = /^\s*[[{]/.test(text) ? csvOfJson(text) : text;
   const columns = csvColumns(csv);
   const format = FORMATS.find((candidate) => candidate.columns.every((name) => columns.includes(name)));
   if (format === undefined) {
@@ -43,6 +44,16 @@ export function readReplayJobs(text: string): ReplayJob[] {
     ids.add(id);
   }
   return jobs.sort((left, right) => left.submitSeconds - right.submitSeconds);
+}
+
+const OPTIONAL_COLUMNS = [
+  ...["replicas", "cpu_milli", "memory_mib", "gpu_model", "project", "user", "priority", "time_limit_s", "partition", "checkpoint_s"],
+];
+
+function berthTrace(text: string): ReplayJob[] {
+  const required = ["id", "submit_s", "duration_s", "gpus"];
+  refuseOtherColumns(csvColumns(text), [...required, ...OPTIONAL_COLUMNS], "trace");
+  return readCsv(text, required).map(berthJob);
 }
 
 const PLAIN = { replicas: 1, project: "default", user: "", priority: 0, timeLimitSeconds: null };
@@ -135,7 +146,7 @@ function checked(job: ReplayJob): ReplayJob {
   return { ...job, durationSeconds: Math.max(Math.min(job.durationSeconds, limit), 1e-3) };
 }
 
-/** The JSON form has the CSV's columns as keys; values hold no comma, as in the CSV. */
+/** The JSON form has the CSV's columns as keys; an empty list is the header alone. */
 function csvOfJson(text: string): string {
   let rows: unknown;
   try {
@@ -143,7 +154,10 @@ function csvOfJson(text: string): string {
   } catch (error) {
     throw new BerthError("invalid_trace", `the trace is not JSON: ${String(error)}`);
   }
-  const list = (Array.isArray(rows) ? rows : []) as Record<string, unknown>[];
-  const columns = [...new Set(list.flatMap((row) => Object.keys(row)))];
-  return [columns, ...list.map((row) => columns.map((name) => row[name] ?? ""))].map((cells) => cells.join(",")).join("\n");
+  const isRow = (row: unknown): row is Record<string, unknown> => typeof row === "object" && row !== null && !Array.isArray(row);
+  if (!Array.isArray(rows) || !rows.every(isRow))
+    throw new BerthError("invalid_trace", "a trace in JSON is a list of jobs: [{...}, {...}]");
+  const columns = rows.length === 0 ? (FORMATS[0]?.columns ?? []) : [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = [columns, ...rows.map((row) => columns.map((name) => row[name] ?? ""))];
+  return lines.map((cells) => cells.map(csvCell).join(",")).join("\n");
 }
