@@ -24,13 +24,22 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   }
 }
 
-function usageExit(io: CliIo, error: CommanderError, argv: readonly string[], program: Command): number {
+async function usageExit(io: CliIo, error: CommanderError, argv: readonly string[], program: Command): Promise<number> {
   if (error.exitCode === 0) return EXIT.ok;
   // Commander's own way of "print the help because there is no verb": the help is already out.
   if (error.code === "commander.help") return EXIT.usage;
   io.stderr.write(`error: ${error.message.replace(/^error: /, "")}\n`);
-  io.stderr.write(`hint: \`${["berth", ...wordsOfCommand(program, argv), "--help"].join(" ")}\` shows how to write it\n`);
+  const below = error.code === "commander.unknownCommand" ? await imageCommand(io, argv) : null;
+  const help = ["berth", ...wordsOfCommand(program, argv), "--help"].join(" ");
+  io.stderr.write(below === null ? `hint: \`${help}\` shows how to write it\n` : `hint: it is \`berth images ${below}\` here\n`);
   return EXIT.usage;
+}
+
+/** What those used to Docker write without `images`: "berth load", "berth rmi". */
+async function imageCommand(io: CliIo, argv: readonly string[]): Promise<string | null> {
+  const word = argv.find((text) => !text.startsWith("-"))?.replace(/^rmi$/, "rm");
+  const images = await VERBS.find(({ name }) => name === "images")?.load();
+  return images?.(io).commands.some((command) => command.name() === word) ? (word ?? null) : null;
 }
 
 /** The process's entry, called by bin/berth.mjs. */

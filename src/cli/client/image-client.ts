@@ -33,6 +33,8 @@ export interface StoreUsageView {
   layers: Amount;
   /** Copies for user namespaces. */
   chownedLayers: Amount;
+  /** Older agents do not say. */
+  registryBytes?: number;
   savedBytes: number;
   quarantineBytes: number;
   partialBytes: number;

@@ -16,6 +16,9 @@ export interface ImageView {
   [field: string]: unknown;
 }
 
+/** `names`: what the archive calls it; older agents do not say. */
+export type LoadedImageView = ImageView & { names?: string[] };
+
 export interface ProgressLine {
   step: string;
   detail?: string;
@@ -51,11 +54,11 @@ export type OnProgress = (line: ProgressLine) => void;
 export interface NodeClient {
   images(): Promise<ImageView[]>;
   inspect(reference: string): Promise<ImageView>;
-  remove(reference: string): Promise<{ untagged: string[]; deleted: string[]; freedBytes: number }>;
+  remove(reference: string, force: boolean): Promise<{ untagged: string[]; deleted: string[]; freedBytes: number }>;
   tag(source: string, reference: string): Promise<ImageView>;
   prune(): Promise<{ freedBytes: number }>;
   bootstrap(reference: string, include: readonly string[], onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
-  load(archive: Readable, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView[]>;
+  load(archive: Readable, onProgress: OnProgress, signal?: AbortSignal): Promise<LoadedImageView[]>;
   pull(query: PullQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   push(query: PushQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<{ digest: string; reference: string }>;
   save(references: readonly string[], format: string, signal?: AbortSignal): Promise<Readable>;
@@ -75,13 +78,15 @@ export function nodeClient(http: HttpClient): NodeClient {
   return {
     images: async () => listOf(await http.json<ImageView[] | { items: ImageView[] }>({ path: "/v1/images" })),
     inspect: (reference) => http.json({ path: "/v1/images/inspect", query: { ref: reference } }),
-    remove: (reference) => http.json({ method: "DELETE", path: "/v1/images", query: { ref: reference } }),
+    remove: (reference, force) => http.json({ method: "DELETE", path: "/v1/images", query: { ref: reference, ...(force && { force }) } }),
     tag: (source, reference) => http.json({ method: "POST", path: "/v1/images/tag", body: { source, reference } }),
     prune: () => http.json({ method: "POST", path: "/v1/images/prune", body: {} }),
     bootstrap: (reference, include, onProgress, signal) =>
       long({ path: "/v1/images/bootstrap", body: { reference, include } }, onProgress, signal),
     load: async (archive, onProgress, signal) =>
-      listOf(await long<ImageView[] | { items: ImageView[] }>({ path: "/v1/images/load", stream: archive }, onProgress, signal)),
+      listOf(
+        await long<LoadedImageView[] | { items: LoadedImageView[] }>({ path: "/v1/images/load", stream: archive }, onProgress, signal),
+      ),
     pull: (query, onProgress, signal) => long({ path: "/v1/images/pull", body: query }, onProgress, signal),
     push: (query, onProgress, signal) => long({ path: "/v1/images/push", body: query }, onProgress, signal),
     save: (references, format, signal) =>
@@ -96,12 +101,24 @@ export function nodeClient(http: HttpClient): NodeClient {
 /** The result at the end of a stream of progress lines. @throws BerthError of the problem that is there instead */
 export async function readResult<T>(http: HttpClient, request: HttpRequest, onProgress: OnProgress): Promise<T> {
   const stream = await http.open(request);
-  for await (const line of readNdjson<StreamLine>(stream)) {
-    if (line.error) throw errorOfProblem(line.error);
-    if ("result" in line) return line.result as T;
-    if (typeof line.step === "string") onProgress(line as ProgressLine);
+  try {
+    for await (const line of readNdjson<StreamLine>(stream)) {
+      if (line.error) throw errorOfProblem(line.error);
+      if ("result" in line) return line.result as T;
+      if (typeof line.step === "string") onProgress(line as ProgressLine);
+    }
+  } catch (error) {
+    if (error instanceof BerthError || request.signal?.aborted) throw error;
+    throw brokenOff(http, error);
   }
-  throw new BerthError("node_unavailable", `${http.endpoint.label} ended before the work was done`);
+  throw brokenOff(http);
+}
+
+function brokenOff(http: HttpClient, cause?: unknown): BerthError {
+  return new BerthError("node_unavailable", `${http.endpoint.label} ended before the work was done`, {
+    cause,
+    details: { hint: "look at the agent's log; when it is back, run this again: it goes on with what is there" },
+  });
 }
 
 function listOf<T>(answer: T[] | { items: T[] }): T[] {

@@ -25,9 +25,16 @@ async function showUsage(io: CliIo, options: FormatOptions, self: Command): Prom
   if (options.output !== "name") io.stdout.write(summaryOf(usage));
 }
 
+/** A line for each image, since names share all its bytes. */
+function namesOf({ digest, references }: ImageUsageView): string {
+  const [first, ...others] = references.map(familiarName);
+  if (first === undefined) return digest.slice(7, 19);
+  return others.length === 0 ? first : `${first} and ${others.length} more`;
+}
+
 const LISTING: Listing<ImageUsageView> = {
   columns: [
-    { title: "IMAGE", value: (image) => image.references.map(familiarName).join(", ") || image.digest.slice(7, 19) },
+    { title: "IMAGE", value: namesOf },
     { title: "TOTAL", value: (image) => formatBytes(image.totalBytes), align: "right" },
     { title: "SHARED", value: (image) => formatBytes(image.sharedBytes), align: "right" },
     { title: "UNIQUE", value: (image) => formatBytes(image.uniqueBytes), align: "right" },
@@ -41,7 +48,7 @@ const LISTING: Listing<ImageUsageView> = {
     },
     { title: "DIGEST", value: (image) => image.digest },
   ],
-  name: (image) => `image/${image.references[0] === undefined ? image.digest : familiarName(image.references[0])}`,
+  name: (image) => (image.references[0] === undefined ? image.digest : familiarName(image.references[0])),
   empty: "no images (`berth image bootstrap debian:bookworm` makes one)",
 };
 
@@ -50,6 +57,7 @@ export function summaryOf({
   blobs,
   layers,
   chownedLayers: copies,
+  registryBytes = 0,
   savedBytes,
   quarantineBytes,
   partialBytes,
@@ -60,6 +68,7 @@ export function summaryOf({
     `\non disk: ${formatBytes(blobs.bytes + layers.bytes + copies.bytes)} (${blobs.count} blobs ${formatBytes(blobs.bytes)}, ${layers.count} unpacked layers ${formatBytes(layers.bytes)}${copiesOf(copies)})\n`,
     `sharing saves ${formatBytes(savedBytes)}\n`,
     unreached > 0 ? `no image needs ${formatBytes(unreached)} of it: \`berth images prune\` frees that\n` : "",
+    registryBytes > 0 ? `only this node's registry needs ${formatBytes(registryBytes)} of it: kept until it is deleted there\n` : "",
     partialBytes > 0 ? `broken-off downloads: ${formatBytes(partialBytes)}\n` : "",
     quarantineBytes > 0 ? `quarantine: ${formatBytes(quarantineBytes)}\n` : "",
     ...unreadable.map(({ digest, references }) => `damaged: ${references.map(familiarName).join(", ") || digest}\n`),

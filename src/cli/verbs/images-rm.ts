@@ -11,23 +11,28 @@ import { action, examples } from "../verb.ts";
 
 type Removed = Awaited<ReturnType<NodeClient["remove"]>>;
 
+interface RemoveOptions extends TextOptions {
+  force?: true;
+}
+
 /** Exits with 1 when an image could not be removed, after the others were. */
 export function imagesRmCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("rm")))
     .description("Remove names of images; an image goes with its last name, and its disk space with it.")
-    .argument("<image...>")
-    .action(action(io, (images: string[], options: TextOptions, self: Command) => removeImages(io, images, options, self)));
+    .argument("<image...>", "names; or a digest or its start, for the image with its one name")
+    .option("-f, --force", "by digest, although it has several names")
+    .action(action(io, (images: string[], options: RemoveOptions, self: Command) => removeImages(io, images, options, self)));
   return examples(command, ["berth images rm trainer:v1 trainer:v2"]);
 }
 
 /** One that cannot be removed does not keep the others, nor what was removed from being told. */
-async function removeImages(io: CliIo, images: readonly string[], options: TextOptions, self: Command): Promise<number> {
+async function removeImages(io: CliIo, images: readonly string[], options: RemoveOptions, self: Command): Promise<number> {
   const node = connectNode(io, self);
   const removed: Removed[] = [];
   let exitCode: number = EXIT.ok;
   for (const image of images) {
     try {
-      const one = await node.remove(image);
+      const one = await node.remove(image, options.force === true);
       removed.push(one);
       if (options.output === "text") io.stdout.write(textOf(one));
     } catch (error) {

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { type CliIo, Interrupted, stopSignal } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
-import type { ImageView } from "../client/node-client.ts";
+import type { ImageView, LoadedImageView } from "../client/node-client.ts";
 import { openInput } from "../files/open-input.ts";
 import { refuseTerminal, writeOutput } from "../files/write-output.ts";
 import { printValue } from "../output/formats.ts";
@@ -59,7 +59,18 @@ async function loadImages(io: CliIo, options: LoadOptions, self: Command): Promi
   const progress = progressPrinter(io);
   const images = await interruptibly(io, (signal) => connectNode(io, self).load(archive, progress.show, signal)).finally(progress.close);
   if (options.output === "json") return printValue(io, "json", images);
-  io.stdout.write(images.map((image) => `loaded ${nameOf(image)}\n`).join(""));
+  io.stdout.write(
+    images
+      .flatMap(loadedNames)
+      .map((name) => `loaded ${name}\n`)
+      .join(""),
+  );
+}
+
+/** What the archive calls it; it may have further names here, from before. */
+function loadedNames(image: LoadedImageView): string[] {
+  const { names = image.references } = image;
+  return names.length === 0 ? [image.digest] : names.map(familiarName);
 }
 
 /** Prints "NAME DIGEST". The node needs mmdebstrap and a mirror it can reach, no registry. */

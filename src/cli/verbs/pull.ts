@@ -1,10 +1,11 @@
 import { Command, Option } from "commander";
+import { familiarReference, parseReference } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
-import type { ImageView, ProgressLine } from "../client/node-client.ts";
+import type { ProgressLine } from "../client/node-client.ts";
 import { transferPrinter } from "../output/transfer-progress.ts";
 import { action, examples } from "../verb.ts";
-import { interruptibly, nameOf } from "./images-transfer.ts";
+import { interruptibly } from "./images-transfer.ts";
 import { credentialOf } from "./login.ts";
 
 export interface TransferOptions {
@@ -35,7 +36,7 @@ async function pullAll(io: CliIo, images: readonly string[], options: TransferOp
     await transfer(io, options, async (onProgress, signal) => {
       const query = { reference, ...(await credentialOf(io, reference)), ...(options.platform && { platform: options.platform }) };
       const image = await connectNode(io, self).pull(query, onProgress, signal);
-      return { text: `${nameOf(image as ImageView)} ${image.digest}`, result: image };
+      return { text: `${familiarReference(parseReference(reference))} ${image.digest}`, result: image };
     });
   }
 }

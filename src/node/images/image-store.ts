@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { BerthError, type Clock, isBerthError } from "../../shared/domain/index.ts";
-import { canonicalJson, formatReference, MEDIA_TYPES, makeManifest, normaliseReference, parseReference } from "../../shared/oci/index.ts";
+import { canonicalJson, formatReference, MEDIA_TYPES, makeManifest, parseReference } from "../../shared/oci/index.ts";
 import type { Native } from "../platform/index.ts";
 import { loadArchive } from "./archive/load-archive.ts";
 import { saveArchive } from "./archive/save-archive.ts";
@@ -18,10 +18,11 @@ import { type StorePaths, storePaths } from "./paths.ts";
 import type { WrapSource } from "./pull/download-blob.ts";
 import { createPuller } from "./pull/pull-image.ts";
 import { createPusher } from "./push/push-image.ts";
-import { type ImageRecords, withImage, withoutImages, withoutReference } from "./records/image-records.ts";
+import { type ImageRecords, withImage, withoutImages } from "./records/image-records.ts";
 import { createImageReader, type ImageContent } from "./records/read-image.ts";
 import { createRecordFile, type RecordFile } from "./records/record-file.ts";
 import { createRecordReserve, type RecordReserve } from "./records/record-reserve.ts";
+import { removalOf } from "./records/remove-reference.ts";
 import { resolveReference } from "./records/resolve-reference.ts";
 import { quarantineDamaged } from "./scrub/quarantine-damaged.ts";
 import { refuseQuarantined } from "./scrub/refuse-quarantined.ts";
@@ -142,10 +143,10 @@ function namingVerbs(parts: StoreParts): Pick<ImageStore, "tag" | "remove" | "pr
       });
       return withReferences(await readImage(digest), known);
     },
-    async remove(reference) {
+    async remove(reference, force = false) {
       let result: { untagged: string[]; deleted: string[] } = { untagged: [], deleted: [] };
       await records.update((before) => {
-        const removal = removalOf(before, reference);
+        const removal = removalOf(before, reference, force);
         result = removal.result;
         return removal.records;
       });
@@ -221,17 +222,6 @@ function manifestCommitter({ blobs, records, session, readImage }: StoreParts) {
   };
 }
 
-/** By name: that name goes, and the image with its last one. By digest: the image goes with all its names. */
-function removalOf(records: ImageRecords, text: string): { records: ImageRecords; result: { untagged: string[]; deleted: string[] } } {
-  const digest = resolveReference(records, text);
-  const names = records.images[digest]?.references ?? [];
-  const name = names.find((candidate) => candidate === normalisedOrNull(text));
-  const untagged = name === undefined ? names : [name];
-  const left = untagged.reduce(withoutReference, records);
-  const gone = left.images[digest]?.references.length === 0;
-  return { records: gone ? withoutImages(left, new Set([digest])) : left, result: { untagged, deleted: gone ? [digest] : [] } };
-}
-
 /** An image whose blobs are all there, by its manifest's digest. One that cannot be read is as good as absent: it is taken in anew. */
 async function findWhole(parts: StoreParts, digest: string, names: readonly string[]) {
   const known = await parts.records.read();
@@ -272,15 +262,8 @@ function taggable(text: string): string {
   const reference = parseReference(text);
   if (reference.digest !== null)
     throw new BerthError("invalid_reference", `${JSON.stringify(text)} names content by its digest: it cannot be a tag`);
+  // "sha256:abcdef" would look like the start of a digest; Docker refuses it, too.
+  if (/^library\/sha(256|512)$/.test(reference.repository))
+    throw new BerthError("invalid_reference", `${JSON.stringify(text)} reads like a digest: it cannot be a tag`);
   return formatReference(reference);
-}
-
-/** What was written may also be a digest or its prefix, which no name is. */
-function normalisedOrNull(text: string): string | null {
-  try {
-    return normaliseReference(text);
-  } catch (error) {
-    if (isBerthError(error, "invalid_reference")) return null;
-    throw error;
-  }
 }

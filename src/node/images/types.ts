@@ -23,6 +23,9 @@ export interface Image {
   createdAt: string | null;
 }
 
+/** `names`: what the archive calls it, normalised; `references` has the older ones too. */
+export type LoadedImage = Image & { names: string[] };
+
 /** A layer that was taken in: compressed blob stored and verified, not yet unpacked. */
 export interface StoredLayer {
   descriptor: Descriptor;
@@ -43,8 +46,11 @@ export interface ImageStore {
   /** Writes config and manifest, then the reference (when given). Same inputs, same digest. */
   commit(image: { config: ImageConfig; layers: Descriptor[]; reference: string | null }): Promise<Image>;
   tag(source: string, reference: string): Promise<Image>;
-  /** Removes a reference; the last one lets the image go. Returns what was removed. */
-  remove(reference: string): Promise<{ untagged: string[]; deleted: string[] }>;
+  /**
+   * Removes a reference; the last one lets the image go. Returns what was removed.
+   * @throws conflict for a digest with several names, without `force`
+   */
+  remove(reference: string, force?: boolean): Promise<{ untagged: string[]; deleted: string[] }>;
   /** Frees blobs and layers that nothing reaches. `inUse` are chain IDs and digests that containers hold. */
   prune(inUse: ReadonlySet<string>): Promise<{ freedBytes: number }>;
   /** Unpacks every layer that is not there yet (once, by chain ID). */
@@ -52,7 +58,7 @@ export interface ImageStore {
   /** A tar of the images, by default an oci-archive that is a docker-archive too. Same images, same bytes. */
   save(references: string[], signal: AbortSignal, format?: ArchiveFormat): Promise<Readable>;
   /** Reads an oci-archive or docker-archive tar, gzipped or not. @throws image_invalid, layer_invalid, digest_mismatch */
-  load(archive: Readable, progress: Progress, signal: AbortSignal): Promise<Image[]>;
+  load(archive: Readable, progress: Progress, signal: AbortSignal): Promise<LoadedImage[]>;
   /**
    * Pulls an image from its registry and unpacks it; nothing is done when it is here and whole.
    * @throws BerthError invalid_reference, image_not_found, image_invalid, layer_invalid, digest_mismatch, registry_*, insufficient_storage

@@ -96,6 +96,7 @@ function checkName(text: string, registry: string, repository: string): void {
   if (registry.length + 1 + repository.length > MAX_NAME_LENGTH)
     throw invalid(text, `the name is longer than ${MAX_NAME_LENGTH} characters`);
   if (!REGISTRY.test(registry)) throw invalid(text, `the registry ${JSON.stringify(registry)} is not a host`);
+  if (Number(/:(\d+)$/.exec(registry)?.[1] ?? 0) > 65_535) throw invalid(text, `the registry ${JSON.stringify(registry)} has no such port`);
   const bad = repository.split("/").find((component) => !COMPONENT.test(component));
   if (bad === undefined) return;
   const hint = bad === bad.toLowerCase() ? "" : "; names are lower-case";

@@ -25,7 +25,7 @@ export type { Descriptor, ImageIndex, Manifest } from "./manifest.ts";
 export { MAX_MANIFEST_BYTES, makeManifest, parseIndex, parseManifest } from "./manifest.ts";
 export { isIndexType, isManifestType, MEDIA_TYPES } from "./media-types.ts";
 export type { Platform } from "./platform.ts";
-export { choosePlatform, linuxArchitectures, parsePlatform, platformArchitecture } from "./platform.ts";
+export { choosePlatform, linuxArchitectures, parsePlatform, platformArchitecture, requirePlatform } from "./platform.ts";
 export type { BlobBody } from "./registry/fetch-blob.ts";
 export type { FetchedManifest } from "./registry/fetch-manifest.ts";
 export { listNamesHost } from "./registry/hosts.ts";

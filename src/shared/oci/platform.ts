@@ -1,4 +1,5 @@
 import { BerthError } from "../domain/index.ts";
+import type { ImageConfig } from "./image-config.ts";
 import { parseIndex } from "./manifest.ts";
 import { isIndexType, isManifestType } from "./media-types.ts";
 import type { FetchedManifest } from "./registry/fetch-manifest.ts";
@@ -31,6 +32,15 @@ export function linuxArchitectures({ bytes }: Pick<FetchedManifest, "bytes">): s
   return [...new Set(platforms)];
 }
 
+/**
+ * For an image whose manifest is in no index: nothing was chosen, so what was asked for may be something else.
+ * @throws BerthError image_not_found
+ */
+export function requirePlatform({ os, architecture }: Pick<ImageConfig, "os" | "architecture">, platform: Platform): void {
+  if (os === platform.os && architecture === platform.architecture) return;
+  throw notMadeFor(platform, [`${os}/${architecture}`]);
+}
+
 /** The first entry that fits, as every client takes it; attestations have the platform unknown/unknown. */
 export function choosePlatform(index: Pick<FetchedManifest, "bytes" | "digest">, platform: Platform): string {
   const entries = parseIndex(index.bytes).manifests.filter(({ mediaType }) => isManifestType(mediaType) || isIndexType(mediaType));
@@ -42,9 +52,16 @@ export function choosePlatform(index: Pick<FetchedManifest, "bytes" | "digest">,
   const exact = fits.find((entry) => platform.variant === null || entry.platform?.variant === platform.variant);
   if (exact !== undefined) return exact.digest;
   const offered = entries.flatMap((entry) => (entry.platform ? [[entry.platform.os, entry.platform.architecture].join("/")] : []));
+  throw notMadeFor(platform, [...new Set(offered)]);
+}
+
+function notMadeFor(platform: Platform, offered: readonly string[]): BerthError {
   const wanted = [platform.os, platform.architecture, platform.variant].filter((part) => part !== null).join("/");
-  throw new BerthError(
+  return new BerthError(
     "image_not_found",
-    `the image is not made for ${wanted}, only for ${[...new Set(offered)].slice(0, 20).join(", ") || "nothing"}`,
+    `the image is not made for ${wanted}, only for ${offered.slice(0, 20).join(", ") || "nothing"}`,
+    {
+      details: { hint: "`--platform` chooses another one, where the image is made for several" },
+    },
   );
 }

@@ -86,7 +86,7 @@ function images(): ImageStore {
         throw new BerthError("image_invalid", "this is no archive");
       }
       calls.push(["load", await text(archive)]);
-      return [IMAGE];
+      return [{ ...IMAGE, names: IMAGE.references }];
     },
     save: async (references) => Readable.from([`tar of ${references.join(",")}`]),
   };
@@ -188,7 +188,7 @@ test("an archive that is refused at its beginning is answered, and its sender is
 
 test("loads from the body and saves to it", async () => {
   const loaded = await call("POST", "/v1/images/load", { body: Readable.from(["an archive"]), type: "application/x-tar" });
-  expect(lines(loaded.text)).toEqual([{ step: "load", current: 1 }, { result: [IMAGE] }]);
+  expect(lines(loaded.text)).toEqual([{ step: "load", current: 1 }, { result: [{ ...IMAGE, names: IMAGE.references }] }]);
   expect(calls).toEqual([["load", "an archive"]]);
   expect(await call("GET", "/v1/images/save?ref=a&ref=b")).toMatchObject({ status: 200, text: "tar of a,b", type: "application/x-tar" });
 });

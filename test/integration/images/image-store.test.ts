@@ -59,6 +59,25 @@ describe("an image store", () => {
     expect((await test.store.get("tiny")).references).toHaveLength(21);
   });
 
+  it("an image with several names goes by its digest only where that is meant", async () => {
+    const { digest } = await addTinyImage(test.store);
+    expect(await test.store.remove(digest)).toMatchObject({ deleted: [digest] });
+    await addTinyImage(test.store);
+    await test.store.tag("tiny", "team/app:1");
+    for (const text of [digest, digest.slice(0, 20), digest.slice(7, 19)])
+      await expect(test.store.remove(text)).rejects.toMatchObject({
+        code: "conflict",
+        message: `the image "${text}" has 2 names: tiny:latest, team/app:1`,
+      });
+    expect(await test.store.remove(digest.slice(7, 19), true)).toMatchObject({ deleted: [digest] });
+  });
+
+  it.each(["sha256:abcdef", "library/sha512:1"])("%s is no name: it reads like a digest", async (name) => {
+    await addTinyImage(test.store);
+    await expect(test.store.tag("tiny", name)).rejects.toMatchObject({ code: "invalid_reference" });
+    await test.store.tag("tiny", `team/${name.split("/").at(-1)}`);
+  });
+
   it("frees what nothing names, and nothing that is named, held or in use", async () => {
     const kept = await makeImage("kept:1", rawEntry({ name: "a", body: "a" }));
     const gone = await makeImage("gone:1", rawEntry({ name: "b", body: "b" }));
@@ -139,7 +158,11 @@ describe("archives", () => {
     const target = await openTestStore();
     try {
       const loaded = await target.store.load(archive, quiet, signal);
-      expect(loaded).toEqual([tiny, other]);
+      expect(loaded).toEqual([tiny, other].map((image) => ({ ...image, names: image.references })));
+      await target.store.tag("tiny", "older:1");
+      const again = await target.store.load(await test.store.save(["tiny"], signal), quiet, signal);
+      expect(again).toMatchObject([{ names: tiny.references, references: ["docker.io/library/older:1", ...tiny.references] }]);
+      await target.store.remove("older:1");
       expect(await target.store.get("tiny")).toEqual(tiny);
     } finally {
       await target.remove();

@@ -119,6 +119,23 @@ test("an index gives this machine's image, and its digest names that image here"
   }
 });
 
+test("an image that is in no index is refused where another platform was asked for, there or not", async () => {
+  const client = clientOf(open.host);
+  const reference = `${open.host}/single:1`;
+  const { config } = await push(reference, client);
+  const store = await openTestStore();
+  const pullFor = (platform: string) => store.store.pull({ reference, platform, client }, () => undefined, neverAborted());
+  const wrong = { code: "image_not_found", message: `the image is not made for linux/s390x, only for linux/${config.architecture}` };
+  try {
+    await expect(pullFor("linux/s390x")).rejects.toMatchObject(wrong);
+    expect(await store.store.list()).toEqual([]);
+    await pullFor(`linux/${config.architecture}`);
+    await expect(pullFor("linux/s390x")).rejects.toMatchObject(wrong);
+  } finally {
+    await store.remove();
+  }
+});
+
 async function manifestSize(host: string, repository: string, digest: string): Promise<number> {
   const answer = await fetch(`http://${host}/v2/${repository}/manifests/${digest}`, {
     headers: { accept: "application/vnd.oci.image.manifest.v1+json" },

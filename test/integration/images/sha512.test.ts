@@ -43,7 +43,7 @@ test("an image named by sha512 is pulled by it from our registry after a push th
   await pulls.store.store.tag(digest, `127.0.0.1:${ours.port}/team/app:1`);
   const target = `127.0.0.1:${ours.port}/team/app:1`;
   await pulls.store.store.push({ reference: target, client: await access.clientFor(target, null) }, quiet, signal);
-  await pulls.store.store.remove(digest);
+  await pulls.store.store.remove(digest, true);
   await pulls.store.store.prune(new Set());
   expect(await blobsOf("sha512")).toEqual([]);
 

@@ -38,6 +38,7 @@ describe("an image reference", () => {
     "a:b:c",
     "-a/b",
     "host:notaport/app",
+    "host:65536/app",
     `registry.example/${"a/".repeat(200)}b`,
     `x:${"t".repeat(129)}`,
     "a\nb",

@@ -14,7 +14,7 @@ export function problemOf(error: unknown): Problem {
     status: known.status,
     detail: known.message,
     code: known.code,
-    hint: ERRORS[known.code].hint,
+    hint: typeof known.details?.["hint"] === "string" ? known.details["hint"] : ERRORS[known.code].hint,
     retryable: known.retryable,
     ...(known.field === undefined ? {} : { errors: [{ field: known.field, message: known.message }] }),
   };

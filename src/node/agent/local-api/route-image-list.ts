@@ -7,6 +7,7 @@ import type { LocalApiPort } from "./port.ts";
 
 const Reference = Type.String({ minLength: 1, maxLength: 512 });
 const ByReference = Type.Object({ ref: Reference });
+const Removal = Type.Object({ ref: Reference, force: Type.Optional(Type.Boolean()) });
 const TagBody = Type.Object({ source: Reference, reference: Reference }, { additionalProperties: false });
 
 /** What needs no progress: list, inspect, remove, tag, prune. */
@@ -15,9 +16,10 @@ export function imageListRoute(app: FastifyInstance, { images, engine }: LocalAp
   app.get<{ Querystring: Static<typeof ByReference> }>("/v1/images/inspect", { schema: { querystring: ByReference } }, (request) =>
     images.get(request.query.ref),
   );
-  app.delete<{ Querystring: Static<typeof ByReference> }>("/v1/images", { schema: { querystring: ByReference } }, async (request) => {
-    await refuseInUse({ images, engine }, request.query.ref);
-    const removed = await images.remove(request.query.ref);
+  app.delete<{ Querystring: Static<typeof Removal> }>("/v1/images", { schema: { querystring: Removal } }, async (request) => {
+    const { ref, force = false } = request.query;
+    await refuseInUse({ images, engine }, ref);
+    const removed = await images.remove(ref, force);
     return { ...removed, freedBytes: removed.deleted.length === 0 ? 0 : await freed({ images, engine }) };
   });
   app.post<{ Body: Static<typeof TagBody> }>("/v1/images/tag", { schema: { body: TagBody } }, (request) =>

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { BerthError } from "../../../shared/domain/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
-import type { Image, Progress } from "../types.ts";
+import type { Image, LoadedImage, Progress } from "../types.ts";
 import { loadDockerArchive } from "./load-docker-archive.ts";
 import { loadOciLayout } from "./load-oci-layout.ts";
 import { spoolArchive } from "./spool-archive.ts";
@@ -25,7 +25,7 @@ export async function loadArchive(
   archive: AsyncIterable<Uint8Array>,
   progress: Progress,
   signal: AbortSignal,
-): Promise<Image[]> {
+): Promise<LoadedImage[]> {
   const spooled = await spoolArchive(ports, archive, progress, signal);
   try {
     const index = spooled.documents.get("index.json");

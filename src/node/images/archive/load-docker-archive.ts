@@ -2,10 +2,10 @@ import { createReadStream } from "node:fs";
 import { Type } from "typebox";
 import { Value } from "typebox/value";
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
-import { canonicalJson, MEDIA_TYPES, makeManifest, parseImageConfig } from "../../../shared/oci/index.ts";
+import { canonicalJson, MEDIA_TYPES, makeManifest, normaliseReference, parseImageConfig } from "../../../shared/oci/index.ts";
 import { decompressed } from "../content/compression.ts";
 import { ingestLayer } from "../content/ingest-layer.ts";
-import type { Image, StoredLayer } from "../types.ts";
+import type { LoadedImage, StoredLayer } from "../types.ts";
 import type { LoadPorts } from "./load-archive.ts";
 import { blobDigest, type SpooledArchive } from "./spool-archive.ts";
 
@@ -26,8 +26,8 @@ export async function loadDockerArchive(
   archive: SpooledArchive,
   manifest: Buffer,
   signal: AbortSignal,
-): Promise<Image[]> {
-  const images: Image[] = [];
+): Promise<LoadedImage[]> {
+  const images: LoadedImage[] = [];
   for (const item of parseManifestList(manifest)) {
     const config = archive.documents.get(item.Config) ?? (await configBlob(ports, item.Config));
     const layers: StoredLayer[] = [];
@@ -40,7 +40,8 @@ export async function loadDockerArchive(
       { mediaType: MEDIA_TYPES.config, ...stored },
       layers.map((layer) => layer.descriptor),
     );
-    images.push(await ports.commitManifest(Buffer.from(canonicalJson(document)), item.RepoTags ?? []));
+    const names = (item.RepoTags ?? []).map(normaliseReference);
+    images.push({ ...(await ports.commitManifest(Buffer.from(canonicalJson(document)), names)), names });
   }
   return images;
 }

@@ -4,11 +4,12 @@ import {
   isIndexType,
   isManifestType,
   MAX_MANIFEST_BYTES,
+  normaliseReference,
   parseIndex,
   platformArchitecture,
 } from "../../../shared/oci/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
-import type { Image } from "../types.ts";
+import type { LoadedImage } from "../types.ts";
 import type { LoadPorts } from "./load-archive.ts";
 
 /** An index may name an index (multi-platform); deeper nesting has no use and could be a cycle. */
@@ -22,13 +23,14 @@ type IndexEntry = Descriptor & { platform?: { architecture: string; os: string }
  * Commits the images that an OCI layout's index.json names, for this machine's platform.
  * @throws BerthError image_invalid, digest_mismatch
  */
-export async function loadOciLayout(ports: LoadPorts, index: Buffer): Promise<Image[]> {
-  const images: Image[] = [];
+export async function loadOciLayout(ports: LoadPorts, index: Buffer): Promise<LoadedImage[]> {
+  const images: LoadedImage[] = [];
   for (const entry of parseIndex(index).manifests as IndexEntry[]) {
     const manifest = await manifestFor(ports.blobs, entry, MAX_DEPTH);
     if (manifest === null) continue;
     const bytes = await ports.blobs.read(manifest.digest, MAX_MANIFEST_BYTES);
-    images.push(await ports.commitManifest(bytes, namesOf(entry), { digest: manifest.digest }));
+    const names = namesOf(entry).map(normaliseReference);
+    images.push({ ...(await ports.commitManifest(bytes, names, { digest: manifest.digest })), names });
   }
   if (images.length === 0) throw new BerthError("image_invalid", `the archive has no image for linux/${platformArchitecture()}`);
   return images;

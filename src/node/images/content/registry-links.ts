@@ -4,8 +4,8 @@ import { namesIn } from "./probe-path.ts";
 
 /**
  * sha256 digests of the blobs that a repository of this node's registry holds, read from the names of its links (written
- * by the registry room, see its registry-paths.ts): whatever process prunes, it keeps them. Call under the store lock,
- * which the registry holds when it links.
+ * by the registry room, see its registry-paths.ts): whatever process prunes, it keeps them. Who removes blobs calls it
+ * under the store lock, which the registry holds when it links.
  */
 export async function registryLinks(paths: StorePaths): Promise<Set<string>> {
   const repositories = join(paths.dataDir, "registry", "repositories");

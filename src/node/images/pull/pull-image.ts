@@ -6,12 +6,14 @@ import {
   formatReference,
   type ImageConfig,
   type Manifest,
+  type Platform,
   parseImageConfig,
   parseManifest,
   parsePlatform,
   parseReference,
   type Reference,
   type RegistryClient,
+  requirePlatform,
 } from "../../../shared/oci/index.ts";
 import type { Native } from "../../platform/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
@@ -117,11 +119,14 @@ async function pullOne(work: PullWork): Promise<Image> {
   // The digest of an index is a name of the image chosen from it, so that it is found by what a job says.
   const aliases = reference.digest === null || request.repair ? [] : [formatReference({ ...reference, tag: null, digest: pointedAt })];
   const current = await ports.find(manifest.digest, [...tags, ...aliases]);
+  // Where an index chose, its word counts; without `--platform`, what runs here is the kernel's to say.
+  const platform = request.platform === null || indexes.length > 0 ? null : parsePlatform(request.platform);
+  if (current !== null && platform !== null) requirePlatform(current.image.config, platform);
   if (current?.unpacked && current.named) {
     progress({ step: "present", detail: manifest.digest });
     return current.image;
   }
-  const { chainIds } = await takeContent(work, manifest);
+  const { chainIds } = await takeContent(work, manifest, platform);
   // One that is here but damaged must not be taken for the one that just came.
   await quarantineDamaged(ports.paths, [manifest.digest], signal);
   const image = await ports.commitManifest(manifest.bytes, tags, { aliases, digest: manifest.digest });
@@ -154,9 +159,14 @@ async function pin({ ports, held }: PullWork, digests: readonly string[]): Promi
 }
 
 /** Brings config and layers into the store and unpacks them. */
-async function takeContent(work: PullWork, fetched: { bytes: Buffer; digest: string }): Promise<UnpackableImage> {
+async function takeContent(
+  work: PullWork,
+  fetched: { bytes: Buffer; digest: string },
+  platform: Platform | null,
+): Promise<UnpackableImage> {
   const manifest = parseManifest(fetched.bytes);
   const config = await takeConfig(work, manifest.config);
+  if (platform !== null) requirePlatform(config, platform);
   const diffIds = config.rootfs.diff_ids;
   if (diffIds.length !== manifest.layers.length)
     throw new BerthError("image_invalid", `the image has ${manifest.layers.length} layers, but its config names ${diffIds.length}`);

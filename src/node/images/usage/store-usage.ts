@@ -2,6 +2,7 @@ import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOfHex } from "../../../shared/oci/index.ts";
 import { foldersOfBlobs } from "../content/list-blobs.ts";
+import { registryLinks } from "../content/registry-links.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import { chownedCopies } from "../owners/list-copies.ts";
 import type { StorePaths } from "../paths.ts";
@@ -14,8 +15,10 @@ export interface StoreUsage {
   images: ImageUsage[];
   /** Images whose manifest or config cannot be read. */
   unreadable: { digest: string; references: string[] }[];
-  /** Compressed layers, configs and manifests; those that no image reaches. */
+  /** Compressed layers, configs and manifests; those that neither an image nor a repository of the node's registry reaches. */
   blobs: { count: number; bytes: number; unreachedBytes: number };
+  /** Of the blobs, what only the node's registry reaches. */
+  registryBytes: number;
   /** Unpacked layers; those that no image reaches. */
   layers: { count: number; bytes: number; unreachedBytes: number };
   /** Copies of unpacked layers for user namespaces, in none of the images' figures; those of layers that no image reaches. */
@@ -34,11 +37,16 @@ export async function storeUsage(ports: { paths: StorePaths; store: Pick<ImageSt
   const unpacked = await unpackedSizes(paths);
   const usages = shareOf(images, unpacked);
   const blobs = await blobSizes(paths);
+  const [reached, linked] = [blobsReached(images), await registryLinks(paths)];
   const chainIds = new Set(images.flatMap((image) => image.chainIds));
   return {
     images: usages.sort((a, b) => b.totalBytes - a.totalBytes),
     unreadable: known.filter(({ content }) => content === null).map(({ digest, references }) => ({ digest, references })),
-    blobs: summary([...blobs], blobsReached(images)),
+    blobs: summary([...blobs], new Set([...reached, ...linked])),
+    registryBytes: summary(
+      [...blobs].filter(([digest]) => linked.has(digest)),
+      reached,
+    ).unreachedBytes,
     layers: summary([...unpacked], chainIds),
     chownedLayers: summary(await copySizes(paths), chainIds),
     savedBytes: savedBytes(images, unpacked),

@@ -29,7 +29,11 @@ export async function answerError(answer: HttpAnswer, what: string, notFound: Er
   const said = await registryMessage(answer);
   const { host } = answer.url;
   return new BerthError(codeOf(answer.status, notFound), `${host} answers ${what} with ${answer.status}${said === "" ? "" : `: ${said}`}`, {
-    details: { status: answer.status, retryAfterMs: retryAfterMs(answer.headers["retry-after"], Date.parse(answer.headers["date"] ?? "")) },
+    details: {
+      ...(answer.status === 404 && { hint: "check name and tag; registries also say so of what your login may not see (`berth login`)" }),
+      status: answer.status,
+      retryAfterMs: retryAfterMs(answer.headers["retry-after"], Date.parse(answer.headers["date"] ?? "")),
+    },
   });
 }
 
