@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { decide } from "../../src/control/scheduler/index.ts";
 import { type ClusterCase, NOW, snapshotOf } from "./cluster-case.ts";
+import { GANG_CASES } from "./gang-cases.ts";
 import { MOVE_CASES } from "./move-cases.ts";
 import { PLACEMENT_CASES } from "./placement-cases.ts";
 import { PORT_CASES } from "./port-cases.ts";
 import { QUOTA_CASES } from "./quota-cases.ts";
-import { GANG_CASES, RULE_CASES } from "./rule-cases.ts";
+import { RULE_CASES } from "./rule-cases.ts";
 import { SHARING_CASES } from "./sharing-cases.ts";
 import { WAITING_CASES } from "./waiting-cases.ts";
 import { WINDOW_CASES } from "./window-cases.ts";

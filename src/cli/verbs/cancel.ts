@@ -3,10 +3,9 @@ import { nameOfJobId } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectApi, withHost } from "../client/connect.ts";
 import { jobOrTasks } from "../client/job-names.ts";
-import { EXIT } from "../exit-codes.ts";
 import { arraySummary } from "../output/array-text.ts";
-import { printError } from "../output/errors.ts";
 import { action, examples } from "../verb.ts";
+import { eachOf } from "./each-of.ts";
 
 /** Exits with 1 when a job could not be cancelled, after the others were. */
 export function cancelVerb(io: CliIo): Command {
@@ -17,20 +16,12 @@ export function cancelVerb(io: CliIo): Command {
   return examples(command, ["berth cancel 7", "berth cancel 81_[10-99]", "berth cancel $(berth ps --state pending -o name)"]);
 }
 
-/** One that cannot be cancelled does not keep the others from it. */
 async function cancelJobs(io: CliIo, jobs: readonly string[], self: Command): Promise<number> {
   const api = await connectApi(io, self);
-  let exitCode: number = EXIT.ok;
-  for (const name of jobs) {
-    try {
-      const { id, tasks } = jobOrTasks(name);
-      const job = await api.cancel(id, tasks);
-      io.stdout.write(`job/${nameOfJobId(job)}\n`);
-      io.stderr.write(job.array === undefined ? `job ${nameOfJobId(job)} is ${job.state}\n` : `array ${job.id}: ${arraySummary(job)}\n`);
-    } catch (error) {
-      printError(io, error);
-      exitCode = EXIT.error;
-    }
-  }
-  return exitCode;
+  return eachOf(io, jobs, async (name) => {
+    const { id, tasks } = jobOrTasks(name);
+    const job = await api.cancel(id, tasks);
+    io.stdout.write(`job/${nameOfJobId(job)}\n`);
+    io.stderr.write(job.array === undefined ? `job ${nameOfJobId(job)} is ${job.state}\n` : `array ${job.id}: ${arraySummary(job)}\n`);
+  });
 }

@@ -3,11 +3,10 @@ import { formatBytes } from "../../shared/domain/index.ts";
 import type { CliIo } from "../cli-io.ts";
 import { connectNode, withNode } from "../client/connect.ts";
 import type { NodeClient } from "../client/node-client.ts";
-import { EXIT } from "../exit-codes.ts";
-import { printError } from "../output/errors.ts";
 import { printValue } from "../output/formats.ts";
 import { type TextOptions, withTextOrJson } from "../output/text-or-json.ts";
 import { action, examples } from "../verb.ts";
+import { eachOf } from "./each-of.ts";
 
 type Removed = Awaited<ReturnType<NodeClient["remove"]>>;
 
@@ -25,21 +24,14 @@ export function imagesRmCommand(io: CliIo): Command {
   return examples(command, ["berth images rm trainer:v1 trainer:v2"]);
 }
 
-/** One that cannot be removed does not keep the others, nor what was removed from being told. */
 async function removeImages(io: CliIo, images: readonly string[], options: RemoveOptions, self: Command): Promise<number> {
   const node = connectNode(io, self);
   const removed: Removed[] = [];
-  let exitCode: number = EXIT.ok;
-  for (const image of images) {
-    try {
-      const one = await node.remove(image, options.force === true);
-      removed.push(one);
-      if (options.output === "text") io.stdout.write(textOf(one));
-    } catch (error) {
-      printError(io, error);
-      exitCode = EXIT.error;
-    }
-  }
+  const exitCode = await eachOf(io, images, async (image) => {
+    const one = await node.remove(image, options.force === true);
+    removed.push(one);
+    if (options.output === "text") io.stdout.write(textOf(one));
+  });
   if (options.output === "json") await printValue(io, "json", removed);
   return exitCode;
 }

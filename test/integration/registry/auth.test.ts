@@ -3,53 +3,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { loadNative } from "../../../src/node/platform/index.ts";
-import { startRegistry, userLine } from "../../../src/node/registry/index.ts";
+import { startRegistry } from "../../../src/node/registry/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { silentLogger } from "../../../src/shared/observe/index.ts";
-import { createRegistryAccess } from "../../../src/shared/oci/index.ts";
-import { type Answer, Bench, openPool } from "../../contract/registry/harness.ts";
-import { openTestRegistry, randomBlob, sha256, sha512, type TestRegistry } from "../../support/registry-server.ts";
+import { ask, basic, bearer, guardedRegistries, push } from "../../support/guarded-registry.ts";
+import { randomBlob, sha256 } from "../../support/registry-server.ts";
 
-let users = "";
-const opened: TestRegistry[] = [];
-const pools: ReturnType<typeof openPool>[] = [];
-
-beforeAll(async () => {
-  users = `# name:scrypt:salt:hash grants\n${(await Promise.all([userLine("ann", "a secret", ["a/*=pull,push,delete", "base/cuda=pull"]), userLine("bob", "b secret", ["b/*=pull,push"]), userLine("root", "r", ["*=pull,push,delete"])])).join("\n")}\n`;
-});
-afterEach(async () => {
-  for (const pool of pools.splice(0)) await pool.destroy();
-  for (const registry of opened.splice(0)) await registry.remove();
-});
-afterAll(() => expect(opened).toEqual([]));
-
-async function guarded(config: object = {}): Promise<{ registry: TestRegistry; bench: Bench }> {
-  const registry = await openTestRegistry({ config: { auth: "token", ...config }, users });
-  opened.push(registry);
-  const pool = openPool(registry.url);
-  pools.push(pool);
-  return { registry, bench: new Bench(pool, 0) };
-}
-
-const basic = (name: string, password: string) => `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
-
-function ask(bench: Bench, credentials: string | null, ...scopes: string[]): Promise<Answer> {
-  const query = new URLSearchParams(scopes.map((scope): [string, string] => ["scope", scope]));
-  return bench.send("GET", `/v2/token?service=berth-registry&${query}`, {
-    headers: credentials === null ? {} : { authorization: credentials },
-  });
-}
-
-async function bearer(bench: Bench, name: string, password: string, ...scopes: string[]): Promise<Record<string, string>> {
-  return { authorization: `Bearer ${String((await ask(bench, basic(name, password), ...scopes)).json()["token"])}` };
-}
-
-async function push(bench: Bench, headers: Record<string, string>, repository: string, bytes = randomBlob()): Promise<Answer> {
-  return bench.send("POST", `/v2/${repository}/blobs/uploads/?digest=${sha256(bytes)}`, { headers, body: bytes });
-}
+const { guarded, open, benchOf } = guardedRegistries();
 
 test("without a token /v2/ is 401 and names the token service", async () => {
   const { bench, registry } = await guarded();
@@ -110,87 +72,6 @@ test("a token to pull does not push, one to push does not delete", async () => {
   const pull = await bearer(bench, "ann", "a secret", "repository:a/x:pull");
   expect((await push(bench, pull, "a/x")).status).toBe(401);
   expect((await bench.send("DELETE", `/v2/a/x/blobs/${sha256(bytes)}`, { headers: all })).status).toBe(401);
-});
-
-test("a blob is not mounted from a repository that the caller may not read, named or not", async () => {
-  const { bench } = await guarded();
-  const bytes = randomBlob();
-  await push(bench, await bearer(bench, "bob", "b secret", "repository:b/y:pull,push"), "b/y", bytes);
-  const ann = await bearer(bench, "ann", "a secret", "repository:a/x:pull,push", "repository:b/y:pull");
-  for (const query of [`mount=${sha256(bytes)}&from=b/y`, `mount=${sha256(bytes)}`])
-    expect((await bench.send("POST", `/v2/a/x/blobs/uploads/?${query}`, { headers: ann })).status).toBe(202);
-  expect((await bench.send("GET", `/v2/a/x/blobs/${sha256(bytes)}`, { headers: ann })).status).toBe(404);
-  const root = await bearer(bench, "root", "r", "repository:a/x:pull,push", "repository:b/y:pull");
-  expect((await bench.send("POST", `/v2/a/x/blobs/uploads/?mount=${sha256(bytes)}&from=b/y`, { headers: root })).status).toBe(201);
-});
-
-// "Mounting a blob from another repository" of the distribution spec: 201, or 202 with an upload session. The token protocol has a scope for
-// each repository; clients that mount ask for both.
-describe("a mount", () => {
-  const bytes = randomBlob();
-  const digests = [sha256(bytes), sha512(bytes)];
-  const target = "repository:a/x:pull,push";
-  const mount = (bench: Bench, headers: Record<string, string>, digest: string, from: string) =>
-    bench.send("POST", `/v2/a/x/blobs/uploads/?mount=${digest}${from === "" ? "" : `&from=${from}`}`, { headers });
-  const pushed = async (config: object = {}) => {
-    const { bench } = await guarded(config);
-    const headers = await bearer(bench, "root", "r", "repository:base/cuda:pull,push");
-    for (const digest of digests)
-      expect((await bench.send("POST", `/v2/base/cuda/blobs/uploads/?digest=${digest}`, { headers, body: bytes })).status).toBe(201);
-    return bench;
-  };
-
-  test("with a token for both repositories links the blob, whether the source is named or not", async () => {
-    const bench = await pushed();
-    const headers = await bearer(bench, "ann", "a secret", target, "repository:base/cuda:pull", "repository:a/x:delete");
-    for (const digest of digests) {
-      for (const from of ["base/cuda", ""]) {
-        const answer = await mount(bench, headers, digest, from);
-        expect([answer.status, answer.headers["location"]], from).toEqual([201, `/v2/a/x/blobs/${digest}`]);
-        expect((await bench.send("GET", `/v2/a/x/blobs/${digest}`, { headers })).body).toEqual(bytes);
-        expect((await bench.send("DELETE", `/v2/a/x/blobs/${digest}`, { headers })).status).toBe(202);
-      }
-    }
-  });
-
-  test("with a token for the target alone opens an upload, which takes the bytes, as where there is no such blob", async () => {
-    const bench = await pushed();
-    const headers = await bearer(bench, "ann", "a secret", target, "repository:a/x:delete");
-    for (const digest of digests) {
-      for (const from of ["base/cuda", "", "no/such"]) {
-        const answer = await mount(bench, headers, digest, from);
-        expect([answer.status, answer.headers["range"], answer.headers["docker-content-digest"]], from).toEqual([202, "0-0", undefined]);
-        expect((await bench.send("HEAD", `/v2/a/x/blobs/${digest}`, { headers })).status).toBe(404);
-        const end = `${String(answer.headers["location"])}?digest=${digest}`;
-        expect((await bench.send("PUT", end, { headers, body: bytes })).status).toBe(201);
-        expect((await bench.send("DELETE", `/v2/a/x/blobs/${digest}`, { headers })).status).toBe(202);
-      }
-    }
-  });
-
-  test("without the right to push to the target is refused; where anybody may pull it needs no more than that", async () => {
-    const bench = await pushed({ anonymousPull: true });
-    const [digest = ""] = digests;
-    const reading = await bearer(bench, "ann", "a secret", "repository:a/x:pull", "repository:base/cuda:pull");
-    const answer = await mount(bench, reading, digest, "base/cuda");
-    expect([answer.status, String(answer.headers["www-authenticate"])]).toEqual([401, expect.stringContaining(`scope="${target}"`)]);
-    expect((await mount(bench, await bearer(bench, "ann", "a secret", target), digest, "base/cuda")).status).toBe(201);
-  });
-});
-
-test("a client that may not read where a blob is sends it, and one that may has it mounted", async () => {
-  const { bench, registry } = await guarded();
-  const bytes = randomBlob();
-  await push(bench, await bearer(bench, "root", "r", "repository:base/cuda:pull,push"), "base/cuda", bytes);
-  const blob = { digest: sha256(bytes), size: bytes.byteLength, open: () => Readable.from([bytes]), elsewhere: ["base/cuda"] };
-  const access = createRegistryAccess({ env: { HOME: "/nonexistent" }, clock: systemClock() });
-  const sending = async (name: string, password: string, repository: string) => {
-    const host = `127.0.0.1:${registry.port}`;
-    const client = await access.clientFor(`${host}/${repository}`, { kind: "password", username: name, password });
-    return client.uploadBlob(repository, blob, new AbortController().signal);
-  };
-  expect([await sending("ann", "a secret", "a/x"), await sending("bob", "b secret", "b/y")]).toEqual(["mounted", "uploaded"]);
-  await access.close();
 });
 
 test("another's upload cannot be read, filled or cancelled through one's own repository", async () => {
@@ -261,11 +142,7 @@ test.each([
 test("a token is over after five minutes", async () => {
   let offset = 0;
   const system = systemClock();
-  const registry = await openTestRegistry({ config: { auth: "token" }, users, clock: { ...system, now: () => system.now() + offset } });
-  opened.push(registry);
-  const pool = openPool(registry.url);
-  pools.push(pool);
-  const bench = new Bench(pool, 0);
+  const { bench } = await guarded({}, { ...system, now: () => system.now() + offset });
   const token = await bearer(bench, "root", "r");
   expect((await bench.send("GET", "/v2/", { headers: token })).status).toBe(200);
   offset = 301_000;
@@ -281,9 +158,7 @@ test("tokens outlive a restart, as their key is on disk with mode 0600", async (
   const { registry, bench } = await guarded();
   const token = await bearer(bench, "root", "r");
   await registry.restart();
-  const pool = openPool(registry.url);
-  pools.push(pool);
-  expect((await new Bench(pool, 0).send("GET", "/v2/", { headers: token })).status).toBe(200);
+  expect((await benchOf(registry).send("GET", "/v2/", { headers: token })).status).toBe(200);
   expect((await stat(join(registry.dataDir, "registry/token-key"))).mode & 0o777).toBe(0o600);
 });
 
@@ -320,11 +195,7 @@ test("read-only refuses every write with 405, push-disabled every push, and dele
     [{ mode: "push-disabled" }, 405, 404],
     [{ delete: false }, 202, 405],
   ] as const) {
-    const registry = await openTestRegistry({ config });
-    opened.push(registry);
-    const pool = openPool(registry.url);
-    pools.push(pool);
-    const bench = new Bench(pool, 0);
+    const bench = benchOf(await open({ config }));
     expect((await bench.send("POST", "/v2/a/x/blobs/uploads/")).status).toBe(post);
     for (const path of [`blobs/${sha256("x")}`, `manifests/${sha256("x")}`, "manifests/tag"]) {
       const answer = await bench.send("DELETE", `/v2/a/x/${path}`);
@@ -348,8 +219,7 @@ test("off loopback the registry asks for tokens unless it is told not to", async
 test.each(['{"auth":"nnone"}', '{"atuh":"token"}', "{", "[]", '{"publicUrl":"javascript:1"}'])(
   "config.json %s is refused at the start",
   async (text) => {
-    const registry = await openTestRegistry();
-    opened.push(registry);
+    const registry = await open();
     await writeFile(join(registry.dataDir, "registry/config.json"), text);
     await expect(registry.restart()).rejects.toMatchObject({ code: "invalid_request" });
     await writeFile(join(registry.dataDir, "registry/config.json"), "{}");
