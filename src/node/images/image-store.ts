@@ -62,8 +62,9 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
   const reserve = createRecordReserve(paths.imagesReserve);
   const records = createRecordFile(paths.imagesFile, lock, reserve);
   await records.sweep();
-  const session = await openIngestSession({ paths, native: options.native, lock });
+  // Before the session, which would stay for as long as the process does if this failed.
   await lock.run(reserve.fill);
+  const session = await openIngestSession({ paths, native: options.native, lock });
   const blobs = createBlobStore(paths, session);
   const parts: StoreParts = {
     paths,

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { openPartial } from "../../../src/node/images/content/partial-blobs.ts";
 import { storePaths } from "../../../src/node/images/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
+import type { RegistryClient } from "../../../src/shared/oci/index.ts";
 import { openTestRegistry } from "../../support/registry-server.ts";
 import { rawEntry } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
@@ -43,6 +44,29 @@ it("a disk that fails before the tar has come is told, and nothing else", async 
     yield Buffer.alloc(1024);
   };
   await expect(test.store.addLayer(Readable.from(slow()), neverAborted())).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+it("a blob that cannot be opened fails its push and nothing else, however late its bytes are asked for", async () => {
+  const reference = "registry.example/app:1";
+  const image = await addTinyImage(test.store, reference);
+  await rm(storePaths(test.dataDir).blob(image.layers[0]?.digest ?? ""));
+  const uploadBlob: RegistryClient["uploadBlob"] = async (_repository, { open, size }) => {
+    const body = open({ from: 0, to: size });
+    // A file that was opened at once would have failed by now.
+    for (let turn = 0; turn < 50; turn++) await stat(test.dataDir);
+    for await (const chunk of body) void chunk;
+    return "uploaded";
+  };
+  const pushed = test.store.push({ reference, client: { uploadBlob } as RegistryClient }, () => undefined, neverAborted());
+  await expect(pushed).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+it("a store that cannot be opened leaves no session in its process", async () => {
+  const sessions = await readdir(join(test.dataDir, "ingest"));
+  await rm(storePaths(test.dataDir).imagesReserve);
+  await mkdir(storePaths(test.dataDir).imagesReserve);
+  await expect(test.openAgain()).rejects.toThrow();
+  expect(await readdir(join(test.dataDir, "ingest"))).toEqual(sessions);
 });
 
 it("a repository whose folders a crash cut short takes pushes again", async () => {

@@ -1,9 +1,9 @@
-import { createReadStream } from "node:fs";
 import { Type } from "typebox";
 import { Value } from "typebox/value";
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
 import { canonicalJson, MEDIA_TYPES, makeManifest, normaliseReference, parseImageConfig } from "../../../shared/oci/index.ts";
 import { decompressed } from "../content/compression.ts";
+import { fileBytes } from "../content/file-bytes.ts";
 import { ingestLayer } from "../content/ingest-layer.ts";
 import type { LoadedImage, StoredLayer } from "../types.ts";
 import type { LoadPorts } from "./load-archive.ts";
@@ -64,11 +64,7 @@ async function takeLayer(
   const file = archive.files.get(path) ?? archive.files.get(archive.links.get(path) ?? "");
   const blob = blobDigest(path);
   const source =
-    file !== undefined
-      ? createReadStream(file)
-      : blob !== null && (await ports.blobs.size(blob)) !== null
-        ? ports.blobs.stream(blob)
-        : null;
+    file !== undefined ? fileBytes(file) : blob !== null && (await ports.blobs.size(blob)) !== null ? ports.blobs.stream(blob) : null;
   if (source === null) throw new BerthError("image_invalid", `the archive lacks the layer ${JSON.stringify(path)}`);
   return ingestLayer(ports.blobs, decompressed(source), signal, diffId);
 }

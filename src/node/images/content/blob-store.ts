@@ -1,12 +1,12 @@
-import { constants, createReadStream } from "node:fs";
+import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Readable } from "node:stream";
 import { BerthError } from "../../../shared/domain/index.ts";
 import { createDigester, digestLike, verifyDigest } from "../../../shared/oci/index.ts";
 import { syncFolder } from "../../platform/index.ts";
 import type { StorePaths } from "../paths.ts";
+import { fileBytes } from "./file-bytes.ts";
 import type { IngestSession } from "./ingest-session.ts";
 import { foldersOfBlobs } from "./list-blobs.ts";
 import { sizeOf } from "./probe-path.ts";
@@ -27,7 +27,7 @@ export interface BlobStore {
   put(bytes: Uint8Array, like?: string): Promise<{ digest: string; size: number }>;
   /** A whole small blob, verified again. @throws BerthError image_invalid (missing, too large), digest_mismatch */
   read(digest: string, maxBytes: number): Promise<Buffer>;
-  stream(digest: string): Readable;
+  stream(digest: string): AsyncIterable<Buffer>;
   /** Bytes; null when there is no such blob. */
   size(digest: string): Promise<number | null>;
   list(): Promise<string[]>;
@@ -66,7 +66,7 @@ export function createBlobStore(paths: StorePaths, session: IngestSession): Blob
       verifyDigest(bytes, digest, `blob ${digest}`);
       return bytes;
     },
-    stream: (digest) => createReadStream(paths.blob(digest), { highWaterMark: 1 << 18 }),
+    stream: (digest) => fileBytes(paths.blob(digest)),
     size,
     list: async () => (await foldersOfBlobs(paths)).flatMap(({ digests }) => digests),
     async sweep() {

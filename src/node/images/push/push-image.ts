@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import type { Clock } from "../../../shared/domain/index.ts";
 import {
@@ -12,6 +11,7 @@ import {
   type RegistryClient,
 } from "../../../shared/oci/index.ts";
 import type { BlobStore } from "../content/blob-store.ts";
+import { fileBytes } from "../content/file-bytes.ts";
 import type { IngestSession } from "../content/ingest-session.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Image, Progress } from "../types.ts";
@@ -98,7 +98,7 @@ async function pushBlob(
 ): Promise<void> {
   const tell = createTeller(progress, ports.clock, blob);
   const open = ({ from, to }: { from: number; to: number }) =>
-    Readable.from(counted(from, createReadStream(ports.paths.blob(blob.digest), { start: from, end: to - 1, highWaterMark: 1 << 18 })), {
+    Readable.from(counted(from, fileBytes(ports.paths.blob(blob.digest), { start: from, end: to - 1 })), {
       objectMode: false,
     });
   async function* counted(from: number, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
