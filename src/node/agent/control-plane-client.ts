@@ -151,7 +151,7 @@ async function unreachableAs<T>(who: string, attempt: () => Promise<T>): Promise
 /** An RFC 9457 problem as the error it came from; the problem's members are the details. */
 function problemError(status: number, body: unknown): BerthError {
   const problem = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
-  const known = typeof problem["code"] === "string" && problem["code"] in ERRORS;
+  const known = typeof problem["code"] === "string" && Object.hasOwn(ERRORS, problem["code"]);
   const code = known ? (problem["code"] as ErrorCode) : codeOfStatus(status);
   const detail = typeof problem["detail"] === "string" ? problem["detail"] : `the control plane answered ${status}`;
   return new BerthError(code, detail, { details: problem });
