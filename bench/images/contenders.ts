@@ -22,6 +22,8 @@ export interface Contender {
   clear(): Promise<void>;
   /** Where everything it stores lies. */
   folder: string;
+  /** Where it makes its layers, below that. */
+  layers: string;
   /** The process that does the work; null where each command does its own. */
   pid: number | null;
   stop(): Promise<void>;
@@ -49,6 +51,7 @@ export async function startBerth(): Promise<Contender> {
       await cli("images", "prune");
     },
     folder: berth.dataDir,
+    layers: join(berth.dataDir, "ingest"),
     pid: berth.childPid("agent"),
     async stop() {
       await api.close();
@@ -80,6 +83,7 @@ export async function startDocker(): Promise<Contender> {
     load: async (file) => void (await docker("load", "--quiet", "--input", file)),
     clear: async () => void (await docker("image", "prune", "--all", "--force")),
     folder,
+    layers: join(folder, "data", "overlay2"),
     pid: daemon.pid ?? null,
     async stop() {
       await api.close();
@@ -111,6 +115,7 @@ export async function startPodman(): Promise<Contender> {
     load: async (file) => void (await podman("load", "--quiet", "--input", file)),
     clear: async () => void (await podman("rmi", "--all", "--force")),
     folder,
+    layers: join(folder, "root", "overlay"),
     pid: null,
     stop: () => removeFolder(folder),
   };

@@ -7,6 +7,7 @@ namespace berth {
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData();
   env.SetInstanceData(data);
+  exportBuffers(env, exports);
   exportClock(env, exports);
   exportFileSystem(env, exports);
   exportGunzip(env, exports, *data);

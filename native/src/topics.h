@@ -17,6 +17,7 @@ struct AddonData {
 };
 
 // One topic a file; each adds its functions to the exports.
+void exportBuffers(Napi::Env env, Napi::Object exports);
 void exportClock(Napi::Env env, Napi::Object exports);
 void exportFileSystem(Napi::Env env, Napi::Object exports);
 void exportGunzip(Napi::Env env, Napi::Object exports, AddonData& data);

@@ -7,7 +7,7 @@ import { loadNative } from "../../src/node/platform/index.ts";
 // Two decoders of gzip, one behaviour: what a layer unpacks to must not depend on what is installed.
 
 const native = loadNative();
-const DECODERS = { zlib: { createGunzip: () => null }, "ISA-L": native } as const;
+const DECODERS = { zlib: { createGunzip: () => null, freeBuffer: native.freeBuffer }, "ISA-L": native } as const;
 
 const text = Buffer.from("a layer's bytes, ".repeat(20_000));
 const noise = randomBytes(6000);

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { setFlagsFromString } from "node:v8";
 import { errorText } from "../../shared/domain/index.ts";
 import type { Logger } from "../../shared/observe/index.ts";
 import { type Native, readOwnPrivileges } from "../platform/index.ts";
@@ -19,15 +20,21 @@ const NEEDED = [
 ];
 /** As the kubelet: the last but init and what protects itself fully. */
 const OOM_SCORE = -999;
+/**
+ * How much of what lives may lie about as garbage. V8 would wait until the heap is several times that, as the memory is nobody
+ * else's; here it is the jobs'.
+ */
+const GARBAGE_PERCENT = 25;
 /** Two descriptors a container and some for everything else. */
 const ENOUGH_FILES = 4096;
 
 /**
- * Makes this process the last one the kernel kills for memory, and says what it cannot do here. Nothing of it is
+ * Makes this process the last one the kernel kills for memory, and a small one, and says what it cannot do here. Nothing of it is
  * fatal: a container that then fails says so itself. (Node itself raises the soft limit of open files to the hard one.)
  */
 export async function hardenProcess(native: Pick<Native, "rlimit">, log: Logger): Promise<void> {
   await protectFromOomKiller(log);
+  setFlagsFromString(`--heap-growing-percent=${GARBAGE_PERCENT}`);
   const { capabilities } = await readOwnPrivileges(native);
   const missing = NEEDED.filter((name) => !capabilities.includes(name));
   if (missing.length > 0) log.info({ missing }, "running without some capabilities: what needs them is clamped or refused");

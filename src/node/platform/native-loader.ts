@@ -12,6 +12,8 @@ const CALLS: Record<keyof Native, true> = {
   createUserNamespace: true,
   openRoot: true,
   syncFileSystem: true,
+  spreadSubfolders: true,
+  freeBuffer: true,
   bootTimeMs: true,
   tryLock: true,
   rlimit: true,

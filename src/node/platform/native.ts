@@ -23,6 +23,16 @@ export interface Native {
    * costs far less than an fsync of each of its files.
    */
   syncFileSystem(folder: string): Promise<void>;
+  /**
+   * Marks a folder so that what is made in it later lies far apart on disk, each subfolder's files together (chattr +T of
+   * ext4); false where the file system knows no such mark.
+   */
+  spreadSubfolders(folder: string): Promise<boolean>;
+  /**
+   * Gives the memory of a Buffer back at once instead of at some later garbage collection: nothing may look at it again. False,
+   * and nothing done, where the Buffer is a part of something larger.
+   */
+  freeBuffer(bytes: Uint8Array): boolean;
   /** CLOCK_BOOTTIME, milliseconds. Goes on during suspend, not changed by wall-clock steps. */
   bootTimeMs(): number;
   /** flock(LOCK_EX|LOCK_NB) on an open descriptor; false when somebody else holds it. */

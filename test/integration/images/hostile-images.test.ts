@@ -138,7 +138,7 @@ describe("a bomb", () => {
     const root = await test.native.openRoot(join(test.dataDir, "unpack-here"));
 
     const limits = { bytes: 8 << 20, entries: 100 };
-    const unpacked = unpackLayer({ tar: tar(), root, inherit: async () => null, signal: neverAborted(), limits });
+    const unpacked = unpackLayer({ tar: tar(), root, native: test.native, inherit: async () => null, signal: neverAborted(), limits });
     await expect(unpacked).rejects.toMatchObject({ code: "layer_invalid", message: expect.stringContaining("unpacks to more than") });
     root.close();
     expect(sent).toBeLessThan(16 << 20);
@@ -152,7 +152,9 @@ describe("a bomb", () => {
       for (let index = 0; ; index++) yield rawEntry({ name: `hard${index}`, ...(index === 0 ? {} : { type: "1", linkName: "hard0" }) });
     };
     const limits = { bytes: 1 << 30, entries: 1000 };
-    await expect(unpackLayer({ tar: tar(), root, inherit: async () => null, signal: neverAborted(), limits })).rejects.toMatchObject({
+    await expect(
+      unpackLayer({ tar: tar(), root, native: test.native, inherit: async () => null, signal: neverAborted(), limits }),
+    ).rejects.toMatchObject({
       code: "layer_invalid",
       message: "the layer has more than 1000 entries",
     });

@@ -25,7 +25,14 @@ afterEach(async () => {
 });
 
 const unpack = (...parts: Buffer[]) =>
-  unpackLayer({ tar: tarStream(...parts), root, inherit: async () => null, signal: neverAborted(), limits: layerLimits(1) });
+  unpackLayer({
+    tar: tarStream(...parts),
+    root,
+    native: test.native,
+    inherit: async () => null,
+    signal: neverAborted(),
+    limits: layerLimits(1),
+  });
 const range = <T>(count: number, make: (index: number) => T) => Array.from({ length: count }, (_, index) => make(index));
 
 describe("a layer", () => {

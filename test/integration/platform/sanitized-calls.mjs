@@ -63,6 +63,12 @@ async function small() {
   assert.equal(await native.nvml.query("/no/such/libnvidia-ml.so.1"), null);
   await assert.rejects(native.nvml.query("libm.so.6"));
   assert.ok(native.bootTimeMs() > 0);
+  for (let index = 0; index < 50; index++) {
+    const bytes = Buffer.allocUnsafeSlow(1 << 16);
+    assert.ok(native.freeBuffer(bytes) && native.freeBuffer(bytes) && bytes.byteLength === 0);
+  }
+  assert.equal(typeof (await native.spreadSubfolders(folder)), "boolean");
+  await assert.rejects(native.spreadSubfolders(path("missing")), { code: "ENOENT" });
   assert.ok(native.rlimit("nofile").hard > 0);
   assert.throws(() => native.rlimit("x".repeat(10_000)), RangeError);
   assert.throws(() => native.tryLock(1_000_000));
@@ -70,6 +76,8 @@ async function small() {
   for (const wrong of [undefined, null, {}, [], 1.5, -1, Number.NaN, 2 ** 53, "a\0b", Symbol.iterator, 1n]) {
     for (const call of [
       native.openRoot,
+      native.freeBuffer,
+      native.spreadSubfolders,
       native.tryLock,
       native.rlimit,
       native.mountOverlay,

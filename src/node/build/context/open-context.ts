@@ -28,7 +28,7 @@ export async function openContext(options: {
   await mkdir(options.folder, { recursive: true, mode: 0o700 });
   const root = await options.native.openRoot(options.folder);
   try {
-    await extractTree(options.tar, root, options.signal);
+    await extractTree(options.native, options.tar, root, options.signal);
     const dockerfile = await readSmallFile(root, options.path);
     if (dockerfile === null) throw buildError(`the context has no file ${JSON.stringify(options.path)}`);
     const ignore = (await readSmallFile(root, `${options.path}.dockerignore`)) ?? (await readSmallFile(root, ".dockerignore"));

@@ -25,7 +25,7 @@ export async function* decompressed(source: AsyncIterable<Uint8Array>, fast: Gun
   const format = formatOf(head);
   if (format === null) return yield* whole;
   const gunzip = format === "gzip" ? (fast?.createGunzip() ?? null) : null;
-  if (gunzip !== null) return yield* judged(gunzipped(gunzip, whole));
+  if (fast !== null && gunzip !== null) return yield* judged(gunzipped(gunzip, fast, whole));
   // These keep what they were given for a while.
   const kept = fast === null ? whole : copies(whole);
   const decoder = decoderOf(format);

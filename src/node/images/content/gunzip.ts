@@ -4,14 +4,18 @@ import type { Native, NativeGunzip } from "../../platform/index.ts";
 const CHUNK_BYTES = 512 * 1024;
 
 /** Where a fast decoder of gzip comes from, if there is one. */
-export type GunzipFactory = Pick<Native, "createGunzip">;
+export type GunzipFactory = Pick<Native, "createGunzip" | "freeBuffer">;
 
 /**
  * Undoes gzip on a worker thread, one chunk ahead of who reads it. It has two buffers and no more: a chunk holds only until
  * the next one is asked for, and so may those of `source`.
  * @throws Error with a code Z_*, as zlib's; what the source throws
  */
-export async function* gunzipped(decoder: NativeGunzip, source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+export async function* gunzipped(
+  decoder: NativeGunzip,
+  memory: Pick<Native, "freeBuffer">,
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Buffer> {
   const reader = createGunzipReader(decoder, source);
   const buffers = [Buffer.allocUnsafeSlow(CHUNK_BYTES), Buffer.allocUnsafeSlow(CHUNK_BYTES)] as const;
   const begin = (turn: number): Promise<Buffer | null> => {
@@ -30,6 +34,7 @@ export async function* gunzipped(decoder: NativeGunzip, source: AsyncIterable<Ui
     }
   } finally {
     await reader.close();
+    for (const buffer of buffers) memory.freeBuffer(buffer);
   }
 }
 

@@ -22,7 +22,7 @@ export interface IngestSession {
 
 interface SessionOptions {
   paths: StorePaths;
-  native: Pick<Native, "tryLock">;
+  native: Pick<Native, "tryLock" | "spreadSubfolders">;
   lock: StoreLock;
 }
 
@@ -36,6 +36,9 @@ export async function openIngestSession(options: SessionOptions): Promise<Ingest
   const handle = await options.lock.run(async () => {
     await sweepDeadSessions(options);
     await mkdir(join(directory, "pins"), { recursive: true, mode: 0o700 });
+    // Layers are made in it. Where images were removed minutes ago, ext4 is slow to make files: it looks past each inode that was
+    // freed. So it begins each layer in another part of the disk.
+    await options.native.spreadSubfolders(directory);
     const lockFile = await open(join(directory, "lock"), "wx", 0o600);
     options.native.tryLock(lockFile.fd);
     return lockFile;

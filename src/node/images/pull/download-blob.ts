@@ -2,6 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
 import { type BlobBody, type RetryPolicy, withRetries } from "../../../shared/oci/index.ts";
+import type { Native } from "../../platform/index.ts";
 import type { PartialBlob } from "../content/partial-blobs.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import type { BlobTracker } from "./blob-tracker.ts";
@@ -35,6 +36,7 @@ export interface DownloadLimits {
 export const DOWNLOAD_LIMITS: DownloadLimits = { connections: 4, windowMs: 20_000, minBytes: 20_000 };
 
 interface Download {
+  native: Pick<Native, "freeBuffer">;
   source: BlobSource;
   partial: PartialBlob;
   tracker: BlobTracker;
@@ -53,6 +55,7 @@ interface Download {
  * @throws BerthError registry_*, digest_mismatch (another size), insufficient_storage by way of ENOSPC
  */
 export async function downloadBlob(
+  native: Pick<Native, "freeBuffer">,
   source: BlobSource,
   partial: PartialBlob,
   tracker: BlobTracker,
@@ -62,7 +65,7 @@ export async function downloadBlob(
   const failed = new AbortController();
   const workers: Promise<void>[] = [];
   const download: Download = {
-    ...{ source, partial, tracker, limits },
+    ...{ native, source, partial, tracker, limits },
     signal: AbortSignal.any([signal, failed.signal]),
     turn: 0,
     ranges: "unknown",
@@ -130,8 +133,11 @@ async function takeBody(download: Download, { body, start, end }: BlobBody, want
       watch.came(chunk.byteLength);
       if (position + chunk.byteLength > end)
         throw new BerthError("digest_mismatch", `blob ${download.source.digest} came with more bytes than announced`);
+      const { byteLength } = chunk;
       await store(download, chunk, position, wanted);
-      position += chunk.byteLength;
+      position += byteLength;
+      // Left to the garbage collector, what many connections brought would lie about by the tens of MiB.
+      download.native.freeBuffer(chunk);
       // Read to its end a body leaves its connection to the next request.
       if (position >= wanted.to && end > position) break;
     }

@@ -11,7 +11,7 @@ import { readGrowing } from "./growing-file.ts";
 
 export interface FetchPorts {
   paths: StorePaths;
-  native: Pick<Native, "tryLock">;
+  native: Pick<Native, "tryLock" | "freeBuffer">;
   clock: Clock;
   blobs: Pick<BlobStore, "size" | "stream">;
   limits: DownloadLimits;
@@ -72,7 +72,7 @@ export function startFetch(ports: FetchPorts, source: BlobSource, size: number, 
         yield* ports.blobs.stream(source.digest) as AsyncIterable<Uint8Array>;
         return;
       }
-      yield* readGrowing([partialPath(ports.paths, source.digest), ports.paths.blob(source.digest)], growing, reuse, from);
+      yield* readGrowing(ports.native, [partialPath(ports.paths, source.digest), ports.paths.blob(source.digest)], growing, reuse, from);
     },
     done,
   };
@@ -118,10 +118,10 @@ async function fetchInto(
 ): Promise<void> {
   const tracker = createBlobTracker(size, partial.state);
   onTracker(tracker);
-  const hashed = hashOf(partial.path, tracker, source.digest);
+  const hashed = hashOf(ports.native, partial.path, tracker, source.digest);
   hashed.catch(() => undefined);
   try {
-    if (size > 0) await downloadBlob(source, partial, tracker, ports.limits, signal);
+    if (size > 0) await downloadBlob(ports.native, source, partial, tracker, ports.limits, signal);
     const digest = await hashed;
     if (digest !== source.digest) throw new BerthError("digest_mismatch", `blob ${source.digest} came with digest ${digest}`);
     await partial.publish();
@@ -131,8 +131,8 @@ async function fetchInto(
   }
 }
 
-async function hashOf(path: string, tracker: BlobTracker, like: string): Promise<string> {
+async function hashOf(memory: FetchPorts["native"], path: string, tracker: BlobTracker, like: string): Promise<string> {
   const digester = createDigester(like);
-  for await (const chunk of readGrowing([path], tracker, true)) digester.update(chunk);
+  for await (const chunk of readGrowing(memory, [path], tracker, true)) digester.update(chunk);
   return digester.digest();
 }

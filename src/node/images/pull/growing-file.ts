@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
+import type { Native } from "../../platform/index.ts";
 import type { BlobTracker } from "./blob-tracker.ts";
 
 const READ_BYTES = 256 * 1024;
@@ -9,7 +10,13 @@ const READ_BYTES = 256 * 1024;
  * any time: the first of `paths` that exists is read. With `reuse` a chunk holds only until the next one is asked for. Begins at `from`.
  * @throws what the tracker failed with
  */
-export async function* readGrowing(paths: readonly string[], tracker: BlobTracker, reuse = false, from = 0): AsyncGenerator<Buffer> {
+export async function* readGrowing(
+  memory: Pick<Native, "freeBuffer">,
+  paths: readonly string[],
+  tracker: BlobTracker,
+  reuse = false,
+  from = 0,
+): AsyncGenerator<Buffer> {
   if (tracker.size <= from) return;
   await tracker.beyond(from);
   const handle = await openFirst(paths);
@@ -25,6 +32,7 @@ export async function* readGrowing(paths: readonly string[], tracker: BlobTracke
     }
   } finally {
     await handle.close();
+    if (kept !== null) memory.freeBuffer(kept);
   }
 }
 

@@ -1,7 +1,7 @@
 import { close, write } from "node:fs";
 import { promisify } from "node:util";
 import { BerthError, errorText } from "../../../shared/domain/index.ts";
-import type { EntryMetadata, EntryStat, NativeRoot, RootOperation } from "../../platform/index.ts";
+import type { EntryMetadata, EntryStat, Native, NativeRoot, RootOperation } from "../../platform/index.ts";
 import { errnoOf } from "../content/storage-error.ts";
 import type { TarEntry } from "../tar/tar-entry.ts";
 import { checkLinkTarget, entryPath, parentOf } from "./entry-path.ts";
@@ -28,14 +28,14 @@ export interface LayerWriter {
   add(entry: TarEntry, path: string, body: AsyncIterable<Buffer>): Promise<void>;
   whiteout(path: string): Promise<void>;
   opaque(path: string): Promise<void>;
-  /** Waits until nothing touches the folder any more. Never throws. */
-  idle(): Promise<void>;
+  /** Waits until nothing touches the folder any more. Nothing else may be called afterwards. Never throws. */
+  close(): Promise<void>;
   /** Sets the folders' metadata: only now, as every new member changes its folder's time. */
   finish(): Promise<{ opaqueRoot: boolean }>;
 }
 
 /** Every path goes through `root`, which no path can leave. */
-export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): LayerWriter {
+export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata, memory: Pick<Native, "freeBuffer">): LayerWriter {
   const folders = new Map<string, EntryMetadata>();
   const opaqueFolders = new Set<string>();
 
@@ -67,7 +67,7 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
     if (existing?.kind !== "directory") await withParents(path, () => root.mkdir(path, 0o700));
     if (isWhiteout(existing)) opaqueFolders.add(path);
   };
-  const queue = createOperationQueue(root, {
+  const queue = createOperationQueue(root, memory, {
     refused: (operation, error) =>
       blame(operation.path, async () => {
         if (errnoOf(error) !== "EEXIST" && errnoOf(error) !== "ENOENT") throw error;
@@ -144,7 +144,7 @@ export function createLayerWriter(root: NativeRoot, inherit: InheritMetadata): L
         opaqueFolders.add(path);
       });
     },
-    idle: () => queue.abandon(),
+    close: () => queue.close(),
     async finish() {
       await queue.settle();
       if (!folders.has("")) folders.set("", (await inherit("")) ?? DEFAULT_FOLDER);

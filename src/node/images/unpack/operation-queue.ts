@@ -1,4 +1,4 @@
-import type { NativeRoot, RootOperation } from "../../platform/index.ts";
+import type { Native, NativeRoot, RootOperation } from "../../platform/index.ts";
 
 /** Small files' contents on their way to the disk: twice this for each layer that is unpacked. */
 const CONTENT_BYTES = 1 << 20;
@@ -13,8 +13,8 @@ export interface OperationQueue {
   push(operation: RootOperation): Promise<void>;
   /** Waits until all is made. */
   settle(): Promise<void>;
-  /** Waits until nothing touches the folder any more; what has not begun never will. Never throws. */
-  abandon(): Promise<void>;
+  /** Waits until nothing touches the folder any more; what has not begun never will. The queue is of no use afterwards. Never throws. */
+  close(): Promise<void>;
 }
 
 interface Batch {
@@ -26,6 +26,7 @@ interface Batch {
 /** @param handlers `refused` does what an operation that failed takes, or throws; `made` is told of each, in order */
 export function createOperationQueue(
   root: Pick<NativeRoot, "apply">,
+  memory: Pick<Native, "freeBuffer">,
   handlers: { refused(operation: RootOperation, error: unknown): Promise<void>; made(operation: RootOperation): void },
 ): OperationQueue {
   let filling: Batch = { operations: [], content: null, used: 0 };
@@ -71,9 +72,13 @@ export function createOperationQueue(
       await flush();
       await running;
     },
-    async abandon() {
+    async close() {
       filling.operations = [];
       await running.catch(() => undefined);
+      for (const batch of [filling, resting]) {
+        if (batch.content !== null) memory.freeBuffer(batch.content);
+        batch.content = null;
+      }
     },
   };
 }

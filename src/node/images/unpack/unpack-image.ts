@@ -130,7 +130,7 @@ async function unpackOne(
       return lower.inherit(path);
     };
     const expected = image.config.rootfs.diff_ids[index] as string;
-    const unpacked = await unpackLayer({ tar, root, inherit, signal: new AbortController().signal, limits, expected });
+    const unpacked = await unpackLayer({ tar, root, native, inherit, signal: new AbortController().signal, limits, expected });
     if (unpacked.diffId !== expected) {
       throw new BerthError("digest_mismatch", `layer ${layer.digest} unpacks to ${unpacked.diffId}, the image config says ${expected}`);
     }

@@ -1,6 +1,6 @@
 import { BerthError, formatBytes } from "../../../shared/domain/index.ts";
 import { createDigester } from "../../../shared/oci/index.ts";
-import type { NativeRoot } from "../../platform/index.ts";
+import type { Native, NativeRoot } from "../../platform/index.ts";
 import { readTar } from "../tar/read-tar.ts";
 import { entryPath } from "./entry-path.ts";
 import { createLayerWriter, type InheritMetadata } from "./layer-writer.ts";
@@ -39,13 +39,14 @@ export interface UnpackedLayer {
 export async function unpackLayer(options: {
   tar: AsyncIterable<Uint8Array>;
   root: NativeRoot;
+  native: Pick<Native, "freeBuffer">;
   inherit: InheritMetadata;
   signal: AbortSignal;
   limits: LayerLimits;
   /** What the digest of the tar should be: says its algorithm; sha256 when left out. */
   expected?: string;
 }): Promise<UnpackedLayer> {
-  const writer = createLayerWriter(options.root, options.inherit);
+  const writer = createLayerWriter(options.root, options.inherit, options.native);
   const digester = createDigester(options.expected);
   const { limits } = options;
   let entries = 0;
@@ -70,6 +71,6 @@ export async function unpackLayer(options: {
     const { opaqueRoot } = await writer.finish();
     return { diffId: digester.digest(), opaqueRoot };
   } finally {
-    await writer.idle();
+    await writer.close();
   }
 }

@@ -83,6 +83,8 @@ async function dispatch(dispatcher: Dispatcher, request: HttpRequest, signal: Ab
     method: request.method,
     headers: { "user-agent": "berth", "accept-encoding": "identity", ...request.headers },
     body: request.body ?? null,
+    // Nothing is read ahead: what waits would be joined to one larger piece, a copy of every byte.
+    highWaterMark: 0,
     signal,
   });
   // The caller reads it or destroys it; an abort in between has nobody to tell.
