@@ -4,8 +4,16 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createBlobTracker } from "../../../src/node/images/pull/blob-tracker.ts";
 import { createCredentialStore } from "../../../src/shared/credentials/index.ts";
-import { choosePlatform, MEDIA_TYPES, namesRegistry, parsePlatform, parseRegistryConfig } from "../../../src/shared/oci/index.ts";
+import {
+  choosePlatform,
+  createTransport,
+  MEDIA_TYPES,
+  namesRegistry,
+  parsePlatform,
+  parseRegistryConfig,
+} from "../../../src/shared/oci/index.ts";
 import { retryAfterMs } from "../../../src/shared/oci/registry/answers.ts";
+import { tokenServiceOf } from "../../../src/shared/oci/registry/authorizer.ts";
 import { chooseChallenge, parseChallenges } from "../../../src/shared/oci/registry/challenge.ts";
 import { redirectTarget } from "../../../src/shared/oci/registry/follow-redirects.ts";
 import { hostnameOf, isLinkLocalAddress, isLoopbackHost, listNamesHost } from "../../../src/shared/oci/registry/hosts.ts";
@@ -92,6 +100,35 @@ describe("registries.json", () => {
   ])("the login of %s goes to %s: %s", (registry, realm, expected) => {
     expect(mayAuthenticateAt({}, new URL(registry), new URL(realm))).toBe(expected);
   });
+});
+
+test("a token service is never this machine's own, nor a metadata service, also without a login", () => {
+  const from = (registry: string, realm: string) => () =>
+    tokenServiceOf({ config: {}, registry: new URL(registry), credential: null }, { parameters: new Map([["realm", realm]]) });
+  expect(from("https://registry.example", "https://auth.other.example/token")().href).toBe("https://auth.other.example/token");
+  expect(from("http://127.0.0.1:5000", "http://127.0.0.1:5001/token")().port).toBe("5001");
+  for (const realm of [
+    "https://169.254.0.9/",
+    "https://[fe80::1]/",
+    "https://[::ffff:169.254.0.9]/",
+    "https://localhost:8470/",
+    "https://127.1/",
+  ])
+    expect(from("https://registry.example", realm)).toThrow(/names the token service https:/);
+  expect(from("http://127.0.0.1:5000", "http://169.254.0.9/latest")).toThrow("link-local addresses are not asked");
+});
+
+test("a link-local address is asked nothing, whoever names it", async () => {
+  const transport = createTransport({ env: {}, certificateFolders: [] });
+  try {
+    const request = { method: "GET" as const, url: new URL("http://[fe80::1]/v2/"), headers: {} };
+    await expect(transport.send(request, true, new AbortController().signal)).rejects.toMatchObject({
+      code: "registry_unavailable",
+      message: "[fe80::1] is a link-local address: no registry is asked there",
+    });
+  } finally {
+    await transport.close();
+  }
 });
 
 test("redirects to places of no registry are refused, and none leads from the net to this machine", () => {

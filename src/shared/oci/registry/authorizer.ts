@@ -4,6 +4,7 @@ import type { Credential } from "../../credentials/index.ts";
 import { BerthError, type Clock } from "../../domain/index.ts";
 import { answerError, readSmallBody } from "./answers.ts";
 import type { Challenge } from "./challenge.ts";
+import { refusedTarget } from "./hosts.ts";
 import { mayAuthenticateAt, type RegistryConfig } from "./registry-config.ts";
 import type { Transport } from "./transport.ts";
 
@@ -82,7 +83,7 @@ async function fetchToken(
   scopes: readonly string[],
   signal: AbortSignal,
 ): Promise<Token> {
-  const realm = realmOf(options, challenge);
+  const realm = tokenServiceOf(options, challenge);
   const asked = options.clock.monotonic();
   const answer = await options.transport.send(
     tokenRequest(options, challenge, realm, scopes),
@@ -98,10 +99,19 @@ async function fetchToken(
   return { text, expiresAt: asked + Math.max(lifetimeMs - MARGIN_MS, lifetimeMs / 2) };
 }
 
-function realmOf({ config, registry, credential }: AuthorizerOptions, challenge: Challenge): URL {
+/**
+ * Where a challenge sends us for a token. It is the registry's word: it must not make this node ask its own services, also without a login.
+ * @throws BerthError registry_error, registry_denied
+ */
+export function tokenServiceOf(
+  { config, registry, credential }: Pick<AuthorizerOptions, "config" | "registry" | "credential">,
+  challenge: Pick<Challenge, "parameters">,
+): URL {
   const text = challenge.parameters.get("realm") ?? "";
   const realm = URL.canParse(text) ? new URL(text) : null;
   if (realm === null) throw new BerthError("registry_error", `${registry.host} names no token service`);
+  const why = refusedTarget(realm, registry);
+  if (why !== null) throw new BerthError("registry_error", `${registry.host} names the token service ${realm.origin}: ${why}`);
   const plain = realm.protocol === "http:" && registry.protocol === "http:";
   if (realm.protocol !== "https:" && !plain)
     throw new BerthError("registry_denied", `the token service ${realm.origin} of ${registry.host} does not speak https`);

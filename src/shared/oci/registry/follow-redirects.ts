@@ -1,5 +1,5 @@
 import { BerthError } from "../../domain/index.ts";
-import { hostnameOf, isLinkLocalAddress, isLoopbackHost } from "./hosts.ts";
+import { refusedTarget } from "./hosts.ts";
 import type { HttpAnswer, HttpRequest, Transport } from "./transport.ts";
 
 const MAX_REDIRECTS = 5;
@@ -37,9 +37,8 @@ export function redirectTarget(answer: Pick<HttpAnswer, "headers" | "url">, firs
   if (target.protocol !== "https:" && target.protocol !== "http:") throw refuse("only http and https are followed");
   if (target.protocol === "http:" && answer.url.protocol === "https:") throw refuse("from https to http");
   if (target.username !== "" || target.password !== "") throw refuse("it holds a password");
-  const hostname = hostnameOf(target.host);
-  if (isLinkLocalAddress(hostname)) throw refuse("link-local addresses are not followed");
-  if (isLoopbackHost(hostname) && !isLoopbackHost(hostnameOf(first.host))) throw refuse("that is this machine itself");
+  const why = refusedTarget(target, first);
+  if (why !== null) throw refuse(why);
   return target;
 }
 

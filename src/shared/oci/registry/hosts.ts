@@ -30,6 +30,14 @@ export function isPrivateAddress(address: string): boolean {
   return inList(PRIVATE, address);
 }
 
+/** Why a registry has no business to send us to a host, by a redirect or as its token service; null when it may. */
+export function refusedTarget(target: URL, registry: URL): string | null {
+  const hostname = hostnameOf(target.host);
+  if (isLinkLocalAddress(hostname)) return "link-local addresses are not asked";
+  if (isLoopbackHost(hostname) && !isLoopbackHost(hostnameOf(registry.host))) return "that is this machine itself";
+  return null;
+}
+
 /**
  * Whether a list as in NO_PROXY or "insecure" names the host: "*", "host", "host:port", ".suffix" (and "suffix" with its
  * subdomains when `subdomains`), an address, or a CIDR range.

@@ -51,6 +51,10 @@ export function createTransport(options: TransportOptions): Transport {
   const dispatchers = new Map<string, Promise<Dispatcher>>();
   const dispatcherOf = async (url: URL, insecure: boolean): Promise<Dispatcher> => {
     const mayBePrivate = async () => options.mayBePrivate === undefined || options.mayBePrivate(url.host);
+    if (isLinkLocalAddress(hostnameOf(url.host)))
+      throw new BerthError("registry_unavailable", `${url.host} is a link-local address: no registry is asked there`, {
+        details: { lasting: true },
+      });
     // An address is connected to as it stands: nothing is asked of a name server that could be refused there.
     if ((isPrivateAddress(hostnameOf(url.host)) || isLoopbackHost(hostnameOf(url.host))) && !(await mayBePrivate()))
       throw notPublic(url.host);
