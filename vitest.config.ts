@@ -20,7 +20,7 @@ export default defineConfig({
     sequence: { sequencer: LongFilesFirst },
     projects: [
       // The bound ends a broken run; property tests and simulations take seconds on a busy machine.
-      { test: { ...common, name: "unit", include: ["test/unit/**/*.test.ts", "test/cluster/**/*.test.ts"], testTimeout: 60_000 } },
+      { test: { ...common, name: "unit", include: ["test/unit/**/*.test.ts", "test/cluster/**/*.test.ts"], testTimeout: 300_000 } },
       { test: { ...common, name: "contract", include: ["test/contract/**/*.test.ts"], ...PATIENT } },
       {
         test: {

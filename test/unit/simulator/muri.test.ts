@@ -4,7 +4,7 @@ import { traceTable, traceText } from "../../support/traces.ts";
 
 const PUBLISHED_NAMES = { srtf: "SRTF", srsf: "SRSF", las: "Tiresias_L" };
 
-describe("the queueing simulator reproduces what Muri published (SIGCOMM'22, figures 9 and 10)", { timeout: 60_000 }, () => {
+describe("the queueing simulator reproduces what Muri published (SIGCOMM'22, figures 9 and 10)", () => {
   describe.each(["trace1", "trace1_pr", "trace3", "trace3_pr"])("%s", (trace) => {
     test.each(MURI_POLICIES)("average JCT, p99 and makespan of %s to four digits", (policy) => {
       const row = traceTable("muri_published.csv").find((entry) => entry["trace"] === trace && entry["policy"] === PUBLISHED_NAMES[policy]);

@@ -17,7 +17,7 @@ function published(list: string, policy: string): number {
   return Number(row?.["alloc100_mean"]);
 }
 
-describe("the placement simulator reproduces the published allocation", { timeout: 60_000 }, () => {
+describe("the placement simulator reproduces the published allocation", () => {
   test.each([
     ["best-fit", "05-BestFit"],
     ["gpu-packing", "04-GpuPacking"],
@@ -31,7 +31,7 @@ describe("the placement simulator reproduces the published allocation", { timeou
   });
 });
 
-describe("berth's own placement", { timeout: 60_000 }, () => {
+describe("berth's own placement", () => {
   test.each(["default", "cpu100", "gpushare40", "gpuspec10", "multigpu20"])("leaves fewer GPUs unallocated than FGD on %s", (list) => {
     expect(100 - meanAllocation(list, "berth", [42])).toBeLessThan(0.9 * (100 - published(list, "06-FGD")));
   });

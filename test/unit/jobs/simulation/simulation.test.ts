@@ -27,7 +27,7 @@ describe("under crashes, pauses, reboots, partitions, delays, duplicates and clo
 
   test.each(["early-reuse", "lost-node-granted"] as const)(
     "the judge notices a planted mistake: %s",
-    { timeout: 120_000 },
+    { timeout: 600_000 },
     async (mutation) => {
       expect((await violatingSeeds(0, 300, mutation)).length).toBeGreaterThan(0);
     },
