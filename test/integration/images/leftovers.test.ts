@@ -35,6 +35,15 @@ it("half written files of killed processes go, and never stop a prune", async ()
   expect(await readdir(join(test.dataDir, "partials"))).toEqual([]);
 });
 
+it("a store that cannot be opened leaves no session that looks alive", async () => {
+  const reserve = storePaths(test.dataDir).imagesReserve;
+  await rm(reserve);
+  await mkdir(reserve);
+  const before = await readdir(join(test.dataDir, "ingest"));
+  await expect(test.openAgain()).rejects.toThrow("EISDIR");
+  expect(await readdir(join(test.dataDir, "ingest"))).toEqual(before);
+});
+
 it("a disk that fails before the tar has come is told, and nothing else", async () => {
   for (const name of await readdir(join(test.dataDir, "ingest"))) await rm(join(test.dataDir, "ingest", name), { recursive: true });
   const slow = async function* () {

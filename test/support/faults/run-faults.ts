@@ -41,7 +41,7 @@ export function faultsAt(call: Call): Fault[] {
   const opens = call.name.startsWith("openat");
   const creates = call.line.includes("O_CREAT");
   // What a scrub cannot read it puts aside, as it must: no failure of the store's.
-  const reads = /blobs\/sha256\/[a-f0-9]{64}", O_RDONLY/.test(call.line);
+  const reads = /blobs\/sha(256|512)\/[a-f0-9]{64,128}", O_RDONLY/.test(call.line);
   const errors = opens
     ? ["EMFILE", ...(reads ? [] : ["EIO"]), ...(creates ? ["ENOSPC"] : [])]
     : (ERRORS.find(([name]) => name.test(call.name))?.[1] ?? []);

@@ -5,7 +5,7 @@ import { sealOfTree } from "../../../src/node/images/scrub/seal-tree.ts";
 import { createThrottle } from "../../../src/node/images/scrub/throttle.ts";
 import { loadNative, mountsBelow, readMounts } from "../../../src/node/platform/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
-import { digestOf } from "../../../src/shared/oci/index.ts";
+import { digestLike } from "../../../src/shared/oci/index.ts";
 
 const { signal } = new AbortController();
 
@@ -26,17 +26,14 @@ export async function sealsOf(dataDir: string): Promise<Map<string, string>> {
  * one, layers that are not whole. `damaged` are names of blobs and layers that the test itself damaged.
  */
 export async function problemsOf(dataDir: string, expected: Seals, damaged: ReadonlySet<string>): Promise<string[]> {
-  const paths = storePaths(dataDir);
   const problems: string[] = [];
-  const folder = join(dataDir, "blobs/sha256");
-  // A file that a kill left half written is called .NAME.tmp: nobody takes it for a blob, and the next try takes it away.
-  const blobs = new Set((await readdir(folder).catch(() => [])).filter((name) => !name.startsWith(".")));
-  for (const name of blobs) {
-    const found = digestOf(await readFile(join(folder, name)));
-    if (found !== `sha256:${name}` && !damaged.has(name)) problems.push(`blob ${name} has the digest ${found}`);
+  const blobs = new Set((await Promise.all(["sha256", "sha512"].map((name) => digestsIn(dataDir, name)))).flat());
+  for (const digest of blobs) {
+    const found = digestLike(digest, await readFile(pathOf(dataDir, digest)));
+    if (found !== digest && !damaged.has(digest.slice(7))) problems.push(`blob ${digest} has the digest ${found}`);
   }
-  for (const digest of await neededBlobs(paths.imagesFile, folder)) {
-    if (!blobs.has(digest.slice(7)) && !damaged.has(digest.slice(7))) problems.push(`an image lacks ${digest}`);
+  for (const digest of await neededBlobs(dataDir)) {
+    if (!blobs.has(digest) && !damaged.has(digest.slice(7))) problems.push(`an image lacks ${digest}`);
   }
   for (const [name, seal] of await sealsOf(dataDir).catch(() => new Map<string, string>())) {
     if (expected.get(name) !== seal && !damaged.has(name)) problems.push(`layer ${name} is not what it was when it was unpacked`);
@@ -49,13 +46,21 @@ interface ManifestDocument {
   layers: { digest: string }[];
 }
 
+const pathOf = (dataDir: string, digest: string): string => join(dataDir, "blobs", ...digest.split(":"));
+
+async function digestsIn(dataDir: string, algorithm: string): Promise<string[]> {
+  const names = await readdir(join(dataDir, "blobs", algorithm)).catch(() => []);
+  // A file that a kill left half written is called .NAME.tmp: nobody takes it for a blob, and the next try takes it away.
+  return names.filter((name) => !name.startsWith(".")).map((name) => `${algorithm}:${name}`);
+}
+
 /** Read by the test's own means: the store must not vouch for itself. */
-async function neededBlobs(imagesFile: string, blobs: string): Promise<string[]> {
-  const text = await readFile(imagesFile, "utf8").catch(() => '{"images":{}}');
+async function neededBlobs(dataDir: string): Promise<string[]> {
+  const text = await readFile(storePaths(dataDir).imagesFile, "utf8").catch(() => '{"images":{}}');
   const needed: string[] = [];
   for (const digest of Object.keys((JSON.parse(text) as { images: object }).images)) {
     needed.push(digest);
-    const manifest = await readFile(join(blobs, digest.slice(7)), "utf8").catch(() => null);
+    const manifest = await readFile(pathOf(dataDir, digest), "utf8").catch(() => null);
     if (manifest === null) continue;
     const { config, layers } = JSON.parse(manifest) as ManifestDocument;
     needed.push(config.digest, ...layers.map((layer) => layer.digest));

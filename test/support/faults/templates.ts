@@ -1,16 +1,21 @@
+import { createReadStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createImageStore, createImageTools, createSnapshots, type ImageStore } from "../../../src/node/images/index.ts";
 import { loadNative } from "../../../src/node/platform/index.ts";
 import { type Clock, systemClock } from "../../../src/shared/domain/index.ts";
-import type { HostileRegistry } from "../hostile-registry.ts";
+import { createRegistryAccess, MEDIA_TYPES } from "../../../src/shared/oci/index.ts";
+import { type HostileRegistry, imageManifest } from "../hostile-registry.ts";
 import { addLayered, layersOf } from "../layered-image.ts";
+import { sha512 } from "../registry-server.ts";
 import { END_OF_TAR, paxEntry, rawEntry } from "../tar-bytes.ts";
 import { neverAborted } from "../test-store.ts";
 import { type Seals, sealsOf } from "./store-state.ts";
 
 /** A store before an operation, and what the operation is told. */
 export interface Template {
+  /** The operation, and of what when that is not the usual image. */
+  name: string;
   operation: string;
   dataDir: string;
   parameters: Record<string, string>;
@@ -59,13 +64,26 @@ export async function makeTemplates(top: string, registry: HostileRegistry): Pro
   await Promise.all([place("empty"), place("files")].map((path) => mkdir(path)));
   await writeFile(place("files/import.tar"), tarOf(APP));
   await withStore(place("full"), async (store) => writeFile(place("files/load.tar"), await store.save(["app:1"], neverAborted())));
+  const long = registry.addManifest(imageManifest(registry, [tarOf(BASE), tarOf(APP)], sha512), MEDIA_TYPES.manifest, "long", sha512);
+  const longReference = `${registry.host}/app@${long}`;
+  await withStore(place("long"), (store) => pullAs(store, longReference, "app:1"));
+  for (const [name, seal] of await sealsOf(place("long"))) seals.set(name, seal);
+  await withStore(place("long"), async (store) => writeFile(place("files/long.tar"), await store.save(["app:1"], neverAborted())));
+  await withStore(place("long-packed"), (store) => store.load(createReadStream(place("files/long.tar")), quiet, neverAborted()));
   const template = (operation: string, folder: string, parameters: Record<string, string> = {}): Template => ({
-    ...{ operation, dataDir: place(folder), parameters },
+    ...{ name: operation, operation, dataDir: place(folder), parameters },
     damaged: operation === "scrub" ? damaged : new Set(),
   });
+  const named = (made: Template): Template => ({ ...made, name: `${made.operation} of sha512` });
   return {
     seals,
     all: [
+      named(template("pull", "empty", { reference: longReference })),
+      named(template("load", "empty", { file: place("files/long.tar") })),
+      named(template("unpack", "long-packed")),
+      named(template("commit", "long")),
+      named(template("push", "long")),
+      named(template("save", "long")),
       template("pull", "empty", { reference: `${registry.host}/app:1` }),
       template("unpack", "packed"),
       template("commit", "full"),
@@ -104,6 +122,17 @@ async function damage(dataDir: string): Promise<Set<string>> {
     await writeFile(join(dataDir, "layers", layer, "fs/other"), "OTHER");
     return new Set([blob, layer]);
   });
+}
+
+async function pullAs(store: ImageStore, reference: string, name: string): Promise<void> {
+  const access = createRegistryAccess({ env: { HOME: "/nonexistent" }, clock });
+  try {
+    const client = await access.clientFor(reference, null);
+    const { digest } = await store.pull({ reference, platform: null, client }, quiet, neverAborted());
+    await store.tag(digest, name);
+  } finally {
+    await access.close();
+  }
 }
 
 async function withStore<T>(dataDir: string, work: (store: ImageStore) => Promise<T>): Promise<T> {
