@@ -58,7 +58,7 @@ export interface NodeClient {
   tag(source: string, reference: string): Promise<ImageView>;
   prune(): Promise<{ freedBytes: number }>;
   bootstrap(reference: string, include: readonly string[], onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
-  load(archive: Readable, onProgress: OnProgress, signal?: AbortSignal): Promise<LoadedImageView[]>;
+  load(archive: Readable, query: { unpack: boolean }, onProgress: OnProgress, signal?: AbortSignal): Promise<LoadedImageView[]>;
   pull(query: PullQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<ImageView>;
   push(query: PushQuery, onProgress: OnProgress, signal?: AbortSignal): Promise<{ digest: string; reference: string }>;
   save(references: readonly string[], format: string, signal?: AbortSignal): Promise<Readable>;
@@ -83,9 +83,13 @@ export function nodeClient(http: HttpClient): NodeClient {
     prune: () => http.json({ method: "POST", path: "/v1/images/prune", body: {} }),
     bootstrap: (reference, include, onProgress, signal) =>
       long({ path: "/v1/images/bootstrap", body: { reference, include } }, onProgress, signal),
-    load: async (archive, onProgress, signal) =>
+    load: async (archive, query, onProgress, signal) =>
       listOf(
-        await long<LoadedImageView[] | { items: LoadedImageView[] }>({ path: "/v1/images/load", stream: archive }, onProgress, signal),
+        await long<LoadedImageView[] | { items: LoadedImageView[] }>(
+          { path: "/v1/images/load", query, stream: archive },
+          onProgress,
+          signal,
+        ),
       ),
     pull: (query, onProgress, signal) => long({ path: "/v1/images/pull", body: query }, onProgress, signal),
     push: (query, onProgress, signal) => long({ path: "/v1/images/push", body: query }, onProgress, signal),

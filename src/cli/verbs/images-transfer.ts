@@ -46,18 +46,27 @@ export function loadCommand(io: CliIo): Command {
   const command = withTextOrJson(withNode(new Command("load")))
     .description("Read images from an OCI or Docker archive (tar).")
     .option("-i, --input <file>", "from a file instead of stdin")
+    .option("--unpack", "unpack the layers now, so that the first start need not, and refuse images that do not unpack")
     .action(action(io, (options: LoadOptions, self: Command) => loadImages(io, options, self)));
-  return examples(command, ["berth images load -i trainer.tar", "docker save trainer:v2 | berth images load"]);
+  return examples(command, [
+    "berth images load -i trainer.tar",
+    "berth images load --unpack -i trainer.tar",
+    "docker save trainer:v2 | berth images load",
+  ]);
 }
 
 interface LoadOptions extends TextOptions {
   input?: string;
+  unpack?: boolean;
 }
 
 async function loadImages(io: CliIo, options: LoadOptions, self: Command): Promise<void> {
   const archive = await openInput(io, options.input);
   const progress = progressPrinter(io);
-  const images = await interruptibly(io, (signal) => connectNode(io, self).load(archive, progress.show, signal)).finally(progress.close);
+  const query = { unpack: options.unpack === true };
+  const images = await interruptibly(io, (signal) => connectNode(io, self).load(archive, query, progress.show, signal)).finally(
+    progress.close,
+  );
   if (options.output === "json") return printValue(io, "json", images);
   io.stdout.write(
     images

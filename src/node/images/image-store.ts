@@ -5,6 +5,7 @@ import { canonicalJson, formatReference, MEDIA_TYPES, makeManifest, parseReferen
 import type { Native } from "../platform/index.ts";
 import { loadArchive } from "./archive/load-archive.ts";
 import { saveArchive } from "./archive/save-archive.ts";
+import { unpackingCommit } from "./archive/unpacking-commit.ts";
 import { type BlobStore, createBlobStore } from "./content/blob-store.ts";
 import { makeDirectories } from "./content/durable-files.ts";
 import { ingestLayer } from "./content/ingest-layer.ts";
@@ -99,7 +100,10 @@ export async function createImageStore(options: StoreOptions): Promise<ImageStor
     push: createPusher({ ...parts, get: reading.get, list: reading.list }),
     quarantine: ({ digest, configDigest, layers }, signal) =>
       quarantineDamaged(paths, [digest, configDigest, ...layers.map((layer) => layer.digest)], signal),
-    load: (archive, progress, signal) => loadArchive({ blobs, session, commitManifest }, archive, progress, signal),
+    load(archive, progress, signal, { unpack: now = false } = {}) {
+      const commit = now ? unpackingCommit({ ...parts, unpack, commitManifest }, progress, signal) : commitManifest;
+      return loadArchive({ blobs, session, commitManifest: commit }, archive, progress, signal);
+    },
     async hold(digests) {
       for (const digest of digests) await session.pin(digest);
       return () => session.release(digests);

@@ -57,8 +57,11 @@ export interface ImageStore {
   unpack(image: Image, progress: Progress, signal: AbortSignal): Promise<void>;
   /** A tar of the images, by default an oci-archive that is a docker-archive too. Same images, same bytes. */
   save(references: string[], signal: AbortSignal, format?: ArchiveFormat): Promise<Readable>;
-  /** Reads an oci-archive or docker-archive tar, gzipped or not. @throws image_invalid, layer_invalid, digest_mismatch */
-  load(archive: Readable, progress: Progress, signal: AbortSignal): Promise<LoadedImage[]>;
+  /**
+   * Reads an oci-archive or docker-archive tar, gzipped or not. With `unpack` an image gets its name when its layers are unpacked.
+   * @throws image_invalid, layer_invalid, digest_mismatch, insufficient_storage
+   */
+  load(archive: Readable, progress: Progress, signal: AbortSignal, options?: { unpack?: boolean }): Promise<LoadedImage[]>;
   /**
    * Pulls an image from its registry and unpacks it; nothing is done when it is here and whole.
    * @throws BerthError invalid_reference, image_not_found, image_invalid, layer_invalid, digest_mismatch, registry_*, insufficient_storage

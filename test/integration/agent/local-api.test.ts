@@ -79,13 +79,13 @@ function images(): ImageStore {
       calls.push(["prune", [...inUse].sort()]);
       return { freedBytes: 5 };
     },
-    async load(archive, progress) {
+    async load(archive, progress, _signal, options) {
       progress({ step: "load", current: 1 });
       if (refuseLoads) {
         for await (const _chunk of archive) break;
         throw new BerthError("image_invalid", "this is no archive");
       }
-      calls.push(["load", await text(archive)]);
+      calls.push(["load", await text(archive), options]);
       return [{ ...IMAGE, names: IMAGE.references }];
     },
     save: async (references) => Readable.from([`tar of ${references.join(",")}`]),
@@ -189,7 +189,11 @@ test("an archive that is refused at its beginning is answered, and its sender is
 test("loads from the body and saves to it", async () => {
   const loaded = await call("POST", "/v1/images/load", { body: Readable.from(["an archive"]), type: "application/x-tar" });
   expect(lines(loaded.text)).toEqual([{ step: "load", current: 1 }, { result: [{ ...IMAGE, names: IMAGE.references }] }]);
-  expect(calls).toEqual([["load", "an archive"]]);
+  await call("POST", "/v1/images/load?unpack=true", { body: Readable.from(["another"]), type: "application/x-tar" });
+  expect(calls).toEqual([
+    ["load", "an archive", { unpack: false }],
+    ["load", "another", { unpack: true }],
+  ]);
   expect(await call("GET", "/v1/images/save?ref=a&ref=b")).toMatchObject({ status: 200, text: "tar of a,b", type: "application/x-tar" });
 });
 

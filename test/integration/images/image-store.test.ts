@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Image } from "../../../src/node/images/index.ts";
+import { digestOf, MEDIA_TYPES } from "../../../src/shared/oci/index.ts";
 import { addLayered } from "../../support/layered-image.ts";
 import { paxEntry, rawEntry, tarStream } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
@@ -207,6 +208,33 @@ describe("archives", () => {
       code: "layer_invalid",
     });
     expect(await test.store.list()).toEqual([]);
+  });
+
+  it("are unpacked at once when that is asked, and one that does not unpack gets no name then", async () => {
+    const layer = Buffer.concat([rawEntry({ name: "hello", body: "hi" }), Buffer.alloc(1024)]);
+    const layoutOf = (diffId: string): Buffer[] => {
+      const platform = { architecture: process.arch === "x64" ? "amd64" : process.arch, os: "linux" };
+      const config = Buffer.from(JSON.stringify({ ...platform, config: {}, rootfs: { type: "layers", diff_ids: [diffId] } }));
+      const described = (mediaType: string, bytes: Buffer) => ({ mediaType, digest: digestOf(bytes), size: bytes.length });
+      const parts = { config: described(MEDIA_TYPES.config, config), layers: [described(MEDIA_TYPES.layer, layer)] };
+      const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPES.manifest, ...parts }));
+      const named = { ...described(MEDIA_TYPES.manifest, manifest), annotations: { "io.containerd.image.name": "app:1" } };
+      const blobs = [layer, config, manifest].map((body) => rawEntry({ name: `blobs/sha256/${digestOf(body).slice(7)}`, body }));
+      return [...blobs, rawEntry({ name: "index.json", body: JSON.stringify({ schemaVersion: 2, manifests: [named] }) })];
+    };
+    const load = (diffId: string, unpack: boolean) => test.store.load(tarStream(...layoutOf(diffId)), quiet, signal, { unpack });
+    const [image] = await load(digestOf(layer), true);
+    const folder = join(test.dataDir, "layers", image?.chainIds[0]?.slice(7) ?? "", "fs");
+    expect([image?.references, await readdir(folder)]).toEqual([["docker.io/library/app:1"], ["hello"]]);
+    await test.store.remove("app:1");
+    await test.store.prune(new Set());
+    expect(await readdir(join(test.dataDir, "layers"))).toEqual([]);
+
+    const lie = digestOf(Buffer.from("something else"));
+    await expect(load(lie, true)).rejects.toMatchObject({ code: "digest_mismatch" });
+    expect([await test.store.list(), await readdir(join(test.dataDir, "layers"))]).toEqual([[], []]);
+    const [lazy] = await load(lie, false);
+    await expect(test.store.unpack(lazy as Image, quiet, signal)).rejects.toMatchObject({ code: "digest_mismatch" });
   });
 
   it("cannot name files outside the store", async () => {
