@@ -158,16 +158,19 @@ async function noChange(bench: Bench): Promise<Measured> {
   return { rows: [besideBest("no-change-pull", api, rounds), besideBest("no-change-pull-cli", cli, rounds)], notes: [note] };
 }
 
+/** The most of any of the pulls, not the median: a limit holds always. */
 async function memory({ contenders, host }: Bench): Promise<Row> {
   const peaks: Record<string, number> = {};
-  for (const [name, contender] of Object.entries(contenders)) {
-    if (contender.pid === null) continue;
-    await contender.clear();
-    await resetPeak(contender.pid);
-    await contender.pull(`${host}/bench/pytorch:1`);
-    peaks[name] = await peakMebibytes(contender.pid);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, contender] of Object.entries(contenders)) {
+      if (contender.pid === null) continue;
+      await contender.clear();
+      await resetPeak(contender.pid);
+      await contender.pull(`${host}/bench/pytorch:1`);
+      peaks[name] = Math.max(peaks[name] ?? 0, await peakMebibytes(contender.pid));
+    }
   }
-  return row("pull-peak-memory", peaks["berth"] ?? Number.NaN, { name: "dockerd", value: peaks["docker"] ?? Number.NaN }, "MiB", 1);
+  return row("pull-peak-memory", peaks["berth"] ?? Number.NaN, { name: "dockerd", value: peaks["docker"] ?? Number.NaN }, "MiB", ROUNDS);
 }
 
 async function archives(bench: Bench): Promise<Measured> {
