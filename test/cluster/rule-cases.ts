@@ -179,7 +179,7 @@ export const RULE_CASES: ClusterCase[] = [
     nodes: { a: { gpus: 2, sick: { 0: "quarantined: 3 failures of 2 jobs" } } },
     queue: { 1: { gpus: 1 }, 2: { gpus: 2 } },
     placed: { 1: ["a:1"] },
-    waits: { 2: "needs 2 GPUs on one node; a has 1 healthy of 2 (GPU 0: quarantined: 3 failures of 2 jobs)" },
+    waits: { 2: "needs 2 GPUs on one node; a has 1 usable of 2 (GPU 0: quarantined: 3 failures of 2 jobs)" },
   },
   {
     name: "a quarantined node waits for its release",

@@ -127,8 +127,8 @@ export const SHARING_CASES: ClusterCase[] = [
     nodes: { a: { gpus: 1, mig: { 0: ["1g.10gb"] } } },
     queue: { 1: { gpus: 1 }, 2: { gpus: 0.5 } },
     waits: {
-      1: "needs 1 GPU on one node; a has 0 healthy of 1 (GPU 0: split into MIG devices)",
-      2: "needs 0.5 of a GPU on one node; a has 0 healthy of 1 (GPU 0: split into MIG devices)",
+      1: "needs 1 GPU on one node; a has 0 usable of 1 (GPU 0: split into MIG devices)",
+      2: "needs 0.5 of a GPU on one node; a has 0 usable of 1 (GPU 0: split into MIG devices)",
     },
   },
 ];

@@ -63,7 +63,7 @@ export const WAITING_CASES: ClusterCase[] = [
     name: "the GPUs are there but sick",
     nodes: { a: { gpus: 4, sick: { 1: "XID 79: fallen off the bus" } } },
     queue: { 1: { gpus: 4 } },
-    waits: { 1: "needs 4 GPUs on one node; a has 3 healthy of 4 (GPU 1: XID 79: fallen off the bus)" },
+    waits: { 1: "needs 4 GPUs on one node; a has 3 usable of 4 (GPU 1: XID 79: fallen off the bus)" },
   },
   {
     name: "the only fitting node is away",

@@ -41,6 +41,11 @@ export function describeJob(description: JobDescription): string {
 
 type Field = [name: string, value: string | null];
 
+/** An array's row is never placed itself: what was written there at submit stays while its tasks wait for their own reasons. */
+function reasonOf(job: Job, reason: string): string {
+  return job.array === undefined ? printable(reason) : `each task has its own; \`berth explain ${job.id}\` gives that of the next`;
+}
+
 function summary({ job, now, colour }: JobDescription): Field[] {
   const { outcome } = job;
   return [
@@ -48,7 +53,7 @@ function summary({ job, now, colour }: JobDescription): Field[] {
     ["Task", job.task === undefined || job.id.includes("_") ? null : `${job.task.index} of array ${job.task.arrayId}; job ${job.id}`],
     ["State", paint(job.state, stateStyle(job.state), colour)],
     ["Tasks", job.array === undefined ? null : arraySummary(job)],
-    ["Reason", job.pendingReason && printable(job.pendingReason)],
+    ["Reason", job.pendingReason && reasonOf(job, job.pendingReason)],
     ["Outcome", outcome && printable(outcome.message)],
     ["Exit code", outcome && String(outcome.exitCode ?? "none: no program ended")],
     ["User", `${printable(job.user)}, project ${job.spec.project}`],

@@ -82,7 +82,7 @@ function takenOf({ allocated }: NodeView, { uuid, mig }: Gpu): number {
 function useText(node: NodeView, gpu: Gpu): string {
   const devices = gpu.mig?.enabled ? gpu.mig.devices : [];
   const held = devices.filter(({ uuid }) => node.allocated?.gpuUuids.includes(uuid)).length;
-  if (held > 0) return `${held} of ${devices.length} MIG devices`;
+  if (devices.length > 0) return `${held} of ${devices.length} MIG devices`;
   const parts = node.allocated?.gpuShares?.[gpu.uuid];
   if (parts !== undefined) return `${gpuCountText(parts.millis / WHOLE_GPU_MILLIS)} shared, ${formatBytes(parts.memoryBytes)}`;
   return node.allocated?.gpuUuids.includes(gpu.uuid) ? "allocated" : "free";

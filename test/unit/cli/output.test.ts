@@ -219,6 +219,11 @@ describe("an array", () => {
     const scattered = sampleJob({ ...array, array: { waiting: indexes, dropped: 0, tasks } }, { array: { indexes, limit: null } });
     expect(await print([scattered])).toMatch(/^ *81_\[0,1,4,9,16,25,36,49,64,\.\.\.%10\] /);
   });
+  test("an array's description sends to its tasks' reasons, for its own row has none", () => {
+    const row = sampleJob({ ...array, pendingReason: "waiting for the scheduler" }, { array: { indexes: "0-9", limit: null } });
+    const text = describeJob({ job: row, events: [], nodeNames: new Map(), simulated: new Set(), now: 2_000_000, colour: false });
+    expect(text).toContain("Reason:    each task has its own; `berth explain 81` gives that of the next");
+  });
   test("names on the command line unfold", () => {
     expect(unfoldTasks("job/81_[0-2,9]")).toEqual(["81_0", "81_1", "81_2", "81_9"]);
     expect(jobOrTasks("81_[0-4%2]")).toEqual({ id: "81", tasks: "0-4" });

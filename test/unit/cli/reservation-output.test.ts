@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { NodeView } from "../../../src/cli/client/api-client.ts";
 import { printListing } from "../../../src/cli/output/formats.ts";
-import { nodeListing } from "../../../src/cli/output/node-listing.ts";
+import { gpuListing, nodeListing } from "../../../src/cli/output/node-listing.ts";
 import { reservationListing, stillThere } from "../../../src/cli/output/reservation-listing.ts";
 import { factsOf } from "../../support/control-samples.ts";
 import { capturedIo, sampleJob } from "./samples.ts";
@@ -24,6 +24,18 @@ test("nodes in a maintenance window or a reservation say so while it lasts", asy
   };
   expect(await states(11 * HOUR)).toEqual(["ready,maintenance", "ready,reserved", "ready"]);
   expect(await states(9 * HOUR)).toEqual(["ready", "ready", "ready"]);
+});
+
+test("a GPU that is split shows its MIG devices also while nobody has one: it is not free to be had whole", async () => {
+  const captured = capturedIo();
+  const [gpu] = factsOf("a", 1).gpus;
+  if (gpu === undefined) throw new Error("no GPU");
+  const device = { uuid: "MIG-1", gpuInstance: 7, computeInstance: 0, profile: "3g.40gb", memoryBytes: 1 };
+  const facts = { ...factsOf("a", 1), gpus: [{ ...gpu, mig: { enabled: true, devices: [device] } }] };
+  const seen = { incarnation: "i", bootId: "b", joinedAt: 0, lastSeenAt: 0, state: "ready" as const };
+  const node: NodeView = { ...seen, id: "a", name: "a", address: "10.0.0.1", facts };
+  await printListing(captured.io, { output: "table", headers: false }, gpuListing(node), facts.gpus);
+  expect(captured.stdout()).toContain("0 of 1 MIG devices");
 });
 
 test("reservations are listed with their nodes, the first by name", async () => {

@@ -143,7 +143,7 @@ test("a GPU that fails three times under two jobs is quarantined, its node goes 
   const waiting = await submit(2);
   await place(waiting);
   const reason = (await stores.jobs.get(waiting))?.pendingReason;
-  expect(reason).toContain("a has 1 healthy of 2 (GPU 0: quarantined: 3 failures of 3 jobs");
+  expect(reason).toContain("a has 1 usable of 2 (GPU 0: quarantined: 3 failures of 3 jobs");
   const released = await stores.nodes.control("a", (before) => patchControls(before, { release: true }));
   expect(released.controls).toEqual({ cordoned: false, draining: false, labels: {}, taints: [], quarantines: [] });
 });

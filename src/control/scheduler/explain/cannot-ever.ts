@@ -104,7 +104,7 @@ function sickNodes(nodes: readonly NodeCapacity[], request: Request): string {
     const first = sick[0];
     if (first === undefined) return [];
     return [
-      `${node.name} has ${gpus.length - sick.length} healthy of ${gpus.length} (GPU ${first.index}: ${first.problem ?? "not healthy"})`,
+      `${node.name} has ${gpus.length - sick.length} usable of ${gpus.length} (GPU ${first.index}: ${first.problem ?? "not healthy"})`,
     ];
   });
   return listed(texts, 3);

@@ -52,7 +52,7 @@ function gpuVerdict({ node }: FreeNode, request: Request): Blocker | null {
   if (healthy.length >= resources.gpus || sick === undefined) return null;
   return {
     kind: "gpu-unhealthy",
-    detail: `${healthy.length} healthy of ${suited.length} ${unitName(request)} (GPU ${sick.index}: ${sick.problem ?? "not healthy"})`,
+    detail: `${healthy.length} usable of ${suited.length} ${unitName(request)} (GPU ${sick.index}: ${sick.problem ?? "not healthy"})`,
   };
 }
 
