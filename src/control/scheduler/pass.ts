@@ -1,7 +1,7 @@
 import { couldServe } from "./explain/no-room.ts";
 import { gangFits } from "./feasible/fit-gang.ts";
 import { emptyNodes, type FreeNode, freeNodes } from "./feasible/free-capacity.ts";
-import { nodeBlocker, ruleBlocker, windowBlocker } from "./feasible/node-blocker.ts";
+import { isOpen, nodeBlocker, ruleBlocker, windowBlocker } from "./feasible/node-blocker.ts";
 import { mayServe, replicasThatFit } from "./feasible/replica-fit.ts";
 import { type Request, replicaKey, requestKey, requestOf, rulesKey } from "./feasible/request.ts";
 import type { CycleMemory } from "./incremental/cycle-memory.ts";
@@ -9,7 +9,7 @@ import { type CandidateIndex, indexCandidates } from "./place/candidate-index.ts
 import type { PresentRoom } from "./preempt/future-room.ts";
 import { clusterShapes } from "./score/cluster-shapes.ts";
 import { createNodeRanker } from "./score/rank-nodes.ts";
-import type { ClusterSnapshot, NodeCapacity, PendingJob, PendingReason } from "./snapshot.ts";
+import type { ClusterSnapshot, PendingJob, PendingReason } from "./snapshot.ts";
 import type { KnownEnds } from "./time/reserve.ts";
 
 /** All jobs that ask alike. What one of them cannot have now, none can later in the pass: room only shrinks. */
@@ -277,10 +277,6 @@ function nodesAt(nodes: readonly FreeNode[], positions: readonly number[]): Free
 
 function hasTopology({ rules }: PendingJob): boolean {
   return rules !== undefined && (rules.sameLabel !== null || rules.spreadLabel !== null);
-}
-
-function isOpen(node: NodeCapacity): boolean {
-  return node.state === "ready" && node.closed === undefined;
 }
 
 function remembered<T>(memory: Map<string, T>, key: string, make: () => T): T {

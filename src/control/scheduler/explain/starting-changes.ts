@@ -1,7 +1,7 @@
 import { formatDuration, gpuCountText, WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
 import type { FreeNode } from "../feasible/free-capacity.ts";
 import { mayJoin } from "../feasible/gpu-units.ts";
-import { labelOf } from "../feasible/node-blocker.ts";
+import { isOpen, labelOf } from "../feasible/node-blocker.ts";
 import { fittingGpus } from "../feasible/replica-fit.ts";
 import { requestOf } from "../feasible/request.ts";
 import { usableMillis } from "../feasible/shared-gpu.ts";
@@ -142,7 +142,7 @@ function otherHardware({ resources, rules }: PendingJob, { nodes }: ClusterSnaps
 function tolerating({ rules }: PendingJob, { nodes }: ClusterSnapshot): Candidate[] {
   const tolerated = (key: string, value: string) =>
     rules?.tolerations.some((toleration) => toleration.key === key && (toleration.value === null || toleration.value === value));
-  const taints = nodes.filter(({ state, closed }) => state === "ready" && closed === undefined).flatMap((node) => node.taints ?? []);
+  const taints = nodes.filter(isOpen).flatMap((node) => node.taints ?? []);
   const pairs = new Set(taints.filter(({ key, value }) => !tolerated(key, value)).map(({ key, value }) => `${key}=${value}`));
   return [...pairs]
     .sort()

@@ -39,6 +39,11 @@ export interface Blocker {
 
 type Rule = (node: NodeCapacity, rules: PlacementRules, job: PendingJob) => Blocker | null;
 
+/** Ready, and no operator or quarantine keeps new jobs from it. */
+export function isOpen({ state, closed }: Pick<NodeCapacity, "state" | "closed">): boolean {
+  return state === "ready" && closed === undefined;
+}
+
 /**
  * Why the node as such (not what is free on it) may not take the job; null when it may. A node whose labels, taints or
  * disk are unknown is one without them.

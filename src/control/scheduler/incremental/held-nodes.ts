@@ -1,4 +1,5 @@
 import { type FreeNode, freeNodes } from "../feasible/free-capacity.ts";
+import { isOpen } from "../feasible/node-blocker.ts";
 import type { ActiveJob, ClusterSnapshot, NodeCapacity } from "../snapshot.ts";
 import { difference } from "./difference.ts";
 
@@ -113,8 +114,4 @@ export function createHeldNodes(): HeldNodes {
 
 function copyInto(entry: FreeNode | undefined, from: FreeNode | undefined): void {
   if (entry !== undefined && from !== undefined) Object.assign(entry, from, { version: 0 });
-}
-
-function isOpen(node: NodeCapacity): boolean {
-  return node.state === "ready" && node.closed === undefined;
 }
