@@ -85,8 +85,17 @@ describe("fair share", () => {
 
   test("the reason tells share, entitlement and who goes before", () => {
     const active = [activeOf("9", "a", [0, 1], { project: "p1", startedAt: NOW - HOUR })];
-    const reason = reasonOf({ pending: jobs("p1", 1, 1), active, projects: [project("p1"), project("p2")] }, "1", 2);
+    const pending = [...jobs("p1", 1, 1), ...jobs("p2", 101, 1)];
+    const reason = reasonOf({ pending, active, projects: [project("p1"), project("p2")] }, "1", 2);
     expect(reason).toContain("p1 has share 1.00 of 0.50, so after p2's jobs");
+  });
+
+  test("who goes before is only told of a project whose jobs wait", () => {
+    const active = [activeOf("9", "a", [0, 1], { project: "p1", startedAt: NOW - HOUR })];
+    const projects = [project("p1"), project("p2"), project("p3", { usage: 0.1 }), project("p3-a", { parent: "p3" })];
+    const pending = [...jobs("p1", 1, 1), ...jobs("p3-a", 101, 1)];
+    expect(reasonOf({ pending, active, projects }, "1", 2)).toMatch(/p1 has share 0\.\d\d of 0\.33, so after p3's jobs/);
+    expect(reasonOf({ pending: jobs("p1", 1, 1), active, projects }, "1", 2)).toMatch(/p1 has share 0\.\d\d of 0\.33$/);
   });
 
   test("a cycle of parents does not hang: its projects hang below the root", () => {

@@ -22,6 +22,7 @@ export interface LaneHead {
 
 /** A project's waiting jobs of one priority. A project asks for few different numbers of GPUs. */
 export interface Leaf {
+  project: ProjectNode;
   /** The oldest job; undefined when none is left. */
   oldest(): LaneHead | undefined;
   /** The oldest that the project's guarantee covers. */
@@ -32,6 +33,7 @@ export interface Leaf {
 
 /** The jobs of one priority. */
 export interface Level {
+  priority: number;
   leaves: Leaf[];
 }
 
@@ -47,7 +49,8 @@ export function fairLevels(buckets: JobBuckets, projectOf: (job: PendingJob) => 
   }
   return [...levels]
     .sort(([left], [right]) => right - left)
-    .map(([, ofPriority]) => ({
+    .map(([priority, ofPriority]) => ({
+      priority,
       leaves: [...ofPriority].map(([project, lanes]) =>
         leafOf(
           project,
@@ -70,6 +73,7 @@ function leafOf(project: ProjectNode, lanes: readonly Lane[]): Leaf {
     return best;
   };
   const leaf: Leaf = {
+    project,
     oldest: () => {
       if (oldest === null) oldest = oldestOf(lanes);
       return oldest;

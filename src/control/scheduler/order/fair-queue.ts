@@ -1,7 +1,7 @@
 import { WHOLE_GPU_MILLIS } from "../../../shared/domain/index.ts";
 import type { Holding } from "../incremental/project-holdings.ts";
 import type { PendingJob } from "../snapshot.ts";
-import { fairLevels, type LaneHead, type Leaf } from "./fair-levels.ts";
+import { fairLevels, type LaneHead, type Leaf, type Level } from "./fair-levels.ts";
 import type { JobBucket, JobBuckets } from "./job-buckets.ts";
 import { leastServed } from "./least-served.ts";
 import type { OrderedQueue } from "./order-queue.ts";
@@ -24,6 +24,7 @@ export function fairQueue(
   for (const { project, user, jobs, gpuMillis, cpuMillis, memoryBytes } of holdings)
     tree.hold(tree.of(project), user, { gpus: gpuMillis / WHOLE_GPU_MILLIS, cpuMillis, memoryBytes }, jobs);
   const levels = fairLevels(buckets, (job) => tree.of(job.project));
+  const began = [...levels];
   let current: (LaneHead & { bucket: JobBucket }) | undefined;
 
   const next = (): PendingJob | undefined => {
@@ -51,7 +52,7 @@ export function fairQueue(
     standing: (job) => {
       const node = tree.of(job.project);
       const { share, entitled } = tree.standing(node);
-      const first = leastServedSibling(node, tree.ratio);
+      const first = leastServedSibling(node, tree.ratio, (other) => hasJobs(began, other, job.priority));
       const after = first === null || share <= entitled ? "" : `, so after ${first.share.name}'s jobs`;
       return current === undefined ? null : `${node.share.name} has share ${share.toFixed(2)} of ${entitled.toFixed(2)}${after}`;
     },
@@ -67,7 +68,16 @@ function contenders(leaves: readonly Leaf[], firstOf: (leaf: Leaf) => LaneHead |
   return found;
 }
 
-function leastServedSibling(node: ProjectNode, ratio: (node: ProjectNode) => number): ProjectNode | null {
-  const others = (node.parent?.children ?? []).filter((other) => other !== node && ratio(other) < ratio(node));
+/** Whether jobs of the project, or of one below it, of this priority or a higher one wait when the cycle begins. */
+function hasJobs(levels: readonly Level[], project: ProjectNode, priority: number): boolean {
+  return levels.some((level) => level.priority >= priority && level.leaves.some((leaf) => leaf.project.path.includes(project)));
+}
+
+function leastServedSibling(
+  node: ProjectNode,
+  ratio: (node: ProjectNode) => number,
+  waits: (node: ProjectNode) => boolean,
+): ProjectNode | null {
+  const others = (node.parent?.children ?? []).filter((other) => other !== node && ratio(other) < ratio(node) && waits(other));
   return others.sort((left, right) => ratio(left) - ratio(right) || (left.share.name < right.share.name ? -1 : 1))[0] ?? null;
 }
