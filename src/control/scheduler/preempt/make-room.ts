@@ -8,7 +8,8 @@ import { chooseVictims } from "./choose-victims.ts";
 import { copyNodes, type FutureNodes, giveBack } from "./give-back.ts";
 import type { LeavingJobs } from "./leaving-jobs.ts";
 import type { PreemptionRules } from "./may-preempt.ts";
-import { type VictimsByNode, victimsByNode } from "./victims-by-node.ts";
+import { createMostRoom, type MostRoom } from "./most-room.ts";
+import { type Victim, type VictimsByNode, victimsByNode } from "./victims-by-node.ts";
 
 /** Jobs of a pass that may look for victims: each look costs a walk over the nodes. */
 const LOOKS_A_PASS = 64;
@@ -46,7 +47,7 @@ export function createRoomMaker(
   /** Group of claims -> the strongest that has nobody left to push out. */
   const powerless = new Map<string, number>();
   let soon: { nodes: FutureNodes; places: readonly FreeNode[] } | null = null;
-  let victims: VictimsByNode | null = null;
+  let known: { victims: VictimsByNode; most: MostRoom } | null = null;
   let looks = 0;
 
   const candidates = () => {
@@ -75,39 +76,62 @@ export function createRoomMaker(
     const { places } = future();
     return entries.map(({ position }) => places[position] as FreeNode);
   };
-  const choose = (entries: readonly FreeNode[], request: Request, allowed: (victim: ActiveJob) => boolean) => {
-    victims ??= victimsByNode(candidates(), rules.cost, future().nodes);
-    return chooseVictims({ entries, byId: future().nodes, victims, allowed }, request);
+  const victimsNow = () => {
+    if (known === null) {
+      const { nodes, places } = future();
+      const victims = victimsByNode(candidates(), rules.cost, nodes, rules.resists);
+      known = { victims, most: createMostRoom(places, victims) };
+    }
+    return known;
   };
-  const bookIn = (entries: readonly FreeNode[], request: Request, job: PendingJob) =>
-    placeGang(
+  const changed = (nodeId: string) => {
+    const entry = soon?.nodes.get(nodeId);
+    if (entry !== undefined) known?.most.changed(entry);
+  };
+  const choose = (entries: readonly FreeNode[], request: Request, allowed: (victim: ActiveJob) => boolean) => {
+    return chooseVictims({ entries, byId: future().nodes, victims: victimsNow().victims, allowed }, request);
+  };
+  /** `allowed`: they are to stop; else they are waited for. */
+  const seek = (entries: readonly FreeNode[], request: Request, job: PendingJob): { chosen: Victim[]; allowed: boolean } | null => {
+    const allowed = choose(entries, request, (victim) => rules.mayPushOut(job, victim));
+    if (allowed !== null) return { chosen: allowed, allowed: true };
+    const outwaited = rules.outwaits(job) ? choose(entries, request, (victim) => rules.mayOutwait(job, victim)) : null;
+    return outwaited === null ? null : { chosen: outwaited, allowed: false };
+  };
+  const bookIn = (entries: readonly FreeNode[], request: Request, job: PendingJob) => {
+    const booked: FreeNode[] = [];
+    const assignments = placeGang(
       () => entries,
       () => indexCandidates(entries, request, []),
       request,
       job.id,
-      [],
+      booked,
     );
+    for (const { node } of booked) changed(node.id);
+    return assignments;
+  };
   return {
     mayHelp: (job, request) => looks < LOOKS_A_PASS && rules.mayAsk(job) && !hopeless.has(claimKey(job, request)),
     makeRoomFor: (job, request, admitted) => {
       if (looks >= LOOKS_A_PASS || !rules.mayAsk(job) || hopeless.has(claimKey(job, request))) return null;
       if (leaving.stopping().length === 0 && gone.size === 0 && !hasVictims(job) && !hasPatience(job)) return null;
       looks += 1;
-      const entries = inFuture(admitted());
-      const allowed = choose(entries, request, (victim) => rules.mayPushOut(job, victim));
-      const chosen = allowed ?? (rules.outwaits(job) ? choose(entries, request, (victim) => rules.mayOutwait(job, victim)) : null);
-      if (chosen === null) {
+      const entries = victimsNow().most.mayFit(request, rules.claim(job).strength) ? inFuture(admitted()) : null;
+      const found = entries === null ? null : seek(entries, request, job);
+      if (entries === null || found === null) {
         hopeless.add(claimKey(job, request));
         return null;
       }
+      const { chosen } = found;
       leaving.ask(chosen.map(({ job: victim }) => victim));
       for (const victim of chosen) {
         victim.gone = true;
         gone.add(victim.job.id);
         giveBack(future().nodes, victim.job);
+        for (const { nodeId } of victim.job.assignments) changed(nodeId);
       }
       const assignments = bookIn(entries, request, job) ?? [];
-      const stopped = allowed === null ? [] : chosen;
+      const stopped = found.allowed ? chosen : [];
       const preemptions = stopped.map((victim) => ({ jobId: victim.job.id, forJobId: job.id, ...rules.why(job) }));
       return { preemptions, nodeIds: [...new Set(assignments.map(({ nodeId }) => nodeId))] };
     },
@@ -115,7 +139,9 @@ export function createRoomMaker(
     placed: (job, assignments) => {
       for (const { nodeId, gpuUuids } of assignments) {
         const entry = soon?.nodes.get(nodeId);
-        if (entry !== undefined) take(entry, job, job.resources, gpuUuids);
+        if (entry === undefined) continue;
+        take(entry, job, job.resources, gpuUuids);
+        changed(nodeId);
       }
     },
   };

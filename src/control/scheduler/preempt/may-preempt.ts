@@ -13,6 +13,8 @@ export interface PreemptionRules {
   mayLose(victim: ActiveJob): boolean;
   /** Of two jobs of a group the stronger may push out whomever the weaker may. */
   claim(job: PendingJob): Claim;
+  /** A claim of less strength neither pushes it out nor outwaits it. Of one that may lose. */
+  resists(victim: ActiveJob): number;
   /** Of one that may lose. */
   mayPushOut(job: PendingJob, victim: ActiveJob): boolean;
   /** True when the job may not push it out yet, but has its nodes kept until it may: else ever younger jobs would starve it. */
@@ -51,6 +53,7 @@ export function preemptionRules(
         group: String(job.priority),
         strength: firstRunIsDue(job, policy, now) ? Number.POSITIVE_INFINITY : (job.serviceIndex ?? 0),
       }),
+      resists: index,
       outwaits: (job) => firstRunIsDue(job, policy, now),
       mayPushOut: (job, victim) =>
         ranEnough(victim) &&
@@ -75,6 +78,7 @@ export function preemptionRules(
     mayAsk: queue.withinGuarantee,
     mayLose: (victim) => ranEnough(victim) && borrows(victim),
     claim: (job) => ({ group: job.project ?? DEFAULT_PROJECT, strength: 0 }),
+    resists: () => 0,
     outwaits: () => false,
     mayPushOut: (job, victim) => (victim.project ?? DEFAULT_PROJECT) !== (job.project ?? DEFAULT_PROJECT),
     // Nodes are held for whoever waited ten minutes, see decide.ts.
@@ -92,6 +96,7 @@ export const NO_PREEMPTION: PreemptionRules = {
   mayAsk: () => false,
   mayLose: () => false,
   claim: () => ({ group: "", strength: 0 }),
+  resists: () => 0,
   outwaits: () => false,
   mayPushOut: () => false,
   mayOutwait: () => false,

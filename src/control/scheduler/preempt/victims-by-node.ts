@@ -7,6 +7,8 @@ import { gpusOf } from "./may-preempt.ts";
 export interface Victim {
   job: ActiveJob;
   cost: number;
+  /** No claim weaker than this may be made on it. */
+  resists: number;
   /** Cost of one of its GPUs; infinite without any. */
   costPerGpu: number;
   /** Somebody has chosen it already: nobody else can. */
@@ -44,10 +46,11 @@ export function victimsByNode(
   jobs: readonly ActiveJob[],
   costOf: (job: ActiveJob) => number,
   byId: Pick<FutureNodes, "get">,
+  resists: (job: ActiveJob) => number = () => 0,
 ): VictimsByNode {
   const victims = jobs.map((job): Victim => {
     const [cost, gpus] = [costOf(job), gpusOf(job)];
-    return { job, cost, costPerGpu: gpus > 0 ? cost / gpus : Number.POSITIVE_INFINITY, gone: false };
+    return { job, cost, resists: resists(job), costPerGpu: gpus > 0 ? cost / gpus : Number.POSITIVE_INFINITY, gone: false };
   });
   const onNode: (NodeVictims | undefined)[] = [];
   for (const victim of victims.sort((one, other) => one.cost - other.cost || (one.job.id < other.job.id ? -1 : 1))) {
