@@ -32,7 +32,7 @@ const ROUNDING = 1 - 1e-9;
 
 /** A node's own step is only sought when no other node can have a cheaper one: most nodes are never looked at closely. */
 export function cheapestSteps(
-  { victims, allowed }: VictimSearch,
+  { victims, allowed, strength }: VictimSearch,
   { entries, isMember, rooms, request }: PresentRoom,
   future: FutureRoom,
   chosen: ReadonlySet<Victim>,
@@ -40,7 +40,7 @@ export function cheapestSteps(
   const mayGo = (victim: Victim) => !victim.gone && allowed(victim.job) && !chosen.has(victim);
   const leftAt = (position: number): NodeVictims | null => {
     const all = victims[position];
-    return all === undefined ? null : victimsLeft(all, mayGo);
+    return all === undefined || all.resists > strength ? null : victimsLeft(all, mayGo);
   };
   const boundOf = (entry: FreeNode, left: NodeVictims | null, room: number): NodeStep | undefined => {
     const cost = left === null ? null : costAtLeast(entry, request, left, room);

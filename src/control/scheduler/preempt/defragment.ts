@@ -37,7 +37,10 @@ export function moveOthers(cycle: Cycle, request: RequestClass, job: PendingJob)
   const byId = pass.byId();
   const victims = victimsByNode(movable, (other) => gpuSecondsLost(other, now), byId);
   const entries = pass.openNodes(request);
-  const moved = chooseVictims({ entries, byId, victims, allowed: () => true }, request)?.map(({ job: other }) => other) ?? null;
+  const moved =
+    chooseVictims({ entries, byId, victims, allowed: () => true, strength: Number.POSITIVE_INFINITY }, request)?.map(
+      ({ job: other }) => other,
+    ) ?? null;
   if (moved === null || moved.length === 0 || moved.length > policy.movesPerHour - policy.movesLastHour) return null;
   const nodes = copyNodes(pass.free.filter(({ node }) => !pass.held.has(node.id)));
   for (const other of moved) giveBack(nodes, other);

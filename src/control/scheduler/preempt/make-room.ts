@@ -88,14 +88,15 @@ export function createRoomMaker(
     const entry = soon?.nodes.get(nodeId);
     if (entry !== undefined) known?.most.changed(entry);
   };
-  const choose = (entries: readonly FreeNode[], request: Request, allowed: (victim: ActiveJob) => boolean) => {
-    return chooseVictims({ entries, byId: future().nodes, victims: victimsNow().victims, allowed }, request);
+  const choose = (entries: readonly FreeNode[], request: Request, strength: number, allowed: (victim: ActiveJob) => boolean) => {
+    return chooseVictims({ entries, byId: future().nodes, victims: victimsNow().victims, allowed, strength }, request);
   };
   /** `allowed`: they are to stop; else they are waited for. */
   const seek = (entries: readonly FreeNode[], request: Request, job: PendingJob): { chosen: Victim[]; allowed: boolean } | null => {
-    const allowed = choose(entries, request, (victim) => rules.mayPushOut(job, victim));
+    const { strength } = rules.claim(job);
+    const allowed = choose(entries, request, strength, (victim) => rules.mayPushOut(job, victim));
     if (allowed !== null) return { chosen: allowed, allowed: true };
-    const outwaited = rules.outwaits(job) ? choose(entries, request, (victim) => rules.mayOutwait(job, victim)) : null;
+    const outwaited = rules.outwaits(job) ? choose(entries, request, strength, (victim) => rules.mayOutwait(job, victim)) : null;
     return outwaited === null ? null : { chosen: outwaited, allowed: false };
   };
   const bookIn = (entries: readonly FreeNode[], request: Request, job: PendingJob) => {

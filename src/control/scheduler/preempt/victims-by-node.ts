@@ -25,6 +25,8 @@ export interface NodeVictims {
   units: number;
   /** The least cost of one of their GPUs. */
   leastPerGpu: number;
+  /** The least that any of them resists. */
+  resists: number;
   /** Some hold parts of GPUs: the last holder frees all of a GPU for a part of the price. */
   parts: boolean;
 }
@@ -39,6 +41,8 @@ export interface VictimSearch {
   byId: Pick<FutureNodes, "get">;
   victims: VictimsByNode;
   allowed(victim: ActiveJob): boolean;
+  /** `allowed` allows nobody who resists more. */
+  strength: number;
 }
 
 /** `byId` knows the nodes that are looked at. */
@@ -78,7 +82,7 @@ export function victimsLeft({ victims, held }: NodeVictims, mayGo: (victim: Vict
 }
 
 function nobody(): NodeVictims {
-  return { victims: [], held: [], units: 0, leastPerGpu: Number.POSITIVE_INFINITY, parts: false };
+  return { victims: [], held: [], units: 0, leastPerGpu: Number.POSITIVE_INFINITY, resists: Number.POSITIVE_INFINITY, parts: false };
 }
 
 function add(here: NodeVictims, victim: Victim, units: number): void {
@@ -91,5 +95,6 @@ function add(here: NodeVictims, victim: Victim, units: number): void {
   }
   here.units += units;
   here.leastPerGpu = Math.min(here.leastPerGpu, victim.costPerGpu);
+  here.resists = Math.min(here.resists, victim.resists);
   here.parts ||= victim.job.resources.gpuShare !== undefined;
 }
