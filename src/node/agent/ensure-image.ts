@@ -30,7 +30,7 @@ export function createEnsureImage(ports: Ports): EnsureImage {
       await ports.images.unpack(image, progress, signal);
       return image;
     } catch (error) {
-      if (policy === "never" || !isDamage(error) || !(await repair(ports, image, progress, signal))) throw error;
+      if (policy === "never" || !isDamage(error) || !(await repair(ports, reference, image, progress, signal))) throw error;
       return image;
     }
   };
@@ -69,16 +69,35 @@ async function pull({ images, registries }: Ports, reference: string, progress: 
   return images.pull({ reference, platform: null, client }, progress, signal);
 }
 
-/** True when blobs were damaged, or in quarantine already, and were fetched again. */
-async function repair({ images, registries }: Ports, image: Image, progress: Progress, signal: AbortSignal): Promise<boolean> {
+/**
+ * True when blobs were damaged, or in quarantine already, and were fetched again: from the registry of the name that was asked for
+ * first, since another one may be gone by now, or be this node's own, which lost the same blob.
+ */
+async function repair(ports: Ports, asked: string, image: Image, progress: Progress, signal: AbortSignal): Promise<boolean> {
+  const { images } = ports;
   await images.quarantine(image, signal);
   const whole = await images.has([image.digest, image.configDigest, ...image.layers.map((layer) => layer.digest)]);
-  const origin = image.references.map(parseReference).find(({ registry, repository }) => namesRegistry(`${registry}/${repository}`));
-  if (whole || origin === undefined) return false;
-  const reference = `${origin.registry}/${origin.repository}@${image.digest}`;
+  const origins = originsOf([...(namesRegistry(asked) ? [asked] : []), ...image.references]);
+  if (whole || origins.length === 0) return false;
+  const failures: unknown[] = [];
+  for (const origin of origins) {
+    signal.throwIfAborted();
+    const failure = await fetchAgain(ports, `${origin}@${image.digest}`, progress, signal).catch((error: unknown) => ({ error }));
+    if (failure === undefined) return true;
+    failures.push(failure.error);
+  }
+  throw failures[0];
+}
+
+async function fetchAgain({ images, registries }: Ports, reference: string, progress: Progress, signal: AbortSignal): Promise<void> {
   const client = await registries.clientFor(reference, null);
   await images.pull({ reference, platform: null, client, repair: true }, progress, signal);
-  return true;
+}
+
+/** "registry/repository" of the names that say their registry, each once. */
+function originsOf(references: readonly string[]): string[] {
+  const names = references.map(parseReference).map(({ registry, repository }) => `${registry}/${repository}`);
+  return [...new Set(names.filter(namesRegistry))];
 }
 
 function isDamage(error: unknown): boolean {

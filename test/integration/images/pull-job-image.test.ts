@@ -92,6 +92,19 @@ test.each(["layer", "config", "manifest"] as const)("a damaged %s is put aside a
   await fresh.unpack(image, () => undefined, neverAborted());
 });
 
+test("what is fetched again comes from the registry of the name that was asked for, else from another of its names", async () => {
+  registry.addImage("1", [await randomLayer(5000)]);
+  const image = await get(`${registry.host}/app:1`);
+  await store.store.tag(image.digest, `${registry.host}/aaa:1`);
+  registry.misbehave = (request, response) => !!request.url?.includes("/aaa/") && !!response.writeHead(404).end();
+  for (const asked of ["app:1", "aaa:1"]) {
+    await writeFile(blobPath(image.layers[0]?.digest), "damaged");
+    await rm(join(store.dataDir, "layers", (image.chainIds[0] ?? "").slice(7)), { recursive: true });
+    const ensured = createEnsureImage({ images: await store.openAgain(), registries: access });
+    expect((await ensured(`${registry.host}/${asked}`, () => undefined, neverAborted())).digest).toBe(image.digest);
+  }
+});
+
 test("a layer compressed with zstd is unpacked", async () => {
   const layer = await randomLayer(300_000);
   await writeFile(join(store.dataDir, "layer.tar"), layer);
