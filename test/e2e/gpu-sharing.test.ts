@@ -43,7 +43,7 @@ test("halves of a GPU run side by side for one project, the third waits with the
   const node = (await berth.nodes())[0]?.name ?? "";
   expect((await berth.cli("nodes", "--no-headers")).stdout).toMatch(/ 1\/2 +SIMULATED/);
   expect((await berth.cli("nodes", node)).stdout).toMatch(/1 shared, 79\.6 GiB/);
-  expect((await berth.cli("explain", third)).stdout).toContain("1 have at most 0 of a GPU free");
+  expect((await berth.cli("explain", third)).stdout).toContain("1 has at most 0 of a GPU free");
 
   await berth.cli("cancel", second);
   expect(await gpuOf(third)).toBe(uuid);

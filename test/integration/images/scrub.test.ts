@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -114,6 +115,17 @@ describe("scrub", () => {
     expect((await scrub({ unpacked: true })).layers).toMatchObject({ damagedInUse: [], quarantined: [bottom] });
     await test.store.unpack(app, quiet, signal);
     expect((await scrub({ unpacked: true })).layers).toMatchObject({ sealed: 1, quarantined: [] });
+  });
+
+  it("passes over a layer that is pruned as it is about to be read", async () => {
+    const { app } = await baseAndApp();
+    await test.store.unpack(app, quiet, signal);
+    const [, top = ""] = app.chainIds;
+    const prune = ({ detail = "" }) => {
+      if (detail.endsWith(top)) rmSync(storePaths(test.dataDir).layer(top), { recursive: true });
+    };
+    const { layers } = await tools.scrub({ bytesPerSecond: null, unpacked: true, inUse: new Set() }, prune, signal);
+    expect(layers).toMatchObject({ checked: 1, sealed: 1, quarantined: [] });
   });
 
   it("stops when it is told", async () => {

@@ -46,6 +46,7 @@ describe("what conmon says on its sync pipe", () => {
     ],
     ["", /conmon ended/],
     ["not json", /not json/],
+    ["null", /conmon said "null"/],
     ['{"data": -1}', /no reason/],
   ])("is the reason otherwise: %s", (line, expected) => {
     expect(() => parseSyncMessage(line)).toThrow(

@@ -163,7 +163,7 @@ test("a node is named with what it lacks, alike ones are counted together", () =
   const active = [holding("81", "n0", [0, 1, 2, 3]), holding("82", "n1", [0])];
   const explanation = explainJob(decide, { nodes, pending: [job], active }, NOW, "90");
   expect(explanation?.proof).toBe(
-    "5 nodes: 2 driver 535.104 < 550, 1 busy until 2023-11-15 14:20 UTC (job 81), 1 draining, 1 have 3 of 4 GPUs free",
+    "5 nodes: 2 driver 535.104 < 550, 1 busy until 2023-11-15 14:20 UTC (job 81), 1 draining, 1 has 3 of 4 GPUs free",
   );
   expect(explanation?.changes.map(({ words }) => words)).toEqual(["--gpus 3", "without conditions on driver, CUDA or compute capability"]);
 });

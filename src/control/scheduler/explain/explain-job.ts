@@ -115,6 +115,6 @@ function judgeNodes(entries: readonly FreeNode[], snapshot: ClusterSnapshot, job
 function proofText(nodes: number, blocked: readonly BlockedNodes[], room: { nodes: number; replicas: number }): string {
   if (nodes === 0) return "no node has joined yet";
   const roomy = room.nodes === 0 ? [] : [`${room.nodes} with room (for ${count(room.replicas, "replica")})`];
-  const texts = blocked.map(({ nodes: number, detail }) => `${number} ${detail}`);
+  const texts = blocked.map(({ nodes: number, detail }) => `${number} ${number === 1 ? detail.replace(/^have /, "has ") : detail}`);
   return `${count(nodes, "node")}: ${listed([...roomy, ...texts], 12)}`;
 }

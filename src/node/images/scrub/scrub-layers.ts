@@ -7,7 +7,7 @@ import { createStoreLock } from "../content/store-lock.ts";
 import { chownedCopies, type LayerFolder } from "../owners/list-copies.ts";
 import type { StorePaths } from "../paths.ts";
 import type { Progress } from "../types.ts";
-import { checkUnpacked } from "./check-unpacked.ts";
+import { checkUnpacked, type UnpackedCheck } from "./check-unpacked.ts";
 import type { Throttle } from "./throttle.ts";
 
 /** What became of unpacked layers, or of their copies for user namespaces. */
@@ -73,6 +73,17 @@ function quarantineFolders({ paths, native, clock }: Omit<LayerScrub, "throttle"
   });
 }
 
+/** Null for one that prune took away while it was read: what was found then says nothing. */
+async function checkUnlessPruned(ports: LayerScrub, folder: string, signal: AbortSignal): Promise<UnpackedCheck | null> {
+  try {
+    const found = await checkUnpacked(ports, folder, signal);
+    return (await exists(folder)) ? found : null;
+  } catch (error) {
+    if (signal.aborted || (await exists(folder))) throw error;
+    return null;
+  }
+}
+
 async function scrubEach(
   ports: LayerScrub,
   { folders, called }: { folders: readonly LayerFolder[]; called: string },
@@ -83,7 +94,8 @@ async function scrubEach(
   const report: LayersReport = { checked: folders.length, sealed: 0, quarantined: [], damagedInUse: [] };
   for (const [index, layer] of folders.entries()) {
     progress({ step: "scrub", detail: `${called} ${layer.chainId}`, current: index + 1, total: folders.length });
-    const found = await checkUnpacked(ports, layer.folder, signal);
+    const found = await checkUnlessPruned(ports, layer.folder, signal);
+    if (found === null) report.checked--;
     if (found === "sealed") report.sealed++;
     if (found !== "damaged") continue;
     if (ports.inUse.has(layer.chainId)) report.damagedInUse.push(layer.chainId);

@@ -25,7 +25,9 @@ export function parseSyncMessage(line: string): number {
 
 function parseJson(line: string): { data?: unknown; message?: unknown } {
   try {
-    return JSON.parse(line) as { data?: unknown };
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null) return value;
+    throw new TypeError("not an object");
   } catch (error) {
     throw new BerthError("container_start_failed", `conmon said ${JSON.stringify(line)}`, { cause: error });
   }
