@@ -2,9 +2,11 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Command } from "commander";
 import { expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { overviewDashboard } from "../../../charts/dashboards/overview.ts";
+import { withControlPlaneOptions } from "../../../src/cli/supervise/control-plane-options.ts";
 import { createClusterCa } from "../../../src/control/api/index.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { helm } from "../../support/helm.ts";
@@ -102,6 +104,37 @@ test("nodes give each other layers where a port for it is set", async () => {
   expect(await argumentsOf()).not.toContain("--peer-listen");
 });
 
+test("the values of the scheduling are options that the control plane takes; without them it decides", async () => {
+  const optionsOf = async (...settings: string[]) => {
+    const manifests = await render(...settings);
+    const plane = manifests.find(({ kind, metadata }) => kind === "StatefulSet" && metadata.name === "demo-berth-control-plane");
+    const args = plane?.spec?.template?.spec?.containers[0]?.args ?? [];
+    const command = withControlPlaneOptions(new Command()).allowUnknownOption().allowExcessArguments();
+    return command.parse(args, { from: "user" }).opts();
+  };
+  expect(await optionsOf()).toEqual({});
+  const settings = {
+    queueing: "service",
+    neverFits: "refuse",
+    placement: "{pack,big=spread}",
+    maxArrayTasks: "5000",
+    defragment: "4",
+    diagnoseAfter: "30m",
+    imageLookup: "listed",
+    imageLookupRegistries: "{registry.example:5000,.corp.example,10.0.0.0/8}",
+  };
+  expect(await optionsOf(...Object.entries(settings).map(([name, value]) => `controlPlane.scheduling.${name}=${value}`))).toEqual({
+    queueing: "service",
+    neverFits: "refuse",
+    placement: ["pack", "big=spread"],
+    maxArrayTasks: 5000,
+    defragment: 4,
+    diagnoseAfter: "30m",
+    imageLookup: "listed",
+    imageLookupRegistry: ["registry.example:5000", ".corp.example", "10.0.0.0/8"],
+  });
+});
+
 test("a CA of one's own takes the place of the chart's", async () => {
   const manifests = await render("clusterCaSecret=ours");
   expect(manifests.map(({ metadata }) => metadata.name)).not.toContain("demo-berth-ca");
@@ -118,6 +151,7 @@ test.each([
   ["an unknown value", "controlPlane.replica=2"],
   ["a port out of range", "agent.metricsPort=70000"],
   ["a relative folder", "agent.dataDir=var/lib"],
+  ["a policy there is none of", "controlPlane.scheduling.queueing=random"],
   ["no redis at all", "redis.enabled=false"],
 ])("%s is refused by the schema", async (_, setting) => {
   const result = await helm("template", "demo", CHART, "--set", setting);
