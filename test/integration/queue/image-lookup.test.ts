@@ -203,7 +203,9 @@ test("a private address is asked only when the operator named it, by a name or a
   const refused = expect.stringMatching(/ is not at a public address and not among the registries that the operator named/);
   expect(await factsBy(asking([]))).toMatchObject({ digest: null, requirements: [], note: refused });
   expect(await factsBy(asking(["ghcr.io"]), registry.host.replace("127.0.0.1", "localhost"))).toMatchObject({ note: refused });
-  expect(await factsBy(asking([]), "169.254.169.254:80")).toMatchObject({ note: refused });
+  const linkLocal = expect.stringMatching(/169\.254\.169\.254:80 is a link-local address: no registry is asked there/);
+  for (const named of [[], ["169.254.169.254:80"]])
+    expect(await factsBy(asking(named), "169.254.169.254:80")).toMatchObject({ digest: null, note: linkLocal });
   expect(await factsBy(asking([]), "[::ffff:10.0.0.1]:5000")).toMatchObject({ digest: null });
   expect((await factsBy(asking([registry.host]))).digest).toMatch(/^sha256:/);
   expect((await factsBy(asking(["127.0.0.0/8"]))).digest).toMatch(/^sha256:/);
