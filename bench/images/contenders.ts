@@ -22,7 +22,7 @@ export interface Contender {
   clear(): Promise<void>;
   /** Where everything it stores lies. */
   folder: string;
-  /** Where it makes its layers, below that. */
+  /** The folder whose subfolders, new for each pull, are its layers or hold all of them. */
   layers: string;
   /** The process that does the work; null where each command does its own. */
   pid: number | null;
@@ -95,17 +95,14 @@ export async function startDocker(): Promise<Contender> {
 /** podman with a store of its own, on overlayfs as ours. */
 export async function startPodman(): Promise<Contender> {
   const folder = await mkdtemp("/tmp/bench-podman-");
-  const places = [
-    "--root",
-    join(folder, "root"),
-    "--runroot",
-    join(folder, "run"),
-    "--tmpdir",
-    join(folder, "tmp"),
-    "--storage-driver",
-    "overlay",
-  ];
-  const podman = async (...command: string[]) => (await run("podman", [...places, ...command], { maxBuffer: 2 ** 26 })).stdout;
+  // It gives a layer's folder the same name each time, and ext4 chooses its place by the name: a new store lies elsewhere.
+  const newStore = () => mkdtemp(join(folder, "store-"));
+  let store = await newStore();
+  const podman = async (...command: string[]) => {
+    const [root, runroot, tmpdir] = ["root", "run", "tmp"].map((name) => join(store, name)) as [string, string, string];
+    const places = ["--root", root, "--runroot", runroot, "--tmpdir", tmpdir, "--storage-driver", "overlay"];
+    return (await run("podman", [...places, ...command], { maxBuffer: 2 ** 26 })).stdout;
+  };
   return {
     pull: async (reference) => void (await podman("pull", "--quiet", "--tls-verify=false", reference)),
     pullByApi: null,
@@ -113,9 +110,12 @@ export async function startPodman(): Promise<Contender> {
     tag: async (source, target) => void (await podman("tag", source, target)),
     save: async (reference, file) => void (await podman("save", "--quiet", "--format", "docker-archive", "--output", file, reference)),
     load: async (file) => void (await podman("load", "--quiet", "--input", file)),
-    clear: async () => void (await podman("rmi", "--all", "--force")),
+    async clear() {
+      await removeFolder(store);
+      store = await newStore();
+    },
     folder,
-    layers: join(folder, "root", "overlay"),
+    layers: folder,
     pid: null,
     stop: () => removeFolder(folder),
   };

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -107,13 +107,13 @@ async function settle(): Promise<void> {
 
 async function pulls(bench: Bench, image: string, name: string, corpus: Corpus): Promise<Measured> {
   const reference = `${bench.host}/bench/${image}:1`;
-  const target = join(bench.folder, "limit");
+  let target = await mkdtemp(join(bench.folder, "limit-"));
   const limits = { "zcat and tar": () => untar(corpus, target), "copy of the layers": () => copy(corpus, target) };
   const samples = await interleaved(ROUNDS, { ...each(bench, (contender) => contender.pull(reference)), ...limits }, async (which) => {
     await bench.contenders[which]?.clear();
     await rm(target, { recursive: true, force: true });
     await spread(bench);
-    await mkdir(target);
+    target = await mkdtemp(join(bench.folder, "limit-"));
     await settle();
   });
   await rm(target, { recursive: true, force: true });
@@ -124,7 +124,8 @@ async function pulls(bench: Bench, image: string, name: string, corpus: Corpus):
 
 /**
  * Has ext4 begin each layer, also a peer's, in a part of the disk of its own: else whoever pulls next would pay for what was
- * removed between the rounds, as ext4 looks past every inode that was freed within five minutes. A folder is there only after a first pull.
+ * removed between the rounds, as ext4 looks past every inode that was freed within five minutes. Each round's folders have new names, since their place is
+ * chosen by them.
  */
 async function spread({ contenders, folder }: Bench): Promise<void> {
   for (const layers of [folder, ...Object.values(contenders).map((contender) => contender.layers)])
