@@ -25,7 +25,8 @@ export async function startCountingProxy(origin: string): Promise<CountingProxy>
       [upstream, client],
     ] as const) {
       open.add(from);
-      from.on("close", () => open.delete(from) && to.destroy());
+      // What came before the end still has to go out.
+      from.on("close", () => open.delete(from) && to.destroySoon());
       from.on("error", () => to.destroy());
       from.pipe(to);
     }
