@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Image } from "../../../src/node/images/index.ts";
-import { unpackLayer } from "../../../src/node/images/unpack/unpack-layer.ts";
 import { systemClock } from "../../../src/shared/domain/index.ts";
 import { createRegistryAccess, digestOf } from "../../../src/shared/oci/index.ts";
 import { fingerprint, hostileEntries } from "../../support/hostile-entries.ts";
 import { type HostileRegistry, startHostileRegistry } from "../../support/hostile-registry.ts";
 import { END_OF_TAR, rawEntry } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { unpackTar } from "../../support/unpack-tar.ts";
 
 /** Whole images of the attack list, pulled as anybody's: what one layer may not do, two may not do together. */
 let test: TestStore;
@@ -138,7 +138,7 @@ describe("a bomb", () => {
     const root = await test.native.openRoot(join(test.dataDir, "unpack-here"));
 
     const limits = { bytes: 8 << 20, entries: 100 };
-    const unpacked = unpackLayer({ tar: tar(), root, native: test.native, inherit: async () => null, signal: neverAborted(), limits });
+    const unpacked = unpackTar(test, root, tar(), limits);
     await expect(unpacked).rejects.toMatchObject({ code: "layer_invalid", message: expect.stringContaining("unpacks to more than") });
     root.close();
     expect(sent).toBeLessThan(16 << 20);
@@ -152,9 +152,7 @@ describe("a bomb", () => {
       for (let index = 0; ; index++) yield rawEntry({ name: `hard${index}`, ...(index === 0 ? {} : { type: "1", linkName: "hard0" }) });
     };
     const limits = { bytes: 1 << 30, entries: 1000 };
-    await expect(
-      unpackLayer({ tar: tar(), root, native: test.native, inherit: async () => null, signal: neverAborted(), limits }),
-    ).rejects.toMatchObject({
+    await expect(unpackTar(test, root, tar(), limits)).rejects.toMatchObject({
       code: "layer_invalid",
       message: "the layer has more than 1000 entries",
     });

@@ -5,11 +5,12 @@ import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readTar } from "../../../src/node/images/index.ts";
 import { createLayerWriter } from "../../../src/node/images/unpack/layer-writer.ts";
-import { layerLimits, unpackLayer } from "../../../src/node/images/unpack/unpack-layer.ts";
+import { layerLimits } from "../../../src/node/images/unpack/unpack-layer.ts";
 import type { NativeRoot } from "../../../src/node/platform/index.ts";
 import { fingerprint, hostileEntries } from "../../support/hostile-entries.ts";
 import { END_OF_TAR, paxEntry, rawEntry, tarStream } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { unpackTar } from "../../support/unpack-tar.ts";
 
 let test: TestStore;
 let outside: string;
@@ -30,15 +31,7 @@ afterEach(async () => {
   await test.remove();
 });
 
-const unpack = (...parts: Buffer[]) =>
-  unpackLayer({
-    tar: tarStream(...parts),
-    root,
-    native: test.native,
-    inherit: async () => null,
-    signal: neverAborted(),
-    limits: layerLimits(0),
-  });
+const unpack = (...parts: Buffer[]) => unpackTar(test, root, tarStream(...parts), layerLimits(0));
 
 describe("unpacking a hostile layer", () => {
   it.each(Object.keys(hostileEntries("")))("changes nothing outside: %s", async (name) => {

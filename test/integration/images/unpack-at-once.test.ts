@@ -1,11 +1,12 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { layerLimits, unpackLayer } from "../../../src/node/images/unpack/unpack-layer.ts";
+import { layerLimits } from "../../../src/node/images/unpack/unpack-layer.ts";
 import type { NativeRoot } from "../../../src/node/platform/index.ts";
 import { addLayered } from "../../support/layered-image.ts";
 import { rawEntry, tarStream } from "../../support/tar-bytes.ts";
 import { neverAborted, openTestStore, type TestStore } from "../../support/test-store.ts";
+import { unpackTar } from "../../support/unpack-tar.ts";
 
 // Small files are made some at a time, layers two at a time: what comes out must be as if one came after the other.
 
@@ -24,15 +25,7 @@ afterEach(async () => {
   await test.remove();
 });
 
-const unpack = (...parts: Buffer[]) =>
-  unpackLayer({
-    tar: tarStream(...parts),
-    root,
-    native: test.native,
-    inherit: async () => null,
-    signal: neverAborted(),
-    limits: layerLimits(1),
-  });
+const unpack = (...parts: Buffer[]) => unpackTar(test, root, tarStream(...parts), layerLimits(1));
 const range = <T>(count: number, make: (index: number) => T) => Array.from({ length: count }, (_, index) => make(index));
 
 describe("a layer", () => {
