@@ -18,7 +18,7 @@ export interface MostRoom {
  */
 export function createMostRoom(places: readonly FreeNode[], victims: VictimsByNode): MostRoom {
   const kinds = new Map<string, { id: number; one: FreeNode }>();
-  const kindAt = new Uint16Array(places.length);
+  const kindAt = new Uint32Array(places.length);
   const gpus = new Int32Array(places.length);
   const firstAt = new Int32Array(places.length + 1);
   const resists: number[] = [];
